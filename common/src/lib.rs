@@ -14,5 +14,10 @@
 //! 10. [`evaluate`]: select, gather, decide: the one path every front end takes
 pub mod key;
 pub mod limits;
+pub mod manifest;
 pub mod object;
+pub mod signature;
+pub mod signer;
+pub mod trust;
+pub mod verdict;
 pub mod yaml;

@@ -58,7 +58,9 @@ fn an_alias_bomb_is_refused() {
 
 #[test]
 fn deep_nesting_is_refused() {
-    for text in ["[".repeat(20_000), "{\"a\":".repeat(20_000), format!("a: {}", "[".repeat(200) + &"]".repeat(200))] {
+    for text in
+        ["[".repeat(20_000), "{\"a\":".repeat(20_000), format!("a: {}", "[".repeat(200) + &"]".repeat(200))]
+    {
         assert!(matches!(refused(&text), YamlError::Syntax { .. }));
     }
 }
