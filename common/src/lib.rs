@@ -15,3 +15,4 @@
 pub mod key;
 pub mod limits;
 pub mod object;
+pub mod policy;
