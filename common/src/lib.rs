@@ -16,6 +16,7 @@ pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod object;
+pub mod policy;
 pub mod signature;
 pub mod signer;
 pub mod trust;

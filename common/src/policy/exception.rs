@@ -1,0 +1,43 @@
+//! Exceptions: objects that named rules leave alone.
+
+use super::condition::Conditions;
+use super::selector::Clause;
+use super::{PolicyId, PolicyWarning, wildcard};
+
+/// Objects that named rules leave alone.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// What it is called.
+    pub id: PolicyId,
+    /// Whether it also holds in background scans.
+    pub background: bool,
+    /// Which objects.
+    pub matching: Clause,
+    /// Which rules.
+    pub targets: Vec<ExceptionTarget>,
+    /// Conditions that must hold as well.
+    pub conditions: Option<Conditions>,
+    /// What its author should know about.
+    pub warnings: Vec<PolicyWarning>,
+}
+
+/// Rules of one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExceptionTarget {
+    /// `name` or `namespace/name`, exact.
+    pub policy: String,
+    /// Patterns of rule names.
+    pub rules: Vec<String>,
+}
+
+impl Exception {
+    /// Whether the exception names a rule (`spec/kyverno.md` 4.6: the policy exactly, rules by wildcard).
+    #[must_use]
+    pub fn names(&self, policy: &PolicyId, rule: &str) -> bool {
+        let policy = policy.to_string();
+        let covers = |target: &ExceptionTarget| {
+            target.policy == policy && wildcard::any_matches(target.rules.iter().map(String::as_str), rule)
+        };
+        self.targets.iter().any(covers)
+    }
+}

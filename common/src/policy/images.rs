@@ -1,0 +1,111 @@
+//! What an image rule demands. Parsed and kept whole; evaluating it is not there yet.
+
+use std::collections::BTreeMap;
+
+use super::condition::Conditions;
+use super::requirement::Requirement;
+use crate::object::FieldPath;
+
+/// The object's images must be signed.
+#[derive(Clone, Debug)]
+pub struct ImagesRule {
+    /// What is demanded of which images.
+    pub entries: Vec<ImageEntry>,
+    /// Where images stand, by kind, for kinds that are not pod controllers or replace the built-in list.
+    pub extractors: BTreeMap<String, Vec<ImageExtractor>>,
+}
+
+/// What is demanded of some images.
+#[derive(Clone, Debug)]
+pub struct ImageEntry {
+    /// Where in the policy.
+    pub path: FieldPath,
+    /// Where signatures are looked for.
+    pub storage: SignatureStorage,
+    /// Patterns of images, at least one.
+    pub references: Vec<String>,
+    /// Patterns of images that are left out again.
+    pub skip: Vec<String>,
+    /// Who must have signed the image; `None` when only digests (or attestations) are asked for.
+    pub requirement: Option<Requirement>,
+    /// Attestations, each of which must be there.
+    pub attestations: Vec<AttestationEntry>,
+    /// Another place for signatures.
+    pub repository: Option<String>,
+    /// Look signatures up as OCI 1.1 referrers.
+    pub oci11: bool,
+    /// Replace tags by digests.
+    pub mutate_digest: bool,
+    /// Demand a digest.
+    pub verify_digest: bool,
+    /// Demand that every matching image is verified.
+    pub required: bool,
+    /// Remember verified images.
+    pub use_cache: bool,
+    /// Conditions over all attestations under which the image is refused.
+    pub deny: Option<DenyRule>,
+    /// How registries are spoken to.
+    pub credentials: RegistryCredentials,
+}
+
+/// Where signatures are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SignatureStorage {
+    /// cosign's `.sig` and `.att` tags.
+    #[default]
+    Cosign,
+    /// Referrers that hold a Sigstore bundle.
+    Bundle,
+    /// Notary (Notation).
+    Notary,
+}
+
+/// An attestation that must be there.
+#[derive(Clone, Debug)]
+pub struct AttestationEntry {
+    /// Where in the policy.
+    pub path: FieldPath,
+    /// The name under which [`DenyRule`] reads it.
+    pub name: Option<String>,
+    /// The predicate type.
+    pub predicate_type: String,
+    /// Who must have signed it; `None` = nobody in particular.
+    pub requirement: Option<Requirement>,
+    /// Conditions over the predicate, all of which must hold.
+    pub conditions: Vec<Conditions>,
+}
+
+/// Conditions under which an image is refused.
+#[derive(Clone, Debug)]
+pub struct DenyRule {
+    /// The message.
+    pub message: Option<String>,
+    /// The conditions.
+    pub conditions: Conditions,
+}
+
+/// How registries are spoken to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistryCredentials {
+    /// Plain HTTP and unverified TLS are accepted.
+    pub allow_insecure: bool,
+    /// `default`, `amazon`, `azure`, `google`, `github`.
+    pub providers: Vec<String>,
+    /// `name` (the policy engine's namespace) or `namespace/name`.
+    pub secrets: Vec<String>,
+}
+
+/// Where images stand in objects of one kind (`spec/kyverno.md` 1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageExtractor {
+    /// Slash-separated path from the object's root; `*` for every element.
+    pub path: String,
+    /// The field below `path` that holds the image.
+    pub value: Option<String>,
+    /// The extractor's name.
+    pub name: Option<String>,
+    /// The field that tells images apart.
+    pub key: Option<String>,
+    /// A `JMESPath` expression applied to the text.
+    pub jmes_path: Option<String>,
+}

@@ -1,0 +1,146 @@
+//! What a policy demands, whatever dialect it was written in.
+//!
+//! A [`Policy`] is the result of compiling a document (`dialect`): everything in it is valid, and
+//! everything the document said is in it, so nobody after the compiler reads YAML again.
+
+pub mod action;
+pub mod condition;
+pub mod exception;
+pub mod expression;
+pub mod identity;
+pub mod images;
+pub mod manifest;
+pub mod requirement;
+pub mod selector;
+pub mod wildcard;
+
+use std::fmt;
+
+pub use action::{Action, ActionOverride, ActionRules};
+pub use condition::{Condition, ConditionResult, Conditions, ContextEntry, Values};
+pub use exception::{Exception, ExceptionTarget};
+pub use identity::Matcher;
+pub use images::ImagesRule;
+pub use manifest::{DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector};
+pub use requirement::{
+    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Requirement,
+};
+pub use selector::{Operation, ReviewFacts, Selector, UserInfo};
+
+use crate::object::FieldPath;
+
+/// What a policy is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyId {
+    /// `ClusterPolicy`, `Policy`, …
+    pub kind: String,
+    /// Empty for cluster-wide policies.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl fmt::Display for PolicyId {
+    /// `name`, or `namespace/name` (the form of reports and exceptions, `spec/kyverno.md` 4.1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// One compiled policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// What it is called.
+    pub id: PolicyId,
+    /// Its rules in the order they were written, generated ones (autogen) after the rule they come from.
+    pub rules: Vec<Rule>,
+    /// What a fault (not a finding) means for a request.
+    pub on_fault: OnFault,
+    /// Stop after the first rule that applied.
+    pub apply_one: bool,
+    /// Whether the background scan evaluates the policy.
+    pub background: bool,
+    /// Whether admission requests are judged by the policy.
+    pub admission: bool,
+    /// Whether results that do not block are sent to the client as warnings.
+    pub emit_warning: bool,
+    /// Seconds the API server waits for the webhook, if the policy says so (1 to 30).
+    pub timeout_seconds: Option<u32>,
+    /// `critical`, `high`, … for reports; as written.
+    pub severity: Option<String>,
+    /// The category for reports; as written.
+    pub category: Option<String>,
+    /// Whether a failure counts in reports (`scored: false` makes it a warning).
+    pub scored: bool,
+    /// What the compiler accepted and its author should know about.
+    pub warnings: Vec<PolicyWarning>,
+}
+
+/// What a fault means for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnFault {
+    /// The request is refused.
+    #[default]
+    Refuse,
+    /// The request is let through, with a warning.
+    Allow,
+}
+
+/// Something in a policy that is accepted and does not do what its author may think.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyWarning {
+    /// The field.
+    pub path: FieldPath,
+    /// What about it.
+    pub message: String,
+}
+
+impl fmt::Display for PolicyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// One rule of a policy.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique in its policy.
+    pub name: String,
+    /// Where it stands in the document; of a generated rule, where the rule it comes from stands.
+    pub path: FieldPath,
+    /// Which objects it is about.
+    pub selector: Selector,
+    /// Named values that its conditions may use.
+    pub context: Vec<ContextEntry>,
+    /// Conditions under which it applies to a selected object.
+    pub preconditions: Option<Conditions>,
+    /// Whether a failure blocks.
+    pub action: ActionRules,
+    /// Whether requests of the policy engine's own background account skip the rule.
+    pub skip_background: bool,
+    /// Whether an update of an object that already violated the rule is let through. Only for rule types
+    /// we do not handle; manifest and image rules never look at it (`spec/kyverno.md` 3.7).
+    pub allow_existing_violations: bool,
+    /// Properties copied to reports.
+    pub report_properties: std::collections::BTreeMap<String, String>,
+    /// What it demands.
+    pub body: Body,
+}
+
+/// What a rule demands.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// The object must equal a signed manifest.
+    Manifest(Box<ManifestRule>),
+    /// The object's images must be signed.
+    Images(Box<ImagesRule>),
+    /// A rule of a type that is not ours to judge.
+    NotHandled {
+        /// `validate.pattern`, `mutate`, …
+        rule_type: String,
+    },
+}

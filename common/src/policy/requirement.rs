@@ -1,0 +1,354 @@
+//! Who must have signed: a boolean tree over attestors.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::Matcher;
+use crate::key::PublicKey;
+use crate::object::FieldPath;
+
+/// Who must have signed. Never empty and at most [`crate::limits::ATTESTOR_DEPTH`] deep once compiled,
+/// so "nothing demanded" cannot be written down by accident.
+#[derive(Clone, Debug)]
+pub enum Requirement {
+    /// All of these.
+    All(Vec<Requirement>),
+    /// At least `count` of these, by *different* signers.
+    AtLeast {
+        /// How many, at least 1.
+        count: usize,
+        /// Of which.
+        of: Vec<Requirement>,
+        /// Where in the policy.
+        path: FieldPath,
+    },
+    /// One attestor.
+    Attestor(Box<Attestor>),
+}
+
+/// An inner node of a requirement, as [`Requirement::fold`] shows it.
+#[derive(Clone, Copy, Debug)]
+pub enum Node<'r> {
+    /// All of the children.
+    All,
+    /// At least `count` of them, by different signers.
+    AtLeast {
+        /// How many.
+        count: usize,
+        /// Where in the policy.
+        path: &'r FieldPath,
+    },
+}
+
+impl Requirement {
+    /// Folds the tree bottom-up, children in written order; every leaf is visited, so that a report can
+    /// say what each entry found and no early success hides a later fault.
+    pub fn fold<T>(
+        &self,
+        leaf: &mut impl FnMut(&Attestor) -> T,
+        join: &mut impl FnMut(Node<'_>, Vec<T>) -> T,
+    ) -> T {
+        match self {
+            Self::All(of) => {
+                let parts = of.iter().map(|part| part.fold(leaf, join)).collect();
+                join(Node::All, parts)
+            }
+            Self::AtLeast { count, of, path } => {
+                let parts = of.iter().map(|part| part.fold(leaf, join)).collect();
+                join(Node::AtLeast { count: *count, path }, parts)
+            }
+            Self::Attestor(attestor) => leaf(attestor),
+        }
+    }
+
+    /// The signers that satisfy the requirement, or `None`. `leaf` answers who signed as an attestor
+    /// demands: an empty set for nobody.
+    pub fn satisfied_by(
+        &self,
+        leaf: &mut impl FnMut(&Attestor) -> BTreeSet<String>,
+    ) -> Option<BTreeSet<String>> {
+        let mut leaf = |attestor: &Attestor| Some(leaf(attestor)).filter(|signers| !signers.is_empty());
+        self.fold(&mut leaf, &mut |node, parts| node.join(parts))
+    }
+
+    /// Every attestor of the tree in written order.
+    #[must_use]
+    pub fn attestors(&self) -> Vec<&Attestor> {
+        match self {
+            Self::All(of) | Self::AtLeast { of, .. } => of.iter().flat_map(Self::attestors).collect(),
+            Self::Attestor(attestor) => vec![attestor],
+        }
+    }
+}
+
+impl Node<'_> {
+    /// Whether the node is satisfied by its children, each the signers that satisfied it or `None`; the
+    /// answer is the signers of all satisfied children.
+    #[must_use]
+    pub fn join(&self, parts: Vec<Option<BTreeSet<String>>>) -> Option<BTreeSet<String>> {
+        let total = parts.len();
+        let passed: Vec<BTreeSet<String>> = parts.into_iter().flatten().collect();
+        let enough = match self {
+            // An empty conjunction would be true of everything.
+            Self::All => total > 0 && passed.len() == total,
+            Self::AtLeast { count, .. } => *count > 0 && distinct_signers(&passed) >= *count,
+        };
+        enough.then(|| passed.into_iter().flatten().collect())
+    }
+}
+
+/// How many of the entries can be credited to a signer of their own: the size of a maximum matching of
+/// entries to signers.
+///
+/// Stops the attack of one signer counted twice: the same key listed twice, or one identity that two
+/// wildcards match, is one of two required signatures, not two.
+#[must_use]
+pub fn distinct_signers(entries: &[BTreeSet<String>]) -> usize {
+    let mut credits = Credits { holds: vec![None; entries.len()], owner: BTreeMap::new() };
+    (0..entries.len()).filter(|&entry| credits.add(entries, entry)).count()
+}
+
+/// Which entry is credited to which signer, both ways.
+struct Credits<'e> {
+    holds: Vec<Option<&'e str>>,
+    owner: BTreeMap<&'e str, usize>,
+}
+
+impl<'e> Credits<'e> {
+    /// Finds a signer for one more entry, moving earlier entries to another of their signers where
+    /// needed (an augmenting path, found breadth first: no recursion on hostile lengths).
+    fn add(&mut self, entries: &'e [BTreeSet<String>], entry: usize) -> bool {
+        let mut reached_by: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut queue = VecDeque::from([entry]);
+        while let Some(from) = queue.pop_front() {
+            for signer in entries[from].iter().map(String::as_str) {
+                if reached_by.contains_key(signer) {
+                    continue;
+                }
+                reached_by.insert(signer, from);
+                let Some(&held_by) = self.owner.get(signer) else {
+                    self.reassign(signer, &reached_by);
+                    return true;
+                };
+                queue.push_back(held_by);
+            }
+        }
+        false
+    }
+
+    /// Walks the path back: each entry takes the signer it reached and gives up the one it held.
+    fn reassign(&mut self, free: &'e str, reached_by: &BTreeMap<&'e str, usize>) {
+        let mut next = Some(free);
+        while let Some((signer, &entry)) = next.and_then(|signer| reached_by.get_key_value(signer)) {
+            self.owner.insert(signer, entry);
+            next = self.holds[entry].replace(signer);
+        }
+    }
+}
+
+/// One entry: who may have signed, and what else must hold.
+#[derive(Clone, Debug)]
+pub struct Attestor {
+    /// Where in the policy.
+    pub path: FieldPath,
+    /// Who.
+    pub authority: Authority,
+    /// For images: annotations of the signature. For manifests: the object's own annotations. Each must
+    /// be there with exactly this value.
+    pub annotations: BTreeMap<String, String>,
+    /// Another place for the signatures.
+    pub repository: Option<String>,
+}
+
+/// Who may have signed.
+#[derive(Clone, Debug)]
+pub enum Authority {
+    /// The holder of a key.
+    Key(KeySource),
+    /// The holder of a certificate, or of any certificate of a chain.
+    Certificate(CertificateAuthority),
+    /// An identity that a certificate authority vouches for.
+    Keyless(Box<Keyless>),
+    /// Something a policy may demand and we cannot check: a fault when it is reached, never a pass.
+    Unsupported {
+        /// What, for the message.
+        what: String,
+    },
+}
+
+/// Where a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// It stands in the policy.
+    Inline(PublicKey),
+    /// It must be read from elsewhere.
+    Reference(KeyRef),
+}
+
+/// A key that is not in the policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyRef {
+    /// `cosign.pub` of a Secret.
+    Secret {
+        /// Its namespace; empty = the policy engine's own.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A key management service, by URI.
+    Kms(String),
+    /// A template whose value is PEM or another reference.
+    Variable(String),
+}
+
+/// A certificate, a chain, or both; never neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateAuthority {
+    /// PEM of the signing certificate.
+    pub cert: Option<String>,
+    /// PEM of the chain above it.
+    pub chain: Option<String>,
+    /// How time and logs are proven.
+    pub log: LogOptions,
+}
+
+/// An identity vouched for by a certificate authority.
+///
+/// Identity *and* issuer are always there: with neither subject, every user of the certificate authority
+/// would be a trusted signer; without an issuer, anyone who can run an identity provider that names its
+/// users freely.
+#[derive(Clone, Debug)]
+pub struct Keyless {
+    /// One of the certificate's names (SAN) must be accepted by one of these. Never empty.
+    pub subjects: Vec<Matcher>,
+    /// All must accept the certificate's issuer. Never empty.
+    pub issuers: Vec<Matcher>,
+    /// Further extensions, by name or OID, with exact values.
+    pub extensions: BTreeMap<String, String>,
+    /// PEM of the certificate authorities; `None` = the configured trust root.
+    pub roots: Option<String>,
+    /// How time and logs are proven.
+    pub log: LogOptions,
+}
+
+impl Keyless {
+    /// Whether a name of the certificate is one that was asked for (`subject` or `subjectRegExp`).
+    #[must_use]
+    pub fn accepts_subject(&self, name: &str) -> bool {
+        self.subjects.iter().any(|matcher| matcher.matches(name))
+    }
+
+    /// Whether the certificate's issuer is the one that was asked for (`issuer` and `issuerRegExp`).
+    #[must_use]
+    pub fn accepts_issuer(&self, issuer: &str) -> bool {
+        !self.issuers.is_empty() && self.issuers.iter().all(|matcher| matcher.matches(issuer))
+    }
+}
+
+/// How time and logs are proven.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// URL of the signature log.
+    pub rekor_url: Option<String>,
+    /// PEM of the signature log's key.
+    pub rekor_key: Option<String>,
+    /// Whether the proof of the signature log is not demanded.
+    pub ignore_tlog: bool,
+    /// Whether the certificate's log promise is not demanded.
+    pub ignore_sct: bool,
+    /// PEM of the certificate log's key.
+    pub ct_key: Option<String>,
+    /// PEM of the timestamp authority's chain.
+    pub tsa_chain: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attestor(name: &str) -> Requirement {
+        Requirement::Attestor(Box::new(Attestor {
+            path: FieldPath::keys([name]),
+            authority: Authority::Unsupported { what: name.to_owned() },
+            annotations: BTreeMap::new(),
+            repository: None,
+        }))
+    }
+
+    fn at_least(count: usize, of: Vec<Requirement>) -> Requirement {
+        Requirement::AtLeast { count, of, path: FieldPath::root() }
+    }
+
+    fn set(names: &str) -> BTreeSet<String> {
+        names.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The signers of a leaf are the words of its name, those that are in `signed`.
+    fn satisfied(requirement: &Requirement, signed: &str) -> Option<BTreeSet<String>> {
+        let signed = set(signed);
+        requirement.satisfied_by(&mut |attestor| {
+            let Authority::Unsupported { what } = &attestor.authority else { return BTreeSet::new() };
+            set(what).intersection(&signed).cloned().collect()
+        })
+    }
+
+    #[test]
+    fn a_threshold_counts_signers_not_entries() {
+        let twice = at_least(2, vec![attestor("a"), attestor("a"), attestor("b")]);
+        assert_eq!(satisfied(&twice, "a"), None, "one key listed twice is one signer");
+        assert_eq!(satisfied(&twice, "a b"), Some(set("a b")));
+        let wide = at_least(2, vec![attestor("a b"), attestor("a")]);
+        assert_eq!(satisfied(&wide, "a"), None);
+        assert_eq!(satisfied(&wide, "a b"), Some(set("a b")), "the wide entry is credited to b");
+    }
+
+    #[test]
+    fn nested_sets_hand_their_signers_up() {
+        let inner = Requirement::All(vec![attestor("a"), attestor("b")]);
+        let outer = at_least(2, vec![inner, attestor("a")]);
+        assert_eq!(satisfied(&outer, "a"), None);
+        assert_eq!(satisfied(&outer, "a b"), Some(set("a b")));
+    }
+
+    #[test]
+    fn nothing_demanded_is_never_satisfied() {
+        assert_eq!(satisfied(&Requirement::All(vec![]), "a"), None);
+        assert_eq!(satisfied(&at_least(0, vec![attestor("a")]), "a"), None);
+        assert_eq!(satisfied(&at_least(1, vec![]), "a"), None);
+    }
+
+    #[test]
+    fn every_leaf_is_visited_in_written_order() {
+        let tree = Requirement::All(vec![
+            at_least(1, vec![attestor("a"), attestor("b")]),
+            Requirement::All(vec![attestor("c")]),
+        ]);
+        let shown = tree.fold(&mut |leaf| leaf.path.to_string(), &mut |node, parts| match node {
+            Node::All => format!("all({})", parts.join(",")),
+            Node::AtLeast { count, .. } => format!("{count}of({})", parts.join(",")),
+        });
+        assert_eq!(shown, "all(1of(a,b),all(c))");
+        assert_eq!(tree.attestors().len(), 3);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_matching_is_maximal(
+            entries in proptest::collection::vec(proptest::collection::btree_set("[a-e]", 0..4), 0..6)
+        ) {
+            proptest::prop_assert_eq!(distinct_signers(&entries), by_trying(&entries, &mut BTreeSet::new()));
+        }
+    }
+
+    /// Tries every assignment.
+    fn by_trying(entries: &[BTreeSet<String>], used: &mut BTreeSet<String>) -> usize {
+        let Some((first, rest)) = entries.split_first() else { return 0 };
+        let mut best = by_trying(rest, used);
+        for signer in first {
+            if used.insert(signer.clone()) {
+                best = best.max(1 + by_trying(rest, used));
+                used.remove(signer);
+            }
+        }
+        best
+    }
+}
