@@ -13,4 +13,5 @@
 //! 9. [`decide`]: the judgement, a pure function
 //! 10. [`evaluate`]: select, gather, decide: the one path every front end takes
 pub mod limits;
+pub mod manifest;
 pub mod object;

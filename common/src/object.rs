@@ -250,7 +250,12 @@ mod tests {
     #[test]
     fn an_object_without_metadata_has_an_empty_identity() {
         assert_eq!(ObjectRef::of(&json!({"kind": 5})), ObjectRef::default());
-        let generated = ObjectRef::of(&json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "run-"}}));
-        assert_eq!((generated.group(), generated.version(), generated.name.as_str()), ("batch", "v1", "run-"));
+        let generated = ObjectRef::of(
+            &json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "run-"}}),
+        );
+        assert_eq!(
+            (generated.group(), generated.version(), generated.name.as_str()),
+            ("batch", "v1", "run-")
+        );
     }
 }

@@ -1,1 +1,6 @@
 //! Signed manifests.
+
+pub mod compat;
+mod defaults;
+pub mod diff;
+pub mod ignore;
