@@ -1,0 +1,3 @@
+//! Tests of the verifier against files, in one binary.
+
+mod defaults;
