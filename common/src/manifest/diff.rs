@@ -13,6 +13,7 @@ use serde_json::Value;
 pub use super::defaults::{Row, Warning};
 use super::ignore::IgnoreRules;
 use crate::object::{FieldChange, FieldPath, Origin};
+use crate::policy::NamespaceAllowance;
 
 /// How two objects are to be compared.
 #[derive(Clone, Copy, Debug)]
@@ -28,29 +29,6 @@ pub struct Expectations<'a> {
     pub allow_namespace: &'a NamespaceAllowance,
     /// Finalizers that may be added to what was signed.
     pub allow_finalizers: &'a [String],
-}
-
-/// Namespaces that may be added to a manifest signed without one. By default none: a signature over a
-/// manifest without namespace would else be good for every namespace of every cluster (attack M9).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum NamespaceAllowance {
-    /// None.
-    #[default]
-    None,
-    /// Any.
-    Any,
-    /// These.
-    Named(Vec<String>),
-}
-
-impl NamespaceAllowance {
-    fn allows(&self, namespace: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::Any => true,
-            Self::Named(names) => names.iter().any(|name| name == namespace),
-        }
-    }
 }
 
 /// Why an addition that nobody signed was allowed.

@@ -11,7 +11,6 @@
 //! that name, so renaming an element never brings it under a rule.
 
 mod pattern;
-mod selector;
 mod shortest;
 
 use std::fmt;
@@ -19,47 +18,29 @@ use std::fmt;
 use serde_json::Value;
 
 use self::pattern::Pattern;
-pub use self::selector::ObjectSelector;
 pub use self::shortest::shortest;
 use crate::object::{FieldPath, ObjectRef, Segment};
+use crate::policy::{IgnoreField, ObjectSelector};
 
-/// Fields to leave out, in the objects that one of the selectors takes (`ignoreFields` of Kyverno and
-/// k8s-manifest-sigstore).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IgnoreField {
-    /// Empty: every object.
-    pub objects: Vec<ObjectSelector>,
-    /// Paths as written.
-    pub fields: Vec<String>,
-}
-
-impl IgnoreField {
-    /// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`.
-    ///
-    /// A kind starts with a capital letter and holds letters and digits only, so a colon inside a path
-    /// is no separator.
-    ///
-    /// # Errors
-    /// When the path cannot be used, see [`IgnoreError`].
-    pub fn parse(text: &str) -> Result<Self, IgnoreError> {
-        let is_kind = |kind: &str| {
-            kind.starts_with(|c: char| c.is_ascii_uppercase())
-                && kind.chars().all(|c| c.is_ascii_alphanumeric())
-        };
-        let (kind, path) = match text.split_once(':').filter(|(kind, _)| is_kind(kind)) {
-            Some((kind, path)) => (Some(kind), path),
-            None => (None, text),
-        };
-        Pattern::parse(path)?;
-        let selector = kind.map(|kind| ObjectSelector { kind: kind.to_owned(), ..ObjectSelector::default() });
-        Ok(Self { objects: selector.into_iter().collect(), fields: vec![path.to_owned()] })
-    }
-
-    /// Whether the fields are ignored in this object.
-    #[must_use]
-    pub fn selects(&self, object: &ObjectRef) -> bool {
-        self.objects.is_empty() || self.objects.iter().any(|selector| selector.matches(object))
-    }
+/// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`. `flag` is where it
+/// stands, for messages.
+///
+/// A kind starts with a capital letter and holds letters and digits only, so a colon inside a path is no
+/// separator.
+///
+/// # Errors
+/// When the path cannot be used, see [`IgnoreError`].
+pub fn parse_flag(text: &str, flag: FieldPath) -> Result<IgnoreField, IgnoreError> {
+    let is_kind = |kind: &str| {
+        kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let (kind, path) = match text.split_once(':').filter(|(kind, _)| is_kind(kind)) {
+        Some((kind, path)) => (Some(kind), path),
+        None => (None, text),
+    };
+    Pattern::parse(path)?;
+    let selector = kind.map(|kind| ObjectSelector { kind: kind.to_owned(), ..ObjectSelector::default() });
+    Ok(IgnoreField { objects: selector.into_iter().collect(), fields: vec![path.to_owned()], path: flag })
 }
 
 /// An ignore rule that cannot be used.
@@ -135,7 +116,7 @@ impl IgnoreRules {
         for field in fields {
             let patterns = field.fields.iter().map(|text| Pattern::parse(text));
             let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
-            if field.selects(object) {
+            if field.covers(object) {
                 rules.extend(patterns);
             }
         }

@@ -84,6 +84,14 @@ pub enum Warning {
     AggregatedRules,
 }
 
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AggregatedRules => f.write_str("aggregated by a controller; no signature vouches for these rules"),
+        }
+    }
+}
+
 /// One row of the table: what the server may do at one place in objects of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {

@@ -4,7 +4,7 @@ use super::*;
 
 fn rules(fields: &[&str]) -> IgnoreRules {
     let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-    IgnoreRules::compile(&[IgnoreField { objects: vec![], fields }], &ObjectRef::default()).unwrap()
+    IgnoreRules::compile(&[IgnoreField { objects: vec![], fields, path: FieldPath::root() }], &ObjectRef::default()).unwrap()
 }
 
 fn covers(rule: &str, path: &FieldPath) -> bool {
@@ -93,7 +93,7 @@ fn elements_by_name_must_have_it_on_both_sides() {
 #[test]
 fn rules_that_ignore_everything_are_refused() {
     for text in ["", "*", "**", "**.*", "*.*", "***", "[*]", "*.**"] {
-        let error = IgnoreField::parse(text).unwrap_err();
+        let error = parse_flag(text, FieldPath::root()).unwrap_err();
         assert_eq!(error.problem, IgnoreProblem::Everything, "{text}");
         assert!(error.to_string().contains("every field"));
     }
@@ -110,10 +110,10 @@ fn rules_that_ignore_everything_are_refused() {
         ("\"a\"b", IgnoreProblem::Unbalanced),
         ("a[0]b", IgnoreProblem::Unbalanced),
     ] {
-        assert_eq!(IgnoreField::parse(text).unwrap_err().problem, problem, "{text}");
+        assert_eq!(parse_flag(text, FieldPath::root()).unwrap_err().problem, problem, "{text}");
     }
     let long = format!("spec.{}", "a".repeat(5000));
-    assert_eq!(IgnoreField::parse(&long).unwrap_err().problem, IgnoreProblem::TooLong);
+    assert_eq!(parse_flag(&long, FieldPath::root()).unwrap_err().problem, IgnoreProblem::TooLong);
 }
 
 /// M9 to M11: what an object is can only be ignored by name.
@@ -133,11 +133,11 @@ fn identity_is_ignored_only_when_spelled_out() {
 
 #[test]
 fn the_command_line_form_may_name_a_kind() {
-    let field = IgnoreField::parse("Deployment:spec.replicas").unwrap();
+    let field = parse_flag("Deployment:spec.replicas", FieldPath::root()).unwrap();
     assert_eq!((field.objects[0].kind.as_str(), field.fields[0].as_str()), ("Deployment", "spec.replicas"));
     assert!(!field.selects(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }));
     for text in [r#"metadata.annotations."A:b""#, "data:x"] {
-        assert_eq!(IgnoreField::parse(text).unwrap().fields, [text]);
+        assert_eq!(parse_flag(text, FieldPath::root()).unwrap().fields, [text]);
     }
 }
 
@@ -174,7 +174,7 @@ proptest::proptest! {
     /// Patterns come from policies that nobody checked.
     #[test]
     fn no_pattern_panics(text in r#"[a.*\[\]"\\=0nme]{0,40}"#, steps in proptest::collection::vec("[a.0]{0,5}", 0..6)) {
-        if let Ok(field) = IgnoreField::parse(&text)
+        if let Ok(field) = parse_flag(&text, FieldPath::root())
             && let Ok(rules) = IgnoreRules::compile(&[field], &ObjectRef::default())
         {
             let _ = rules.covering(&FieldPath::keys(steps.iter().map(String::as_str)), &Value::Null, &Value::Null);
