@@ -75,3 +75,19 @@ pub const PATTERN_BYTES: usize = 4_096;
 
 /// Messages and signature facts kept in memory by one process.
 pub const CACHED_FACTS: usize = 4_096;
+
+/// Bytes of one `{{ expression }}`; published policies stay below 300.
+pub const EXPRESSION_BYTES: usize = 1_024;
+
+/// Operators and brackets of one expression: the library's parser and interpreter recurse on them, and
+/// a stack overflow cannot be caught.
+pub const EXPRESSION_OPERATORS: usize = 128;
+
+/// Digits of one number in an expression: indexes and slice steps beyond overflow in the library.
+pub const EXPRESSION_DIGITS: usize = 8;
+
+/// Characters of a rule name: the API server's limit on Kyverno's CRD.
+pub const RULE_NAME: usize = 63;
+
+/// Errors reported for one policy; more are counted, not listed.
+pub const POLICY_ERRORS: usize = 100;

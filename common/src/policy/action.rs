@@ -93,6 +93,7 @@ mod tests {
     fn the_first_override_that_matches_decides() {
         let object = json!({"metadata": {"namespace": "ignored"}});
         let dev = BTreeMap::from([("env".to_owned(), "dev".to_owned())]);
+        let none = BTreeMap::new();
         let resolve = |namespace, labels| {
             let facts = ReviewFacts { namespace, namespace_labels: labels, ..ReviewFacts::of(&object) };
             rules().resolve(&facts)
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(resolve("prod", None), Ok(Action::Enforce));
         assert_eq!(resolve("test-1", None), Ok(Action::Audit), "labels are not needed here");
         assert_eq!(resolve("team-a", Some(&dev)), Ok(Action::Audit));
-        assert_eq!(resolve("team-x", Some(&BTreeMap::new())), Ok(Action::Enforce));
+        assert_eq!(resolve("team-x", Some(&none)), Ok(Action::Enforce));
         assert_eq!(resolve("team-a", None), Err(LabelsUnknown), "unreadable labels must not mean Audit");
     }
 }

@@ -12,12 +12,13 @@ pub mod images;
 pub mod manifest;
 pub mod requirement;
 pub mod selector;
+pub mod template;
 pub mod wildcard;
 
 use std::fmt;
 
 pub use action::{Action, ActionOverride, ActionRules};
-pub use condition::{Condition, ConditionResult, Conditions, ContextEntry, Values};
+pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, Scope, Values};
 pub use exception::{Exception, ExceptionTarget};
 pub use identity::Matcher;
 pub use images::ImagesRule;

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::manifest::diff::{Comparison, Expectations, NamespaceAllowance, compare};
+use common::manifest::diff::{Comparison, Expectations, compare};
+use common::policy::NamespaceAllowance;
 use common::manifest::ignore::IgnoreRules;
 use common::object::{FieldPath, Origin, Segment};
 use serde_json::{Map, Value, json};

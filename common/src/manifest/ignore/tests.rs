@@ -135,7 +135,7 @@ fn identity_is_ignored_only_when_spelled_out() {
 fn the_command_line_form_may_name_a_kind() {
     let field = parse_flag("Deployment:spec.replicas", FieldPath::root()).unwrap();
     assert_eq!((field.objects[0].kind.as_str(), field.fields[0].as_str()), ("Deployment", "spec.replicas"));
-    assert!(!field.selects(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }));
+    assert!(!field.covers(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }));
     for text in [r#"metadata.annotations."A:b""#, "data:x"] {
         assert_eq!(parse_flag(text, FieldPath::root()).unwrap().fields, [text]);
     }

@@ -1,0 +1,258 @@
+//! What expressions can see: the request, and values from outside.
+
+use std::collections::BTreeMap;
+
+use jmespath::{Rcvar, ToJmespath as _, Variable};
+use serde_json::{Map, Value, json};
+
+use super::Values;
+use crate::object::FieldPath;
+use crate::policy::expression::{Expression, ExpressionError};
+use crate::policy::selector::ReviewFacts;
+use crate::policy::template::Template;
+
+/// A named value that expressions of a rule may use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContextEntry {
+    /// Its name.
+    pub name: String,
+    /// Where in the policy.
+    pub path: FieldPath,
+    /// Where the value comes from.
+    pub source: ContextSource,
+}
+
+/// Where a named value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContextSource {
+    /// It is computed from what is known already.
+    Variable {
+        /// A value.
+        value: Option<Template>,
+        /// An expression, evaluated in the value if there is one.
+        query: Option<Expression>,
+        /// The value where the expression finds nothing.
+        default: Option<Template>,
+    },
+    /// It has to be read (`configMap`, `apiCall`, `imageRegistry`, `globalReference`): without a value
+    /// from outside, whatever needs it is a fault.
+    External {
+        /// What it is.
+        what: String,
+    },
+    /// Its definition cannot be read; a fault for whatever needs it.
+    Unreadable(ExpressionError),
+}
+
+/// Why a variable has no value. Never taken for "absent": attack: an object that makes a lookup fail
+/// must not be exempt from the rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VariableFault {
+    /// Nothing of that name.
+    #[error("the variable `{0}` is not known")]
+    Unknown(String),
+    /// It must be read from elsewhere and nobody has.
+    #[error("the variable `{name}` needs {what}, which was not read (give it a value in a values file)")]
+    NotRead {
+        /// The variable.
+        name: String,
+        /// `configMap`, …
+        what: String,
+    },
+    /// It says who asks, and there is no request.
+    #[error("the variable `{0}` says who asks, and there is no admission request")]
+    NoRequest(String),
+    /// Its own definition has no value.
+    #[error("the variable `{name}`: {why}")]
+    Definition {
+        /// The variable.
+        name: String,
+        /// Why.
+        why: Box<VariableFault>,
+    },
+    /// An expression that cannot be evaluated.
+    #[error(transparent)]
+    Evaluation(#[from] crate::policy::expression::EvaluationError),
+    /// An expression that cannot be read.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
+}
+
+/// What expressions can see.
+#[derive(Debug)]
+pub struct Scope {
+    document: Rcvar,
+    /// Names that have no value, and why.
+    missing: BTreeMap<String, VariableFault>,
+    /// Keys of `request`.
+    request: Vec<String>,
+}
+
+impl Scope {
+    /// Puts together what can be seen for one object: `request`, `serviceAccountName`,
+    /// `serviceAccountNamespace`, then `values` by their dotted paths (they win), then `context` in
+    /// order, each entry seeing those before it.
+    #[must_use]
+    pub fn new(facts: &ReviewFacts<'_>, context: &[ContextEntry], values: &Values) -> Self {
+        let mut root = built_in(facts);
+        for (path, value) in values {
+            insert(&mut root, path, value.clone());
+        }
+        let mut scope = Self { document: seen(&Value::Null), missing: BTreeMap::new(), request: vec![] };
+        if facts.user.is_none() {
+            for name in ["serviceAccountName", "serviceAccountNamespace"] {
+                scope.missing.insert(name.to_owned(), VariableFault::NoRequest(name.to_owned()));
+            }
+        }
+        scope.see(&root);
+        for entry in context {
+            if root.contains_key(&entry.name) {
+                continue;
+            }
+            match scope.resolve(entry) {
+                Ok(value) => {
+                    root.insert(entry.name.clone(), value);
+                    scope.see(&root);
+                }
+                Err(why) => {
+                    scope.missing.insert(entry.name.clone(), why);
+                }
+            }
+        }
+        scope
+    }
+
+    /// A document that expressions see at their root, and nothing else (the predicate of an
+    /// attestation).
+    #[must_use]
+    pub fn of_document(document: &Value) -> Self {
+        let mut scope = Self { document: seen(&Value::Null), missing: BTreeMap::new(), request: vec![] };
+        if let Value::Object(root) = document {
+            scope.see(root);
+        }
+        scope
+    }
+
+    fn see(&mut self, root: &Map<String, Value>) {
+        let request = root.get("request").and_then(Value::as_object);
+        self.request = request.map(|request| request.keys().cloned().collect()).unwrap_or_default();
+        self.document = seen(root);
+        self.missing.retain(|name, _| !root.contains_key(name));
+    }
+
+    fn resolve(&self, entry: &ContextEntry) -> Result<Value, VariableFault> {
+        let named = |why| VariableFault::Definition { name: entry.name.clone(), why: Box::new(why) };
+        match &entry.source {
+            ContextSource::External { what } => {
+                Err(VariableFault::NotRead { name: entry.name.clone(), what: what.clone() })
+            }
+            ContextSource::Unreadable(error) => Err(named(error.clone().into())),
+            ContextSource::Variable { value, query, default } => {
+                let found = self.computed(value.as_ref(), query.as_ref());
+                match (found, default) {
+                    (Ok(Value::Null) | Err(_), Some(default)) => self.render(default).map_err(named),
+                    (found, _) => found.map_err(named),
+                }
+            }
+        }
+    }
+
+    fn computed(&self, value: Option<&Template>, query: Option<&Expression>) -> Result<Value, VariableFault> {
+        match (value, query) {
+            (Some(value), Some(query)) => {
+                let value = self.render(value)?;
+                Ok(query.evaluate(&seen(&value))?)
+            }
+            (Some(value), None) => self.render(value),
+            (None, Some(query)) => self.value_of(query),
+            (None, None) => Ok(Value::Null),
+        }
+    }
+
+    /// The value of a template.
+    ///
+    /// # Errors
+    /// [`VariableFault`].
+    pub fn render(&self, template: &Template) -> Result<Value, VariableFault> {
+        template.render(&mut |expression| self.value_of(expression))
+    }
+
+    /// The value of an expression; `null` where a path leads nowhere.
+    fn value_of(&self, expression: &Expression) -> Result<Value, VariableFault> {
+        for path in expression.variables() {
+            self.check(path)?;
+        }
+        Ok(expression.evaluate(&self.document)?)
+    }
+
+    /// A path may lead nowhere (an object without labels), but what it begins with must be known: a
+    /// misspelt `reqeust.object` would otherwise be "absent" for every object.
+    fn check(&self, path: &[String]) -> Result<(), VariableFault> {
+        let Some(first) = path.first() else { return Ok(()) };
+        if let Some(fault) = self.missing.get(first) {
+            return Err(fault.clone());
+        }
+        let root = self.document.as_object();
+        if !root.is_some_and(|root| root.contains_key(first)) {
+            return Err(VariableFault::Unknown(path.join(".")));
+        }
+        match path.get(1) {
+            Some(key) if first == "request" && !self.request.contains(key) => {
+                let user = ["userInfo", "roles", "clusterRoles"].contains(&key.as_str());
+                let name = path.join(".");
+                Err(if user { VariableFault::NoRequest(name) } else { VariableFault::Unknown(name) })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// A value as the library sees it. Serialising JSON cannot fail; if it did, variables would be faults.
+fn seen(value: &impl serde::Serialize) -> Rcvar {
+    value.to_jmespath().unwrap_or_else(|_| Rcvar::new(Variable::Null))
+}
+
+/// `request` and its like (`spec/kyverno.md` 1.3).
+fn built_in(facts: &ReviewFacts<'_>) -> Map<String, Value> {
+    let object = facts.object_ref();
+    let mut request = json!({
+        "object": facts.object,
+        "oldObject": facts.old_object,
+        "operation": facts.operation.as_str(),
+        "namespace": facts.namespace,
+        "name": object.name,
+        "subResource": facts.subresource,
+        "kind": {"group": object.group(), "version": object.version(), "kind": object.kind},
+    });
+    let mut root = Map::new();
+    if let Some(user) = facts.user {
+        request["userInfo"] = json!({"username": user.username, "groups": user.groups});
+        request["roles"] = json!(user.roles);
+        request["clusterRoles"] = json!(user.cluster_roles);
+        let account = user.username.strip_prefix("system:serviceaccount:");
+        let (namespace, name) = account.and_then(|account| account.split_once(':')).unwrap_or_default();
+        root.insert("serviceAccountName".to_owned(), json!(name));
+        root.insert("serviceAccountNamespace".to_owned(), json!(namespace));
+    }
+    root.insert("request".to_owned(), request);
+    root
+}
+
+/// Puts a value at a dotted path, making maps on the way.
+fn insert(root: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            root.insert(path.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let child = root.entry(first).or_insert(Value::Null);
+            if !child.is_object() {
+                *child = Value::Object(Map::new());
+            }
+            if let Some(child) = child.as_object_mut() {
+                insert(child, rest, value);
+            }
+        }
+    }
+}

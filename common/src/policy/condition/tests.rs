@@ -1,0 +1,214 @@
+use serde_json::json;
+
+use super::*;
+use crate::policy::expression::{Expression, ExpressionError};
+use crate::policy::selector::{ReviewFacts, UserInfo};
+
+fn condition(key: &Value, operator: &str, value: &Value) -> Condition {
+    Condition {
+        path: FieldPath::keys(["spec"]),
+        key: Template::parse(key).unwrap(),
+        operator: Operator::parse(operator).unwrap(),
+        value: Template::parse(value).unwrap(),
+        message: Some("say so".into()),
+    }
+}
+
+fn object() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "prod", "labels": {"app.io/tier": "front", "n": "3"}},
+        "spec": {"replicas": 3, "images": ["a:1", "b:2"]}
+    })
+}
+
+fn evaluate(condition: &Condition, values: &Values) -> ConditionResult {
+    let object = object();
+    condition.evaluate(&Scope::new(&ReviewFacts::of(&object), &[], values))
+}
+
+fn holds(key: &Value, operator: &str, value: &Value) -> bool {
+    match evaluate(&condition(key, operator, value), &Values::new()) {
+        ConditionResult::True => true,
+        ConditionResult::False(_) => false,
+        ConditionResult::Fault(fault) => panic!("{fault}"),
+    }
+}
+
+#[test]
+fn every_operator() {
+    let images = json!("{{ request.object.spec.images }}");
+    let replicas = json!("{{ request.object.spec.replicas }}");
+    let tier = json!(r#"{{ request.object.metadata.labels."app.io/tier" }}"#);
+    let absent = json!("{{ request.object.metadata.annotations.none }}");
+    let cases = [
+        (&tier, "Equals", json!("fr*"), true),
+        (&tier, "NotEqual", json!("back"), true),
+        (&json!("{{ request.name }}-{{ request.namespace }}"), "Equal", json!("web-prod"), true),
+        (&json!("{{ request.operation }}"), "In", json!(["CREATE", "UPDATE"]), true),
+        (
+            &json!("{{ request.kind.group }}/{{ request.kind.kind }}"),
+            "equals",
+            json!("apps/Deployment"),
+            true,
+        ),
+        (&images, "AnyIn", json!(["b:*", "c"]), true),
+        (&images, "AnyIn", json!(["c"]), false),
+        (&images, "AllIn", json!(["a:*", "b:*"]), true),
+        (&images, "AllIn", json!(["a:*"]), false),
+        (&images, "In", json!(["a:*"]), false),
+        (&images, "AnyNotIn", json!(["a:*"]), true),
+        (&images, "NotIn", json!(["a:*", "b:*"]), false),
+        (&images, "AllNotIn", json!(["a:*"]), false),
+        (&images, "AllNotIn", json!(["c"]), true),
+        (&replicas, "GreaterThan", json!(2), true),
+        (&replicas, "GreaterThanOrEquals", json!("3"), true),
+        (&replicas, "LessThan", json!(3), false),
+        (&replicas, "LessThanOrEquals", json!(3.0), true),
+        (&json!("90s"), "DurationGreaterThan", json!("1m"), true),
+        (&json!("90s"), "DurationLessThanOrEquals", json!("1m"), false),
+        (&absent, "Equals", json!(""), true),
+        (&absent, "NotEquals", json!("x"), true),
+        (&absent, "AllNotIn", json!(["x"]), true),
+        (&absent, "LessThan", json!(5), false),
+        (&json!("{{ request.object.metadata.annotations.none || 'd' }}"), "Equals", json!("d"), true),
+        (&json!("{{ request.object.spec.images[1] }}"), "Equals", json!("b:2"), true),
+        (&json!("{{ length(request.object.spec.images) }}"), "Equals", json!(2), true),
+    ];
+    for (key, operator, value, expected) in cases {
+        assert_eq!(holds(key, operator, &value), expected, "{key} {operator} {value}");
+    }
+}
+
+#[test]
+fn a_failure_says_what_was_expected_and_found() {
+    let condition = condition(&json!("{{ request.object.spec.replicas }}"), "Equals", &json!(5));
+    let ConditionResult::False(failed) = evaluate(&condition, &Values::new()) else { panic!("holds") };
+    assert_eq!((&failed[0].expected, &failed[0].found), (&json!(5), &json!(3)));
+    assert_eq!(failed[0].message.as_deref(), Some("say so"));
+}
+
+#[test]
+fn values_from_outside_stand_for_what_must_be_read() {
+    let key = json!("{{ settings.data.mode }}");
+    let condition = condition(&key, "Equals", &json!("on"));
+    let fault = |result| match result {
+        ConditionResult::Fault(ConditionFault { why, .. }) => why,
+        other => panic!("{other:?}"),
+    };
+    let unknown = VariableFault::Unknown("settings.data.mode".into());
+    assert_eq!(fault(evaluate(&condition, &Values::new())), unknown.into());
+    let values = Values::from([("settings.data.mode".to_owned(), json!("on"))]);
+    assert_eq!(evaluate(&condition, &values), ConditionResult::True);
+    let values = Values::from([("settings".to_owned(), json!({"data": {"mode": "on"}}))]);
+    assert_eq!(evaluate(&condition, &values), ConditionResult::True);
+
+    let entry = ContextEntry {
+        name: "settings".into(),
+        path: FieldPath::root(),
+        source: ContextSource::External { what: "configMap".into() },
+    };
+    let object = object();
+    let scope = Scope::new(&ReviewFacts::of(&object), &[entry], &Values::new());
+    let not_read = VariableFault::NotRead { name: "settings".into(), what: "configMap".into() };
+    assert_eq!(fault(condition.evaluate(&scope)), not_read.into());
+}
+
+#[test]
+fn values_win_over_the_request() {
+    let condition = condition(&json!("{{ request.operation }}"), "Equals", &json!("UPDATE"));
+    let values = Values::from([("request.operation".to_owned(), json!("UPDATE"))]);
+    assert_eq!(evaluate(&condition, &values), ConditionResult::True);
+}
+
+#[test]
+fn computed_variables_see_those_before_them() {
+    let variable = |name: &str, value: Option<Value>, query: Option<&str>, default: Option<Value>| {
+        let template = |value: Value| Template::parse(&value).unwrap();
+        ContextEntry {
+            name: name.to_owned(),
+            path: FieldPath::root(),
+            source: ContextSource::Variable {
+                value: value.map(template),
+                query: query.map(|query| Expression::parse(query).unwrap()),
+                default: default.map(template),
+            },
+        }
+    };
+    let context = [
+        variable("first", Some(json!({"a": "{{ request.name }}"})), None, None),
+        variable("second", Some(json!("{{ first }}")), Some("a"), None),
+        variable("third", None, Some("request.object.none"), Some(json!("{{ second }}!"))),
+        variable("early", Some(json!("{{ late }}")), None, None),
+        variable("late", Some(json!("x")), None, None),
+        ContextEntry {
+            name: "broken".into(),
+            path: FieldPath::root(),
+            source: ContextSource::Unreadable(ExpressionError::Empty),
+        },
+    ];
+    let object = object();
+    let scope = Scope::new(&ReviewFacts::of(&object), &context, &Values::new());
+    let value = |text: &str| scope.render(&Template::parse_text(text).unwrap());
+    assert_eq!(value("{{ third }}"), Ok(json!("web!")));
+    assert!(matches!(value("{{ early }}"), Err(VariableFault::Definition { name, .. }) if name == "early"));
+    assert!(matches!(value("{{ broken }}"), Err(VariableFault::Definition { name, .. }) if name == "broken"));
+}
+
+#[test]
+fn who_asks_is_a_fault_without_a_request() {
+    let object = object();
+    let user = UserInfo { username: "system:serviceaccount:ci:bot".into(), ..UserInfo::default() };
+    let without = ReviewFacts::of(&object);
+    let with = ReviewFacts { user: Some(&user), ..without };
+    for (text, expected) in [
+        ("serviceAccountName", "bot"),
+        ("serviceAccountNamespace", "ci"),
+        ("request.userInfo.username", "system:serviceaccount:ci:bot"),
+    ] {
+        let template = Template::parse_text(&format!("{{{{ {text} }}}}")).unwrap();
+        let render = |facts| Scope::new(facts, &[], &Values::new()).render(&template);
+        assert_eq!(render(&with), Ok(json!(expected)));
+        assert_eq!(render(&without), Err(VariableFault::NoRequest(text.to_owned())));
+    }
+    let scope = Scope::new(&without, &[], &Values::new());
+    let unknown = scope.render(&Template::parse_text("{{ request.dryRun }}").unwrap());
+    assert_eq!(unknown, Err(VariableFault::Unknown("request.dryRun".into())));
+}
+
+#[test]
+fn a_certain_answer_wins_over_a_fault_and_a_fault_over_a_guess() {
+    let yes = condition(&json!("a"), "Equals", &json!("a"));
+    let no = condition(&json!("a"), "Equals", &json!("b"));
+    let fault = condition(&json!("{{ unknown }}"), "Equals", &json!("a"));
+    let object = object();
+    let scope = Scope::new(&ReviewFacts::of(&object), &[], &Values::new());
+    let shown = |any: &[&Condition], all: &[&Condition]| {
+        let list = |conditions: &[&Condition]| conditions.iter().map(|c| (*c).clone()).collect();
+        match (Conditions { any: list(any), all: list(all) }).evaluate(&scope) {
+            ConditionResult::True => "true",
+            ConditionResult::False(_) => "false",
+            ConditionResult::Fault(_) => "fault",
+        }
+    };
+    assert_eq!(shown(&[], &[]), "true");
+    assert_eq!(shown(&[], &[&yes, &fault]), "fault");
+    assert_eq!(shown(&[], &[&fault, &no]), "false");
+    assert_eq!(shown(&[&fault, &yes], &[]), "true");
+    assert_eq!(shown(&[&fault, &no], &[]), "fault");
+    assert_eq!(shown(&[&no], &[&yes]), "false");
+    assert_eq!(shown(&[&yes], &[&no]), "false");
+    assert_eq!(shown(&[&no], &[&fault]), "false");
+    assert_eq!(shown(&[&yes], &[&fault]), "fault");
+}
+
+#[test]
+fn what_has_no_order_is_a_fault() {
+    for (key, operator) in
+        [(json!("text"), "LessThan"), (json!({"a": 1}), "AnyIn"), (json!(true), "GreaterThan")]
+    {
+        let result = evaluate(&condition(&key, operator, &json!(1)), &Values::new());
+        let ConditionResult::Fault(fault) = result else { panic!("{result:?}") };
+        assert!(matches!(fault.why, ConditionFaultReason::Incomparable { .. }), "{key}");
+    }
+}
