@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::cache::{FactKey, Facts, SignatureFact};
 use crate::key::PublicKey;
-use crate::manifest::annotations::{self, Annotations};
 use crate::manifest::Message;
+use crate::manifest::annotations::{self, Annotations};
 use crate::policy::{Attestor, Authority, KeyRef, KeySource, Keyless, ManifestRule};
 use crate::signature::{self, CertificateTrust, LogDemands, Material};
 use crate::sources::Sources;
@@ -210,7 +210,8 @@ fn trust_root(keyless: &Keyless, sources: &dyn Sources) -> Result<Arc<TrustRoot>
     if pieces.ca_roots.is_none() {
         return sources.trust_root().ok_or(Reason::TrustRootMissing);
     }
-    let root = TrustRoot::from_pieces(&pieces).map_err(|error| Reason::PolicyInvalid { problem: error.to_string() })?;
+    let root = TrustRoot::from_pieces(&pieces)
+        .map_err(|error| Reason::PolicyInvalid { problem: error.to_string() })?;
     Ok(Arc::new(root))
 }
 

@@ -50,7 +50,10 @@ pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<V
         let before = files.len();
         folder(argument, recursive, FOLDER_DEPTH, &mut files)?;
         if files.len() == before {
-            bail!("{}: no .yaml, .yml, .json or .signed file in this folder; nothing was verified", argument.display());
+            bail!(
+                "{}: no .yaml, .yml, .json or .signed file in this folder; nothing was verified",
+                argument.display()
+            );
         }
     }
     if files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {

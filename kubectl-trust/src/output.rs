@@ -38,7 +38,9 @@ impl Printer {
         let choice = |terminal: bool| match color {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
-            Color::Auto if std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()) || !terminal => ColorChoice::Never,
+            Color::Auto if std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty()) || !terminal => {
+                ColorChoice::Never
+            }
             Color::Auto => ColorChoice::Auto,
         };
         let stdout = AutoStream::new(io::stdout(), choice(io::stdout().is_terminal()));

@@ -33,7 +33,9 @@ pub(super) fn judge(object: &Value, rule: &ManifestRule, evidence: &ManifestEvid
         Some(AttestorEvidence::Facts { tried, facts }) => {
             judge_attestor(object, attestor, tried, facts, &rule.annotation_domain)
         }
-        Some(AttestorEvidence::Fault(reason)) => unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, reason.clone())),
+        Some(AttestorEvidence::Fault(reason)) => {
+            unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, reason.clone()))
+        }
         // Gathered for another rule: nothing is known, so nothing is trusted.
         None => unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, Reason::NothingChecked)),
     };
@@ -199,7 +201,10 @@ fn missing_annotation(object: &Value, attestor: &Attestor) -> Option<Reason> {
     let found = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned);
     attestor.annotations.iter().find_map(|(key, expected)| {
         let found = found(key);
-        (found.as_ref() != Some(expected))
-            .then(|| Reason::AnnotationMismatch { key: key.clone(), expected: expected.clone(), found })
+        (found.as_ref() != Some(expected)).then(|| Reason::AnnotationMismatch {
+            key: key.clone(),
+            expected: expected.clone(),
+            found,
+        })
     })
 }

@@ -30,7 +30,8 @@ pub(super) fn judge(object: &Value, origin: Origin, rule: &ManifestRule, message
         allow_namespace: &rule.allow_namespace,
         allow_finalizers: &rule.allow_finalizers,
     };
-    let compared = message.candidates(&identity).into_iter().map(|signed| (signed, compare(signed, object, &how, rule)));
+    let compared =
+        message.candidates(&identity).into_iter().map(|signed| (signed, compare(signed, object, &how, rule)));
     match compared.min_by_key(|(_, found)| found.comparison.differences.len() + found.comparison.omitted) {
         None => {
             let signed = message.documents.iter().map(ObjectRef::of).collect();
@@ -49,8 +50,11 @@ fn unusable(reason: Reason) -> Content {
 fn same(found: Compared) -> Content {
     let Compared { comparison, mut warnings } = found;
     let allowed = comparison.allowed.iter().map(|(_, allowance)| allowance_text(allowance)).collect();
-    let reason =
-        Reason::ManifestMatches { ignored: comparison.ignored.len(), effects: comparison.effects.len(), allowed };
+    let reason = Reason::ManifestMatches {
+        ignored: comparison.ignored.len(),
+        effects: comparison.effects.len(),
+        allowed,
+    };
     warnings.extend(comparison.warnings.iter().map(|(path, warning)| format!("{path}: {warning}")));
     Content { check: Check::leaf("content", Outcome::Pass, reason), warnings }
 }
@@ -59,7 +63,8 @@ fn differs(signed: &Value, object: &Value, identity: &ObjectRef, found: Compared
     let Comparison { differences, omitted, .. } = found.comparison;
     let suggested = ignore::shortest(&differences, signed, object);
     let names = differences.iter().map(|change| named(change, signed, object)).collect();
-    let changes = if identity.kind == "Secret" { differences.into_iter().map(masked).collect() } else { differences };
+    let changes =
+        if identity.kind == "Secret" { differences.into_iter().map(masked).collect() } else { differences };
     let reason = Reason::ManifestDiffers { kind: identity.kind.clone(), changes, omitted, names, suggested };
     Content { check: Check::leaf("content", Outcome::Fail, reason), warnings: found.warnings }
 }
@@ -73,7 +78,9 @@ fn named(change: &FieldChange, signed: &Value, found: &Value) -> String {
 fn masked(change: FieldChange) -> FieldChange {
     let secret = |path: &FieldPath| {
         let first = path.segments().first();
-        first.is_some_and(|first| [Segment::Key("data".into()), Segment::Key("stringData".into())].contains(first))
+        first.is_some_and(|first| {
+            [Segment::Key("data".into()), Segment::Key("stringData".into())].contains(first)
+        })
     };
     if !secret(&change.path) {
         return change;
@@ -92,7 +99,9 @@ fn mask(value: Value) -> Value {
 
 fn allowance_text(allowance: &Allowance) -> String {
     match allowance {
-        Allowance::Namespace(namespace) => format!("namespace {namespace} allowed although it was not signed"),
+        Allowance::Namespace(namespace) => {
+            format!("namespace {namespace} allowed although it was not signed")
+        }
         Allowance::Finalizer(name) => format!("finalizer {name} allowed although it was not signed"),
     }
 }

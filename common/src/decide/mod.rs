@@ -31,7 +31,12 @@ pub struct ManifestDecision {
 ///
 /// 2 and 3 are always both reported: a bad signature does not hide a difference, nor the reverse.
 #[must_use]
-pub fn manifest(object: &Value, origin: Origin, rule: &ManifestRule, evidence: &ManifestEvidence) -> ManifestDecision {
+pub fn manifest(
+    object: &Value,
+    origin: Origin,
+    rule: &ManifestRule,
+    evidence: &ManifestEvidence,
+) -> ManifestDecision {
     let mut warnings = evidence.leftovers.clone();
     let message = match &evidence.message {
         Ok(message) => message,

@@ -7,7 +7,7 @@ mod json;
 mod reason;
 
 pub use json::{decision_json, to_json};
-pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable};
+pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable, side};
 
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;

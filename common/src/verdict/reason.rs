@@ -300,7 +300,7 @@ impl Reason {
 
 /// One side of a difference, short enough for a line.
 #[must_use]
-pub(super) fn side(value: Option<&serde_json::Value>) -> String {
+pub fn side(value: Option<&serde_json::Value>) -> String {
     const SHOWN: usize = 120;
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::manifest::diff::{Comparison, Expectations, compare};
-use common::policy::NamespaceAllowance;
 use common::manifest::ignore::IgnoreRules;
 use common::object::{FieldPath, Origin, Segment};
+use common::policy::NamespaceAllowance;
 use serde_json::{Map, Value, json};
 
 struct Pair {

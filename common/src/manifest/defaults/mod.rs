@@ -87,7 +87,9 @@ pub enum Warning {
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::AggregatedRules => f.write_str("aggregated by a controller; no signature vouches for these rules"),
+            Self::AggregatedRules => {
+                f.write_str("aggregated by a controller; no signature vouches for these rules")
+            }
         }
     }
 }

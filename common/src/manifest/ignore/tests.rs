@@ -4,7 +4,11 @@ use super::*;
 
 fn rules(fields: &[&str]) -> IgnoreRules {
     let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-    IgnoreRules::compile(&[IgnoreField { objects: vec![], fields, path: FieldPath::root() }], &ObjectRef::default()).unwrap()
+    IgnoreRules::compile(
+        &[IgnoreField { objects: vec![], fields, path: FieldPath::root() }],
+        &ObjectRef::default(),
+    )
+    .unwrap()
 }
 
 fn covers(rule: &str, path: &FieldPath) -> bool {
