@@ -111,7 +111,7 @@ fn every_own_case_gives_its_verdict() {
 fn every_shared_vector_gives_its_verdict() {
     let Some(folder) = vectors() else { return };
     let cases = cases(&folder.join("manifest"));
-    assert!(cases.len() >= 50, "vectors are missing");
+    assert!(cases.len() >= 45, "vectors are missing");
     cases.iter().for_each(check);
 }
 
