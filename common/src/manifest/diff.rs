@@ -103,4 +103,6 @@ pub fn compare(signed: &Value, found: &Value, how: &Expectations<'_>) -> Compari
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod tests;
