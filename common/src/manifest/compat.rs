@@ -85,11 +85,11 @@ pub fn compare_compat(
     differences.retain(|item| !is_same_image(item));
     differences.retain(|item| !ignored.iter().any(|field| field.matches(&item.key)));
     differences.retain(|item| item.key != "metadata.namespace" || item.before.is_some());
-    let strict = compare(signed, found, how);
-    let only_here = |change: &&FieldChange| !differences.iter().any(|item| concerns(item, &change.path));
-    let tolerated = strict.differences.iter().filter(only_here).cloned().collect();
     let omitted = differences.len().saturating_sub(limits::DIFFERENCES);
     differences.truncate(limits::DIFFERENCES);
+    let strict = compare(signed, found, how);
+    let only_here = |change: &&FieldChange| !is_among(&differences, &change.path);
+    let tolerated = strict.differences.iter().filter(only_here).cloned().collect();
     CompatComparison { differences, omitted, tolerated, strict, invalid }
 }
 
@@ -104,7 +104,7 @@ fn is_same_image(item: &CompatItem) -> bool {
 
 /// Whether an item speaks about the place of a strict difference, or about something inside it or around
 /// it.
-fn concerns(item: &CompatItem, path: &FieldPath) -> bool {
+fn is_among(items: &[CompatItem], path: &FieldPath) -> bool {
     let steps = path.segments().iter().map(|segment| match segment {
         Segment::Key(key) => key.clone(),
         Segment::Index(index) => index.to_string(),
@@ -112,7 +112,7 @@ fn concerns(item: &CompatItem, path: &FieldPath) -> bool {
     let key = steps.collect::<Vec<_>>().join(".");
     let inside =
         |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    item.key == key || inside(&key, &item.key) || inside(&item.key, &key)
+    items.iter().any(|item| item.key == key || inside(&key, &item.key) || inside(&item.key, &key))
 }
 
 #[cfg(test)]

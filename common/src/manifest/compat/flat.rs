@@ -52,7 +52,7 @@ pub(super) fn differences(signed: &Value, found: &Value) -> Vec<CompatItem> {
         let (before, after) = (signed.values.get(key).copied(), found.values.get(key).copied());
         match (before, after) {
             (Some(a), Some(b)) if !same_type(a, b) => {
-                typed.push(item(key, Some(&described(a)), Some(&described(b))))
+                typed.push(item(key, Some(&described(a)), Some(&described(b))));
             }
             (Some(a), Some(b)) if same(a, b) => {}
             _ => items.push(item(key, before, after)),

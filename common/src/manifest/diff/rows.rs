@@ -30,7 +30,12 @@ fn leaves(value: &Value, pointer: &str, out: &mut Vec<String>) {
         Value::Array(list) if !list.is_empty() => {
             list.iter().enumerate().for_each(|(at, value)| leaves(value, &format!("{pointer}/{at}"), out));
         }
-        _ => out.push(pointer.to_owned()),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => out.push(pointer.to_owned()),
     }
 }
 

@@ -214,7 +214,7 @@ fn places(value: &Value, path: &FieldPath, out: &mut Vec<FieldPath>) {
         Value::Array(list) => {
             list.iter().enumerate().for_each(|(index, value)| places(value, &path.index(index), out));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
