@@ -5,6 +5,8 @@
 //! the API server itself does to an object is tolerated ([`super::defaults`]), in its direction, and
 //! each instance of it is reported.
 
+mod record;
+mod scalar;
 mod secret;
 mod walk;
 
@@ -79,6 +81,10 @@ pub fn compare(signed: &Value, found: &Value, how: &Expectations<'_>) -> Compari
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
 mod attacks;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
 mod tests;

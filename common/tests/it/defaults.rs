@@ -1,6 +1,12 @@
 //! What a real API server made of real manifests: nothing it did may count as a difference, and anything
 //! anybody else does must.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "test helpers outside test functions"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +105,7 @@ fn remove(root: &mut Value, path: &FieldPath) {
     let (last, parent) = path.segments().split_last().unwrap();
     match (at(root, parent).unwrap(), last) {
         (Value::Object(map), Segment::Key(key)) => drop(map.remove(key)),
-        (Value::Array(list), Segment::Index(index)) => drop(list.remove(*index)),
+        (Value::Array(items), Segment::Index(index)) => drop(items.remove(*index)),
         _ => unreachable!(),
     }
 }
@@ -203,30 +209,46 @@ fn everything_signed_that_is_gone_is_refused() {
     assert!(edits > 400, "{edits}");
 }
 
+/// The stored object with the value at a path replaced by what `edit` makes of it.
+fn edited(pair: &Pair, path: &FieldPath, edit: impl FnOnce(&mut Value)) -> Value {
+    let mut stored = pair.stored.clone();
+    edit(at(&mut stored, path.segments()).unwrap());
+    stored
+}
+
 #[test]
 fn everything_added_is_refused_by_its_path() {
     for pair in pairs() {
         for path in all_places(&pair.stored) {
-            let mut stored = pair.stored.clone();
-            match at(&mut stored, path.segments()).unwrap() {
-                Value::Object(map) => {
-                    map.insert("unknownField".into(), json!("x"));
+            match path.find(&pair.stored).unwrap() {
+                Value::Object(_) => {
+                    let stored = edited(&pair, &path, |map| map["unknownField"] = json!("x"));
                     refused(&pair, &stored, &path.key("unknownField"), "added");
                 }
-                Value::Array(list) => {
-                    let end = list.len();
-                    let again = list.last().cloned().unwrap_or_default();
-                    list.push(again);
-                    refused(&pair, &stored, &path.index(end), "repeated");
-                    if let Some(Value::Array(list)) = at(&mut stored, path.segments()) {
-                        list[end] = json!({"name": "evil", "image": "evil"});
-                    }
-                    refused(&pair, &stored, &path.index(end), "appended");
-                }
+                Value::Array(list) => appended_to(&pair, &path, list),
                 _ => {}
             }
         }
     }
+}
+
+fn appended_to(pair: &Pair, path: &FieldPath, list: &[Value]) {
+    let again = list.last().cloned().unwrap_or_default();
+    for (value, what) in [(again, "repeated"), (json!({"name": "evil", "image": "evil"}), "appended")] {
+        let stored = edited(pair, path, |list| list.as_array_mut().unwrap().push(value));
+        refused(pair, &stored, &path.index(list.len()), what);
+    }
+}
+
+/// The maps of an object that a list of this name can stand in.
+fn places_for(pair: &Pair, field: &str) -> Vec<FieldPath> {
+    let fits = |map: &Map<String, Value>| match field {
+        "volumeMounts" | "env" => map.contains_key("image") && map.contains_key("terminationMessagePath"),
+        _ => map.contains_key("containers"),
+    };
+    let mut all = all_places(&pair.stored);
+    all.retain(|path| path.find(&pair.stored).and_then(Value::as_object).is_some_and(fits));
+    all
 }
 
 /// M5: what an attacker would add to a Pod, at the end and at the front of the list.
@@ -246,34 +268,28 @@ fn additions_to_pod_specs_are_refused() {
         ("env", json!({"name": "LD_PRELOAD", "value": "/evil"})),
     ];
     for pair in pairs() {
-        for path in all_places(&pair.stored) {
-            let Some(Value::Object(map)) = path.find(&pair.stored) else { continue };
-            for (field, value) in &additions {
-                let fits = match *field {
-                    "volumeMounts" | "env" => {
-                        map.contains_key("image") && map.contains_key("terminationMessagePath")
-                    }
-                    _ => map.contains_key("containers"),
-                };
-                if !fits {
-                    continue;
-                }
-                let old = map.get(*field).and_then(Value::as_array).cloned().unwrap_or_default();
-                let appended: Vec<Value> = old.iter().cloned().chain([value.clone()]).collect();
-                let fronted: Vec<Value> = [value.clone()].into_iter().chain(old.iter().cloned()).collect();
-                for (list, index) in [(appended, old.len()), (fronted, 0)] {
-                    let mut stored = pair.stored.clone();
-                    at(&mut stored, path.segments()).unwrap()[*field] = Value::Array(list);
-                    let comparison = matched(&pair.applied, &stored, Origin::Live);
-                    let list = path.key(*field);
-                    let below = |change: &FieldPath| {
-                        *change == list || change.to_string().starts_with(&list.index(index).to_string())
-                    };
-                    let named = comparison.differences.iter().any(|change| below(&change.path));
-                    assert!(named, "{}: {list} {index}: {:?}", pair.name, comparison.differences);
-                }
+        for (field, value) in &additions {
+            for path in places_for(&pair, field) {
+                added_to(&pair, &path.key(*field), value);
             }
         }
+    }
+}
+
+fn added_to(pair: &Pair, list: &FieldPath, value: &Value) {
+    let old = list.find(&pair.stored).and_then(Value::as_array).cloned().unwrap_or_default();
+    for index in [0, old.len()] {
+        let mut new = old.clone();
+        new.insert(index, value.clone());
+        let (end, parent) = list.segments().split_last().unwrap();
+        let Segment::Key(key) = end else { unreachable!() };
+        let mut stored = pair.stored.clone();
+        at(&mut stored, parent).unwrap()[key.as_str()] = Value::Array(new);
+        let comparison = matched(&pair.applied, &stored, Origin::Live);
+        let place = list.index(index).to_string();
+        let below = |path: &FieldPath| path == list || path.to_string().starts_with(&place);
+        let named = comparison.differences.iter().any(|change| below(&change.path));
+        assert!(named, "{}: {place}: {:?}", pair.name, comparison.differences);
     }
 }
 

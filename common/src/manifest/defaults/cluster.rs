@@ -19,15 +19,11 @@ pub(super) const KINDS: &[Kind] = &[
     kind("storage.k8s.io", "CSIStorageCapacity", &[row("{capacity,maximumVolumeSize}", Quantity)]),
     kind("", "LimitRange", LIMIT_RANGE),
     kind("", "ResourceQuota", &[row("spec.hard", Map), row("spec.hard.*", Quantity)]),
-    kind("rbac.authorization.k8s.io", "Role", &[]),
+    kind("rbac.authorization.k8s.io", "Role", &[row("rules", Null)]),
     kind("rbac.authorization.k8s.io", "ClusterRole", CLUSTER_ROLE),
     kind("rbac.authorization.k8s.io", "RoleBinding", BINDING),
     kind("rbac.authorization.k8s.io", "ClusterRoleBinding", BINDING),
-    kind(
-        "node.k8s.io",
-        "RuntimeClass",
-        &[row("overhead.podFixed", Map), row("overhead.podFixed.*", Quantity)],
-    ),
+    kind("node.k8s.io", "RuntimeClass", RUNTIME_CLASS),
     kind("scheduling.k8s.io", "PriorityClass", PRIORITY_CLASS),
 ];
 
@@ -92,6 +88,7 @@ const VOLUME: &[Row] = &[
     row("spec.persistentVolumeReclaimPolicy", Text("Retain")).or_zero(),
     row("spec.volumeMode", Text("Filesystem")),
     row("spec.hostPath.type", Text("")),
+    row("{spec.capacity,spec.csi.volumeAttributes}", Map),
     row("spec.capacity.*", Quantity),
     row("spec.claimRef", Alloc(rules::various::any_map)).live_only(),
     row("spec.{nfs,iscsi}.readOnly", Zero),
@@ -101,6 +98,7 @@ const VOLUME: &[Row] = &[
 const VOLUME_CLAIM: &[Row] = &[
     row("metadata.finalizers[]", Set(r#""kubernetes.io/pvc-protection""#)),
     row("spec.volumeMode", Text("Filesystem")),
+    row("spec.resources.{limits,requests}", Map),
     row("spec.resources.{limits,requests}.*", Quantity),
     row("spec.dataSource.apiGroup", Null),
     row("spec.dataSourceRef", Calc(rules::various::data_source_ref)),
@@ -138,9 +136,9 @@ const LIMIT_RANGE: &[Row] = &[
     row("spec.limits[].{max,min,default,defaultRequest,maxLimitRequestRatio}.*", Quantity),
 ];
 
-// In reviews the rules are `null`; in live objects a controller has put in what it aggregated.
+// Without rules the server writes `null`; in live objects a controller has put in what it aggregated.
 const CLUSTER_ROLE: &[Row] = &[
-    row("rules", Set("null")).when(rules::various::is_aggregated),
+    row("rules", Null),
     row("rules", Ctl(rules::various::any_list))
         .when(rules::various::is_aggregated)
         .live_only()
@@ -154,6 +152,9 @@ const BINDING: &[Row] = &[
         .or_zero(),
     row("subjects[].apiGroup", Zero),
 ];
+
+const RUNTIME_CLASS: &[Row] =
+    &[row("{overhead.podFixed,scheduling.nodeSelector}", Map), row("overhead.podFixed.*", Quantity)];
 
 const PRIORITY_CLASS: &[Row] =
     &[row("preemptionPolicy", Text("PreemptLowerPriority")), row("globalDefault", Zero)];

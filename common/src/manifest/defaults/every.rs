@@ -55,10 +55,10 @@ pub(in crate::manifest) fn is_signature_annotation(key: &str, domain: &str) -> b
     SIGNATURE.contains(&base) && index.is_none_or(counted)
 }
 
-/// Keys that hold a map with free keys wherever they occur in built-in kinds, and omit it when empty.
-/// Everything else that is an object has fields, and its `{}` means something.
-pub(in crate::manifest) const STRING_MAPS: &[&str] =
-    &["annotations", "labels", "limits", "matchLabels", "nodeSelector", "requests", "volumeAttributes"];
+/// Keys that hold a map with free keys wherever they occur in built-in kinds, and omit it when empty;
+/// other such maps have rows of their own. Everything else that is an object has fields, and its `{}`
+/// means something.
+pub(in crate::manifest) const STRING_MAPS: &[&str] = &["annotations", "labels", "matchLabels"];
 
 /// Any signed `null` may be gone.
 pub(in crate::manifest) static NULL: Row = row("null", Rule::Generic);

@@ -83,6 +83,7 @@ const STATEFUL_SET: &[Row] = &[
     row("spec.volumeClaimTemplates[].apiVersion", Text("v1")),
     row("spec.volumeClaimTemplates[].kind", Text("PersistentVolumeClaim")),
     row("spec.volumeClaimTemplates[].spec.volumeMode", Text("Filesystem")),
+    row("spec.volumeClaimTemplates[].spec.resources.{limits,requests}", Map),
     row("spec.volumeClaimTemplates[].spec.resources.{limits,requests}.*", Quantity),
     row("spec.volumeClaimTemplates[].status", Json(r#"{"phase": "Pending"}"#)),
     row("spec.volumeClaimTemplates[].status.phase", Text("Pending")).or_zero(),

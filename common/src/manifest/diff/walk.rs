@@ -2,19 +2,17 @@
 //!
 //! Equal subtrees cost one pass without allocation; the table is asked only where something differs.
 
-use std::cmp::Ordering;
-
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::super::defaults::every::{self, BOOKKEEPING, LAST_APPLIED};
 use super::super::defaults::quantity;
 use super::super::defaults::site::{Level, Site, Step};
 use super::super::defaults::table::{self, Compiled, Node};
 use super::super::defaults::{Row, Rule};
-use super::super::ignore::Coverage;
-use super::{Allowance, Comparison, Expectations};
+use super::scalar::{is_zero, same_scalar, same_whole};
+use super::{Comparison, Expectations};
 use crate::limits;
-use crate::object::{FieldChange, FieldPath, ObjectRef, Segment};
+use crate::object::{FieldChange, FieldPath, ObjectRef};
 
 /// Compares two trees. `original` is the signed tree as signed, where `signed` was rewritten.
 pub(super) fn run(
@@ -100,7 +98,7 @@ impl<'v> Walk<'_, 'v> {
         self.elements(signed, found);
     }
 
-    fn elements(&mut self, signed: &'v [Value], found: &'v [Value]) {
+    pub(super) fn elements(&mut self, signed: &'v [Value], found: &'v [Value]) {
         for index in 0..signed.len().max(found.len()) {
             self.child(Step::Index(index), signed.get(index), found.get(index));
         }
@@ -125,7 +123,7 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// Whether the walk stands at these keys below the root.
-    fn is_at(&self, keys: &[&str]) -> bool {
+    pub(super) fn is_at(&self, keys: &[&str]) -> bool {
         let is = |(level, key): (&Level<'_>, &&str)| matches!(level.step, Step::Key(step) if step == *key);
         self.levels.len() == keys.len() + 1 && self.levels.iter().skip(1).zip(keys).all(is)
     }
@@ -168,7 +166,7 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// The rows for this place that the origin of the object allows.
-    fn rows(&self) -> Vec<&'static Compiled> {
+    pub(super) fn rows(&self) -> Vec<&'static Compiled> {
         let mut rows = Vec::new();
         if let Some(table) = self.table {
             table.rows(self.levels.get(1..).unwrap_or_default(), &mut rows);
@@ -202,7 +200,7 @@ impl<'v> Walk<'_, 'v> {
         }
     }
 
-    fn below_root(&self) -> &[Level<'v>] {
+    pub(super) fn below_root(&self) -> &[Level<'v>] {
         self.levels.get(1..).unwrap_or_default()
     }
 
@@ -291,125 +289,6 @@ impl<'v> Walk<'_, 'v> {
         }
         find(rows, |rule| matches!(rule, Rule::Quantity)).filter(|_| quantity::same(signed, found))
     }
-
-    fn namespace(&mut self, signed: Option<&'v Value>, found: &'v Value) {
-        match found.as_str() {
-            Some(name) if self.how.allow_namespace.allows(name) => {
-                let change = self.change(signed, Some(found));
-                self.out.allowed.push((change, Allowance::Namespace(name.to_owned())));
-            }
-            Some(_) | None => self.report(signed, Some(found)),
-        }
-    }
-
-    /// Finalizers: what was signed in its order, and between it only what the table or the caller names.
-    fn finalizers(&mut self, signed: &'v [Value], found: &'v [Value]) {
-        let mut rest = signed.iter().peekable();
-        let added: Vec<bool> =
-            found.iter().map(|value| rest.next_if(|next| *next == value).is_none()).collect();
-        if rest.peek().is_some() {
-            return self.elements(signed, found);
-        }
-        for (index, (value, _)) in found.iter().zip(added).enumerate().filter(|(_, (_, added))| *added) {
-            self.levels.push(Level { step: Step::Index(index), signed: None, found: Some(value) });
-            // The server keeps finalizers as a set.
-            if found.iter().take(index).any(|before| before == value) {
-                self.report(None, Some(value));
-            } else {
-                self.finalizer(value);
-            }
-            self.levels.pop();
-        }
-    }
-
-    fn finalizer(&mut self, value: &'v Value) {
-        let rows = self.rows();
-        let named = |row: &&&'static Compiled| row.value.as_ref() == Some(value);
-        if let Some(row) = rows.iter().find(named) {
-            return self.effect(None, Some(value), row.row);
-        }
-        match value.as_str() {
-            Some(name) if self.how.allow_finalizers.iter().any(|allowed| allowed == name) => {
-                let change = self.change(None, Some(value));
-                self.out.allowed.push((change, Allowance::Finalizer(name.to_owned())));
-            }
-            Some(_) | None => self.report(None, Some(value)),
-        }
-    }
-
-    /// Records a difference, unless an ignore rule covers it. Where rules reach beneath an added or
-    /// removed subtree, each part of it is judged for itself.
-    fn report(&mut self, signed: Option<&'v Value>, found: Option<&'v Value>) {
-        let path = self.path();
-        let (Some(root), levels) = (self.levels.first(), self.levels.len()) else { return };
-        let (Some(a), Some(b)) = (root.signed, root.found) else { return };
-        let ignore = self.how.ignore;
-        match ignore.coverage(&path, a, b) {
-            Coverage::Whole(rule) => {
-                if self.out.ignored.len() < limits::DIFFERENCES {
-                    let change = FieldChange { path, signed: signed.cloned(), found: found.cloned() };
-                    self.out.ignored.push((change, rule.to_owned()));
-                }
-            }
-            Coverage::Beneath if levels <= limits::DEPTH && self.parts(signed, found) => {}
-            Coverage::Beneath | Coverage::None => {
-                if self.out.differences.len() < limits::DIFFERENCES {
-                    let change = FieldChange { path, signed: signed.cloned(), found: found.cloned() };
-                    self.out.differences.push(change);
-                } else {
-                    self.out.omitted += 1;
-                }
-            }
-        }
-    }
-
-    /// Reports the parts of a subtree that only one side has; says whether there were any.
-    fn parts(&mut self, signed: Option<&'v Value>, found: Option<&'v Value>) -> bool {
-        let (value, is_signed) = match (signed, found) {
-            (Some(value), None | Some(Value::Null)) => (value, true),
-            (None | Some(Value::Null), Some(value)) => (value, false),
-            _ => return false,
-        };
-        let children: Vec<(Step<'v>, &'v Value)> = match value {
-            Value::Object(map) => map.iter().map(|(key, value)| (Step::Key(key.as_str()), value)).collect(),
-            Value::Array(list) => {
-                list.iter().enumerate().map(|(at, value)| (Step::Index(at), value)).collect()
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return false,
-        };
-        for (step, value) in &children {
-            let (signed, found) = if is_signed { (Some(*value), None) } else { (None, Some(*value)) };
-            self.levels.push(Level { step: *step, signed, found });
-            self.report(signed, found);
-            self.levels.pop();
-        }
-        !children.is_empty()
-    }
-
-    fn effect(&mut self, signed: Option<&Value>, found: Option<&Value>, row: &'static Row) {
-        let change = self.change(signed, found);
-        if let Some(warning) = row.warning() {
-            self.out.warnings.push((change.path.clone(), warning));
-        }
-        if self.out.effects.len() < limits::DIFFERENCES {
-            self.out.effects.push((change, row));
-        }
-    }
-
-    fn change(&self, signed: Option<&Value>, found: Option<&Value>) -> FieldChange {
-        FieldChange { path: self.path(), signed: signed.cloned(), found: found.cloned() }
-    }
-
-    fn path(&self) -> FieldPath {
-        let mut path = FieldPath::root();
-        for level in self.below_root() {
-            path.push(match level.step {
-                Step::Key(key) => Segment::Key(key.to_owned()),
-                Step::Index(index) => Segment::Index(index),
-            });
-        }
-        path
-    }
 }
 
 /// How well a default fits what was found, to report the few fields that are wrong and not the whole.
@@ -448,39 +327,4 @@ fn find(rows: &[&'static Compiled], is: impl Fn(Rule) -> bool) -> Option<&'stati
 
 fn is_nothing(value: Option<&Value>) -> bool {
     matches!(value, None | Some(Value::Null))
-}
-
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => !flag,
-        Value::Number(number) => number.as_i64() == Some(0),
-        Value::String(text) => text.is_empty(),
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
-    }
-}
-
-/// Equal scalars. Numbers are equal only in the same representation: as floats, 2^53 and 2^53 + 1
-/// would be one number (attack M15).
-fn same_scalar(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Null, Value::Null) => true,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Number(a), Value::Number(b)) => a == b,
-        (Value::String(a), Value::String(b)) => a == b,
-        _ => false,
-    }
-}
-
-/// Whether a float without fraction and an integer are the same number, where floats are exact.
-fn same_whole(a: &Number, b: &Number) -> bool {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let (float, integer) = match (a.is_f64(), b.is_f64()) {
-        (true, false) => (a, b),
-        (false, true) => (b, a),
-        (true, true) | (false, false) => return false,
-    };
-    let (Some(float), Some(integer)) = (float.as_f64(), integer.as_i64()) else { return false };
-    #[expect(clippy::cast_possible_truncation, reason = "below 2^53 and without fraction, checked first")]
-    let same = || (float as i64).cmp(&integer) == Ordering::Equal;
-    float.abs() < EXACT && float.fract() == 0.0 && same()
 }
