@@ -290,6 +290,11 @@ fn pods() {
     appended["tolerations"].as_array_mut().unwrap().push(json!({"key": "node.kubernetes.io/unreachable",
         "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
     gains(&pod(tolerant), &pod(appended), &[]);
+    // Another effect of the same taint is not covered, so the plugin still appends its own.
+    let other = json!({"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"});
+    let own = json!({"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute",
+        "tolerationSeconds": 300});
+    gains(&pod(json!({"tolerations": [other]})), &pod(json!({"tolerations": [other, own]})), &[]);
 }
 
 #[test]

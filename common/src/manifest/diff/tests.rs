@@ -162,6 +162,9 @@ fn a_rule_reaches_into_an_added_subtree_and_no_further() {
     };
     let rules =
         [IgnoreField::parse("spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt").unwrap()];
+    let elsewhere = [IgnoreField::parse("spec.replicas").unwrap()];
+    let comparison = with_rules(&signed, &restarted("evil"), &elsewhere);
+    assert_eq!(paths(&comparison), ["spec.template.metadata.annotations"], "one difference, not its parts");
     let comparison = with_rules(&signed, &restarted("evil"), &rules);
     assert_eq!(paths(&comparison), ["spec.template.metadata.annotations.evil"]);
     assert!(with_rules(&signed, &restarted("kubectl.kubernetes.io/restartedAt"), &rules).is_match());
