@@ -159,6 +159,11 @@ fn jobs() {
             "spec": {"template": {"metadata": {"labels": {"app": "x"}}}}})
     };
     assert!(live(&labelled(json!({})), &labelled(json!({"app": "x"}))).is_match());
+    let review = Expectations { origin: Origin::Review, ..expectations() };
+    assert!(compare(&labelled(json!({})), &labelled(json!({"app": "x"})), &review).is_match());
+    assert!(
+        !compare(&labelled(json!({})), &labelled(json!({"app": "x", "job-name": "a"})), &review).is_match()
+    );
     refuses(&labelled(json!({"own": "y"})), &labelled(json!({"own": "y", "app": "x"})));
     let manual = |spec: &Value| {
         let mut spec = spec.clone();
