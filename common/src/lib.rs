@@ -12,7 +12,9 @@
 //! 8. [`gather`]: everything that must be read, before anything is judged
 //! 9. [`decide`]: the judgement, a pure function
 //! 10. [`evaluate`]: select, gather, decide: the one path every front end takes
+pub mod dialect;
 pub mod key;
 pub mod limits;
 pub mod object;
 pub mod policy;
+pub mod select;
