@@ -14,6 +14,11 @@ pub(super) fn conditions(node: &Node<'_, '_>) -> Conditions {
     if node.value.is_array() {
         return Conditions { any: vec![], all: list(node) };
     }
+    any_all(node)
+}
+
+/// `{any, all}`.
+pub(super) fn any_all(node: &Node<'_, '_>) -> Conditions {
     let read = |fields: &mut Fields<'_, '_>| Conditions {
         any: fields.get("any").map(|node| list(&node)).unwrap_or_default(),
         all: fields.get("all").map(|node| list(&node)).unwrap_or_default(),

@@ -188,7 +188,7 @@ fn attestation(node: &Node<'_, '_>, purpose: Purpose) -> Option<AttestationEntry
             let message = "no attestors: any attestation of this type counts, whoever signed it";
             fields.report.warn(&fields.path, message);
         }
-        let conditions = fields.list("conditions").iter().map(conditions::conditions).collect();
+        let conditions = fields.list("conditions").iter().map(conditions::any_all).collect();
         let path = node.path.clone();
         Some(AttestationEntry { path, name, predicate_type: predicate_type?, requirement, conditions })
     })
