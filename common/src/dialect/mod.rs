@@ -49,19 +49,12 @@ pub fn compile(document: &Value) -> Result<Compiled, CompileErrors> {
     let (group, version, kind) = names(document);
     let row =
         DIALECTS.iter().find(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version));
-    let compiled = match row {
-        Some((_, _, _, compile)) => compile(document, &report),
-        None => {
-            report.error(
-                &FieldPath::keys(["apiVersion"]),
-                Problem::UnknownKind {
-                    api_version: text(document, "apiVersion").to_owned(),
-                    kind: kind.to_owned(),
-                },
-            );
-            None
-        }
+    let Some((_, _, _, compile)) = row else {
+        let (api_version, kind) = (text(document, "apiVersion").to_owned(), kind.to_owned());
+        report.error(&FieldPath::keys(["apiVersion"]), Problem::UnknownKind { api_version, kind });
+        return report.finish(None);
     };
+    let compiled = compile(document, &report);
     report.finish(compiled)
 }
 

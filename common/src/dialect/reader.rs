@@ -32,6 +32,11 @@ impl Report {
         }
     }
 
+    /// Whether further errors are only counted.
+    fn is_full(&self) -> bool {
+        self.errors.borrow().len() >= limits::POLICY_ERRORS
+    }
+
     pub(super) fn warn(&self, path: &FieldPath, message: impl Into<String>) {
         let warning = PolicyWarning { path: path.clone(), message: message.into() };
         let mut warnings = self.warnings.borrow_mut();
@@ -282,7 +287,9 @@ impl<'v, 'r> Fields<'v, 'r> {
 
     fn report_unknown(&self) {
         for key in self.map.keys().filter(|key| !self.known.contains(&key.as_str())) {
-            let suggestion = nearest(key, self.known.iter().copied());
+            // Looking for near names costs time that a document of a million unknown keys must not get.
+            let suggestion =
+                if self.report.is_full() { None } else { nearest(key, self.known.iter().copied()) };
             self.report.error(&self.path.key(key), Problem::UnknownField { suggestion });
         }
     }

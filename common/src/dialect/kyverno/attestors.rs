@@ -1,6 +1,6 @@
 //! Attestor sets (`spec/kyverno.md` 1.5): who must have signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
@@ -8,6 +8,7 @@ use crate::key::PublicKey;
 use crate::limits;
 use crate::object::FieldPath;
 use crate::policy::identity::MatcherError;
+use crate::policy::template::Template;
 use crate::policy::{
     Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Matcher, Requirement,
 };
@@ -58,14 +59,13 @@ fn set(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Option<Requiremen
 }
 
 fn warn_same_key_twice(fields: &Fields<'_, '_>, of: &[Requirement]) {
-    let mut seen: Vec<&PublicKey> = Vec::new();
+    let mut seen = BTreeSet::new();
     for attestor in of.iter().flat_map(Requirement::attestors) {
         let Authority::Key(KeySource::Inline(key)) = &attestor.authority else { continue };
-        if seen.contains(&key) {
+        if !seen.insert(key.fingerprint()) {
             let message = format!("the key {} is listed twice; it counts as one signer", key.fingerprint());
             fields.report.warn(&fields.path, message);
         }
-        seen.push(key);
     }
 }
 
@@ -168,6 +168,9 @@ pub(super) fn public_keys(node: &Node<'_, '_>) -> Vec<KeySource> {
             }
         };
     }
+    if text.contains("{{") {
+        return key_variable(node, text);
+    }
     let reference = key_reference(text);
     if reference.is_none() {
         node.error(Problem::KeyReference);
@@ -178,13 +181,21 @@ pub(super) fn public_keys(node: &Node<'_, '_>) -> Vec<KeySource> {
     reference.map(KeySource::Reference).into_iter().collect()
 }
 
+/// A template for a key; it is rendered with the request, so it must at least be one.
+fn key_variable(node: &Node<'_, '_>, text: &str) -> Vec<KeySource> {
+    match Template::parse_text(text) {
+        Ok(_) => vec![KeySource::Reference(KeyRef::Variable(text.to_owned()))],
+        Err(error) => {
+            node.error(Problem::Expression(error));
+            vec![]
+        }
+    }
+}
+
 const KMS_WARNING: &str =
     "keys of a KMS cannot be read: what needs this key cannot be decided; write its public key here";
 
 fn key_reference(text: &str) -> Option<KeyRef> {
-    if text.contains("{{") {
-        return Some(KeyRef::Variable(text.to_owned()));
-    }
     if let Some(rest) = text.strip_prefix("k8s://") {
         let (namespace, name) = rest.split_once('/')?;
         let complete = !namespace.is_empty() && !name.is_empty() && !name.contains('/');
@@ -214,15 +225,12 @@ fn kms(node: &Node<'_, '_>) -> Option<KeySource> {
 
 /// The hash is the one that belongs to the key's type; anything stronger than the default is only noted.
 fn signature_algorithm(fields: &mut Fields<'_, '_>) {
-    const KNOWN: [(&str, bool); 4] =
-        [("sha256", false), ("sha384", true), ("sha512", true), ("sha224", true)];
+    const BITS: [(&str, u16); 4] = [("sha224", 224), ("sha256", 256), ("sha384", 384), ("sha512", 512)];
     let Some(node) = fields.get("signatureAlgorithm") else { return };
-    match node.choice(&KNOWN) {
-        Some(true) if node.value == "sha224" => {
-            node.error(Problem::NotSupported("SHA-224 signatures; use sha256"))
-        }
-        Some(true) => node.warn("the hash follows from the key's type; this option changes nothing"),
-        Some(false) | None => {}
+    match node.choice(&BITS) {
+        Some(224) => node.error(Problem::NotSupported("SHA-224 signatures; use sha256")),
+        Some(384 | 512) => node.warn("the hash follows from the key's type; this option changes nothing"),
+        Some(_) | None => {}
     }
 }
 

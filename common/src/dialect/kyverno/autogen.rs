@@ -141,9 +141,8 @@ impl Rewrite {
     /// Expressions that read a Pod read the controller's template instead.
     fn paths(&self, value: &Value) -> Value {
         match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
             Value::String(text) if text.contains("{{") => Value::String(self.text(text)),
-            Value::String(_) => value.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
             Value::Array(list) => list.iter().map(|item| self.paths(item)).collect(),
             Value::Object(map) => {
                 let entry = |(key, value): (&String, &Value)| (key.clone(), self.paths(value));

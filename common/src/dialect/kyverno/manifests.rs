@@ -13,13 +13,13 @@ pub(super) fn compile(node: &Node<'_, '_>, settings: &Settings) -> Option<Manife
         let attestors = fields.get("attestors");
         let requirement = attestors.as_ref().and_then(|node| attestors::sets(node, Purpose::Manifest));
         // Kyverno takes a rule without attestors for a rule without a body; it demands nothing.
-        let none = attestors.is_none_or(|node| node.value.as_array().is_some_and(Vec::is_empty));
-        if none {
+        let absent = attestors.is_none_or(|node| node.value.as_array().is_some_and(Vec::is_empty));
+        if absent {
             fields.report.error(&fields.path.key("attestors"), Problem::NoAttestors);
         }
         let domain = fields.text("annotationDomain", "write a domain or remove the field");
         let ignore_fields = fields.list("ignoreFields").iter().filter_map(ignore_field).collect();
-        let dry_run = fields.get("dryRun").and_then(|node| dry_run(&node));
+        let dry_run = fields.get("dryRun").and_then(|node| read_dry_run(&node));
         let repository = fields.text("repository", "write an image reference or remove the field");
         Some(ManifestRule {
             requirement: requirement?,
@@ -63,7 +63,7 @@ fn object_selector(node: &Node<'_, '_>) -> Option<ObjectSelector> {
     })
 }
 
-fn dry_run(node: &Node<'_, '_>) -> Option<DryRun> {
+fn read_dry_run(node: &Node<'_, '_>) -> Option<DryRun> {
     node.map(|fields| {
         let enabled = fields.boolean("enable", false);
         let namespace = fields.text("namespace", "write a namespace or remove the field");

@@ -31,6 +31,7 @@ const ACTIONS: [(&str, Action); 4] = [
 const FAILURE_POLICIES: [(&str, OnFault); 2] = [("Fail", OnFault::Refuse), ("Ignore", OnFault::Allow)];
 
 /// What the rules of a policy need to know about it.
+#[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]
 struct PolicyContext {
     /// `Policy`, not `ClusterPolicy`.
     namespaced: bool,
@@ -53,8 +54,9 @@ pub(super) fn compile_policy(document: &Value, report: &Report) -> Option<Compil
         let metadata = fields.required("metadata", "a policy needs a name");
         let spec = fields.required("spec", "a policy needs rules");
         let (metadata, spec) = (metadata?, spec?);
-        let (mut id, settings) = settings::metadata(&metadata)?;
-        id.kind = if namespaced { "Policy" } else { "ClusterPolicy" }.to_owned();
+        let (id, settings) = settings::metadata(&metadata)?;
+        let kind = if namespaced { "Policy" } else { "ClusterPolicy" };
+        let mut id = PolicyId { kind: kind.to_owned(), ..id };
         if namespaced && id.namespace.is_empty() {
             metadata
                 .warn("no namespace: taken for `default`; a namespaced Policy sees only its own namespace");
