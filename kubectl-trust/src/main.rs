@@ -1,2 +1,17 @@
-//! x
-fn main() {}
+//! `kubectl trust`: sign, verify, compare, test and explain what may run in a cluster.
+
+mod cli;
+mod cluster;
+mod commands;
+mod exit;
+mod input;
+mod output;
+mod run;
+mod text;
+mod trust;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run::run(std::env::args_os()).into()
+}

@@ -1,3 +1,6 @@
-//! The integration tests of `common`: one binary, a module per subject.
+//! Tests of the verifier against files, in one binary.
 
+mod defaults;
 mod dialect;
+mod judge;
+mod vectors;

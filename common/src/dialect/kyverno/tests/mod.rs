@@ -58,10 +58,7 @@ fn policy_of(rules: &Value) -> Value {
 
 fn with(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    match document.pointer_mut(parent).unwrap() {
-        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
-        parent => parent[key] = value,
-    }
+    document.pointer_mut(parent).unwrap()[key] = value;
     document
 }
 

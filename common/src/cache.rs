@@ -1,0 +1,98 @@
+//! Facts that never change, kept by digest: what a message says, and whether a signature is somebody's.
+//!
+//! Verdicts are never kept: a policy may change, time goes on, and a verdict that outlives its object
+//! is an attack. A key holds everything the fact depends on, so no fact can answer for another.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use lru::LruCache;
+
+use crate::limits;
+use crate::manifest::Message;
+use crate::signature::VerifiedSignature;
+use crate::verdict::{MessageProblem, Reason};
+
+/// What one message says.
+pub type MessageFact = Result<Arc<Message>, MessageProblem>;
+/// What one signature proves.
+pub type SignatureFact = Result<VerifiedSignature, Reason>;
+
+/// A bounded memory of facts, shared by all evaluations of a process.
+#[derive(Debug)]
+pub struct Facts {
+    messages: Mutex<LruCache<FactKey, MessageFact>>,
+    signatures: Mutex<LruCache<FactKey, SignatureFact>>,
+}
+
+/// A digest over everything a fact depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactKey([u8; 32]);
+
+impl FactKey {
+    /// The key of a list of parts. Each part goes in with its length, so that no two lists of different
+    /// parts give the same bytes.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(context.finish().as_ref());
+        Self(key)
+    }
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        let bound = NonZeroUsize::new(limits::CACHED_FACTS).unwrap_or(NonZeroUsize::MIN);
+        Self { messages: Mutex::new(LruCache::new(bound)), signatures: Mutex::new(LruCache::new(bound)) }
+    }
+}
+
+impl Facts {
+    /// What the text of a `message` annotation says.
+    pub fn message(&self, annotation: &str) -> MessageFact {
+        let key = FactKey::of(&[annotation.as_bytes()]);
+        remember(&self.messages, key, || Message::read(annotation).map(Arc::new))
+    }
+
+    /// What a signature proves; `establish` finds out, without the lock.
+    pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
+        remember(&self.signatures, key, establish)
+    }
+}
+
+/// Looks up, or finds out and keeps. Two callers may find out the same at once; both get the same answer.
+fn remember<F: Clone>(memory: &Mutex<LruCache<FactKey, F>>, key: FactKey, find: impl FnOnce() -> F) -> F {
+    let lock = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(fact) = lock().get(&key) {
+        return fact.clone();
+    }
+    let fact = find();
+    lock().put(key, fact.clone());
+    fact
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(FactKey::of(&[b"ab", b"c"]), FactKey::of(&[b"a", b"bc"]));
+        assert_ne!(FactKey::of(&[b"a", b""]), FactKey::of(&[b"a"]));
+    }
+
+    #[test]
+    fn a_fact_is_found_out_once() {
+        let facts = Facts::default();
+        let key = FactKey::of(&[b"x"]);
+        let missing = || Err(Reason::LogEntryMissing);
+        assert_eq!(facts.signature(key, missing), missing());
+        assert_eq!(facts.signature(key, || unreachable!("it is known")), missing());
+    }
+}

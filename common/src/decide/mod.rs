@@ -1,0 +1,65 @@
+//! The judgement: a pure function of rules and gathered facts. No waiting, no clock, no log, no memory.
+
+mod attestors;
+mod content;
+
+use serde_json::Value;
+
+use crate::gather::ManifestEvidence;
+use crate::object::Origin;
+use crate::policy::ManifestRule;
+use crate::signature::VerifiedSignature;
+use crate::signer::Signer;
+use crate::verdict::{Check, Outcome};
+
+/// What was decided about one object and one manifest rule.
+#[derive(Clone, Debug)]
+pub struct ManifestDecision {
+    /// The tree: signatures and content, always both.
+    pub check: Check,
+    /// Everyone whose good signature the rule asked for.
+    pub signers: Vec<Signer>,
+    /// What did not decide and should be known.
+    pub warnings: Vec<String>,
+}
+
+/// Judges one object by one manifest rule.
+///
+/// 1. There is a message, and it can be read (an unsigned object).
+/// 2. The signers the rule asks for signed that message (a message of somebody else's making).
+/// 3. The object is what the message says, up to what the rule allows (a signed object, changed).
+///
+/// 2 and 3 are always both reported: a bad signature does not hide a difference, nor the reverse.
+#[must_use]
+pub fn manifest(
+    object: &Value,
+    origin: Origin,
+    rule: &ManifestRule,
+    evidence: &ManifestEvidence,
+) -> ManifestDecision {
+    let mut warnings = evidence.leftovers.clone();
+    let message = match &evidence.message {
+        Ok(message) => message,
+        // (1)
+        Err(reason) => {
+            let check = Check::leaf("signature", Outcome::Fail, reason.clone());
+            return ManifestDecision { check, signers: Vec::new(), warnings };
+        }
+    };
+    // (2)
+    let signatures = attestors::judge(object, rule, evidence);
+    // (3)
+    let content = content::judge(object, origin, rule, message);
+    warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
+    warnings.extend(content.warnings);
+    warnings.dedup();
+    let check = Check::all("manifest", vec![signatures.check, content.check]);
+    ManifestDecision { check, signers: signers(&signatures.good), warnings }
+}
+
+fn signers(good: &[VerifiedSignature]) -> Vec<Signer> {
+    let mut signers: Vec<_> = good.iter().map(|signature| signature.signer.clone()).collect();
+    signers.sort();
+    signers.dedup();
+    signers
+}

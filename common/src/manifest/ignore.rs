@@ -1,0 +1,197 @@
+//! Which fields a policy leaves out of the comparison, and how such rules are written.
+//!
+//! Kyverno and k8s-manifest-sigstore search an unanchored regular expression in the path, so `status`
+//! also ignores `data.my-status` (attack M3) and `spec.serviceAccount` ignores `serviceAccountName`
+//! (attack M4). Here a rule is a path: anchored at the root, step by step, and it covers that field and
+//! all beneath it. See [`pattern`] for the notation.
+//!
+//! Lists are compared by position. Where an element was removed or inserted before the end, each later
+//! position differs, and a rule by position (`.0.`) covers only what differs at that position. A rule by
+//! name (`[name=web]`) covers a position only where every side that has an element there has it under
+//! that name, so renaming an element never brings it under a rule.
+
+mod pattern;
+mod shortest;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use self::pattern::Pattern;
+pub use self::shortest::shortest;
+use crate::object::{FieldPath, ObjectRef, Segment};
+use crate::policy::{IgnoreField, ObjectSelector};
+
+/// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`. `flag` is where it
+/// stands, for messages.
+///
+/// A kind starts with a capital letter and holds letters and digits only, so a colon inside a path is no
+/// separator.
+///
+/// # Errors
+/// When the path cannot be used, see [`IgnoreError`].
+pub fn parse_flag(text: &str, flag: FieldPath) -> Result<IgnoreField, IgnoreError> {
+    let is_kind = |kind: &str| {
+        kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let (kind, path) = match text.split_once(':').filter(|(kind, _)| is_kind(kind)) {
+        Some((kind, path)) => (Some(kind), path),
+        None => (None, text),
+    };
+    Pattern::parse(path)?;
+    let selector = kind.map(|kind| ObjectSelector { kind: kind.to_owned(), ..ObjectSelector::default() });
+    Ok(IgnoreField { objects: selector.into_iter().collect(), fields: vec![path.to_owned()], path: flag })
+}
+
+/// An ignore rule that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot ignore {text:?}: {problem}")]
+pub struct IgnoreError {
+    /// The rule as written.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: IgnoreProblem,
+}
+
+/// Why an ignore rule cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IgnoreProblem {
+    /// Nothing but wildcards: it would switch the whole comparison off without a word (attack M17).
+    Everything,
+    /// An empty step, as in `spec..replicas`.
+    EmptyStep,
+    /// A quote or bracket that does not close, or text behind one.
+    Unbalanced,
+    /// Brackets that hold neither an index, nor `*`, nor `name=...`, nor a quoted key.
+    Bracket,
+    /// Longer than `limits::PATTERN_BYTES`.
+    TooLong,
+}
+
+impl fmt::Display for IgnoreProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everything => {
+                "it would ignore every field, so any change of a signed object would pass; name a field"
+            }
+            Self::EmptyStep => "a step of the path is empty",
+            Self::Unbalanced => "a quote or bracket is not closed, or text follows it without a dot",
+            Self::Bracket => "brackets hold an index, `*`, `name=...` or a quoted key",
+            Self::TooLong => "it is too long",
+        })
+    }
+}
+
+/// The ignore rules that apply to one object, compiled.
+#[derive(Clone, Debug, Default)]
+pub struct IgnoreRules {
+    rules: Vec<Pattern>,
+}
+
+/// How the rules cover a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coverage<'r> {
+    /// Wholly, by the rule of this text.
+    Whole(&'r str),
+    /// Perhaps something beneath it.
+    Beneath,
+    /// Not at all.
+    None,
+}
+
+impl IgnoreRules {
+    /// No rules.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The rules for this object. Rules for other objects are checked as well, so that a mistake shows
+    /// before the object it concerns comes along.
+    ///
+    /// # Errors
+    /// For the first rule that cannot be used, see [`IgnoreError`].
+    pub fn compile(fields: &[IgnoreField], object: &ObjectRef) -> Result<Self, IgnoreError> {
+        let mut rules = Vec::new();
+        for field in fields {
+            let patterns = field.fields.iter().map(|text| Pattern::parse(text));
+            let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+            if field.covers(object) {
+                rules.extend(patterns);
+            }
+        }
+        Ok(Self { rules })
+    }
+
+    /// Whether there are no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The text of the rule that covers this place, if one does. `signed` and `found` are the whole
+    /// objects; rules by name look into them.
+    #[must_use]
+    pub fn covering(&self, path: &FieldPath, signed: &Value, found: &Value) -> Option<&str> {
+        match self.coverage(path, signed, found) {
+            Coverage::Whole(text) => Some(text),
+            Coverage::Beneath | Coverage::None => None,
+        }
+    }
+
+    pub(super) fn coverage(&self, path: &FieldPath, signed: &Value, found: &Value) -> Coverage<'_> {
+        if self.rules.is_empty() {
+            return Coverage::None;
+        }
+        let names = names(path, signed, found);
+        let bound = is_identity(path);
+        let mut beneath = false;
+        for rule in &self.rules {
+            match rule.covers(path.segments(), &names) {
+                pattern::Cover::Whole if !bound || rule.is_exactly(path) => {
+                    return Coverage::Whole(rule.text());
+                }
+                pattern::Cover::Beneath => beneath = true,
+                pattern::Cover::Whole | pattern::Cover::None => {}
+            }
+        }
+        if beneath { Coverage::Beneath } else { Coverage::None }
+    }
+}
+
+/// What an object *is*. Only a rule that names such a field in full ignores it: a rule about `metadata`
+/// or `**.name` must not let a signature move to another object (attacks M9 to M11).
+fn is_identity(path: &FieldPath) -> bool {
+    let mut keys = path.segments().iter().map(|segment| match segment {
+        Segment::Key(key) => key.as_str(),
+        Segment::Index(_) => "",
+    });
+    matches!(
+        (keys.next(), keys.next(), keys.next()),
+        (Some("apiVersion" | "kind"), None, None) | (Some("metadata"), Some("name" | "namespace"), None)
+    )
+}
+
+/// For each step into a list, the name of the element there: of both sides, or of the only one that has
+/// an element at that place.
+fn names<'v>(path: &FieldPath, signed: &'v Value, found: &'v Value) -> Vec<Option<&'v str>> {
+    let (mut signed, mut found) = (Some(signed), Some(found));
+    let mut names = Vec::with_capacity(path.segments().len());
+    for segment in path.segments() {
+        let step = |value: Option<&'v Value>| match segment {
+            Segment::Key(key) => value?.get(key),
+            Segment::Index(index) => value?.get(index),
+        };
+        (signed, found) = (step(signed), step(found));
+        let name = |value: &'v Value| value.get("name").and_then(Value::as_str);
+        names.push(match (signed, found) {
+            (Some(a), Some(b)) => name(a).filter(|_| name(a) == name(b)),
+            (Some(one), None) | (None, Some(one)) => name(one),
+            (None, None) => None,
+        });
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

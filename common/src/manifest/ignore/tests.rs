@@ -1,0 +1,187 @@
+use serde_json::json;
+
+use super::*;
+
+fn rules(fields: &[&str]) -> IgnoreRules {
+    let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+    IgnoreRules::compile(
+        &[IgnoreField { objects: vec![], fields, path: FieldPath::root() }],
+        &ObjectRef::default(),
+    )
+    .unwrap()
+}
+
+fn covers(rule: &str, path: &FieldPath) -> bool {
+    rules(&[rule]).covering(path, &Value::Null, &Value::Null).is_some()
+}
+
+fn keys(path: &str) -> FieldPath {
+    FieldPath::keys(path.split('.'))
+}
+
+/// M3 and M4: a rule is anchored and ends at a step.
+#[test]
+fn rules_are_anchored_paths() {
+    assert!(covers("status", &keys("status.phase")));
+    assert!(!covers("status", &keys("data.my-status")));
+    assert!(!covers("status", &keys("data.status")));
+    assert!(!covers("spec.serviceAccount", &keys("spec.serviceAccountName")));
+    assert!(!covers("spec.replicas", &keys("xspec.replicas")));
+    assert!(!covers("spec.replicas", &keys("spec")));
+    assert!(!covers(
+        "spec.containers.*.image",
+        &keys("spec.template.spec").key("containers").index(0).key("image")
+    ));
+}
+
+#[test]
+fn wildcards_match_steps() {
+    let image = FieldPath::keys(["spec", "containers"]).index(2).key("image");
+    for rule in [
+        "spec.containers.*.image",
+        "spec.containers.2.image",
+        "spec.containers[2].image",
+        "spec.containers[*].image",
+        "spec.**.image",
+        "**.image",
+        "spec.cont*.*.im*",
+        "spec.containers[]",
+    ] {
+        assert!(covers(rule, &image), "{rule}");
+    }
+    for rule in
+        ["spec.*.image", "spec.containers[1].image", "spec.containers.*.*.image", "spec.containers.image"]
+    {
+        assert!(!covers(rule, &image), "{rule}");
+    }
+    assert!(!covers("spec[*]", &keys("spec.a")), "brackets take list elements only");
+    assert!(covers("a.**.b", &keys("a.b")) && covers("a.**.b", &keys("a.x.y.b.c")));
+}
+
+#[test]
+fn keys_with_dots_can_be_quoted_or_not() {
+    let label = FieldPath::keys(["metadata", "labels", "app.kubernetes.io/instance"]);
+    for rule in [
+        r#"metadata.labels."app.kubernetes.io/instance""#,
+        r#"metadata.labels["app.kubernetes.io/instance"]"#,
+        "metadata.labels.app.kubernetes.io/instance",
+        "metadata.labels.app.kubernetes.io/*",
+        "metadata.labels.*",
+    ] {
+        assert!(covers(rule, &label), "{rule}");
+    }
+    for rule in
+        [r#"metadata.labels."app.kubernetes.io""#, "metadata.labels.app", "metadata.labels.app.*.instance"]
+    {
+        assert!(!covers(rule, &label), "{rule}");
+    }
+    assert!(!covers(r#"a."b.c""#, &keys("a.b.c")), "a quoted key is one step");
+    assert!(covers(r#"a."b\"c""#, &FieldPath::keys(["a", "b\"c"])));
+}
+
+/// Renaming an element must not bring it under the rule of another.
+#[test]
+fn elements_by_name_must_have_it_on_both_sides() {
+    let list =
+        |names: &[&str]| json!({"l": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
+    let rules = rules(&["l[name=web]"]);
+    let at = |index| FieldPath::keys(["l"]).index(index).key("image");
+    let covered = |index, a: &[&str], b: &[&str]| rules.covering(&at(index), &list(a), &list(b)).is_some();
+    assert!(covered(1, &["a", "web"], &["a", "web"]));
+    assert!(!covered(0, &["a", "web"], &["web", "a"]));
+    assert!(!covered(1, &["a", "web"], &["a", "evil"]));
+    assert!(covered(1, &["a"], &["a", "web"]) && covered(1, &["a", "web"], &["a"]));
+}
+
+/// M17: a rule that would ignore everything is refused, however it is written.
+#[test]
+fn rules_that_ignore_everything_are_refused() {
+    for text in ["", "*", "**", "**.*", "*.*", "***", "[*]", "*.**"] {
+        let error = parse_flag(text, FieldPath::root()).unwrap_err();
+        assert_eq!(error.problem, IgnoreProblem::Everything, "{text}");
+        assert!(error.to_string().contains("every field"));
+    }
+    for (text, problem) in [
+        ("spec..a", IgnoreProblem::EmptyStep),
+        ("spec.", IgnoreProblem::EmptyStep),
+        (".spec", IgnoreProblem::EmptyStep),
+        ("a[", IgnoreProblem::Unbalanced),
+        ("a[x]", IgnoreProblem::Bracket),
+        ("a[name=]", IgnoreProblem::Bracket),
+        ("a[-1]", IgnoreProblem::Bracket),
+        ("a\"b\"", IgnoreProblem::Unbalanced),
+        ("\"a", IgnoreProblem::Unbalanced),
+        ("\"a\"b", IgnoreProblem::Unbalanced),
+        ("a[0]b", IgnoreProblem::Unbalanced),
+    ] {
+        assert_eq!(parse_flag(text, FieldPath::root()).unwrap_err().problem, problem, "{text}");
+    }
+    let long = format!("spec.{}", "a".repeat(5000));
+    assert_eq!(parse_flag(&long, FieldPath::root()).unwrap_err().problem, IgnoreProblem::TooLong);
+}
+
+/// M9 to M11: what an object is can only be ignored by name.
+#[test]
+fn identity_is_ignored_only_when_spelled_out() {
+    for path in ["metadata.name", "metadata.namespace", "kind", "apiVersion"] {
+        assert!(covers(path, &keys(path)));
+    }
+    for rule in ["metadata", "metadata.*", "**.name", "metadata.name*", "*.namespace"] {
+        assert!(
+            !covers(rule, &keys("metadata.name")) && !covers(rule, &keys("metadata.namespace")),
+            "{rule}"
+        );
+    }
+    assert!(covers("metadata", &keys("metadata.labels.a")));
+}
+
+#[test]
+fn the_command_line_form_may_name_a_kind() {
+    let field = parse_flag("Deployment:spec.replicas", FieldPath::root()).unwrap();
+    assert_eq!((field.objects[0].kind.as_str(), field.fields[0].as_str()), ("Deployment", "spec.replicas"));
+    assert!(!field.covers(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }));
+    for text in [r#"metadata.annotations."A:b""#, "data:x"] {
+        assert_eq!(parse_flag(text, FieldPath::root()).unwrap().fields, [text]);
+    }
+}
+
+fn change(path: FieldPath) -> FieldChange {
+    FieldChange { path, signed: None, found: None }
+}
+
+use crate::object::FieldChange;
+
+#[test]
+fn suggestions_cover_the_differences_and_nothing_else() {
+    let signed = json!({"spec": {"a": 1, "b": {"x": 1, "y": 2}, "l": [{"i": 1, "k": 1}]}});
+    let found = json!({"spec": {"a": 1, "b": {"x": 2, "y": 3}, "l": [{"i": 2, "k": 1}]},
+        "metadata": {"labels": {"a.b/c": "x", "q.r": "x", "q": "z"}}});
+    let paths = [
+        FieldPath::keys(["spec", "b", "x"]),
+        FieldPath::keys(["spec", "b", "y"]),
+        FieldPath::keys(["spec", "l"]).index(0).key("i"),
+        FieldPath::keys(["metadata", "labels", "a.b/c"]),
+        FieldPath::keys(["metadata", "labels", "q.r"]),
+    ];
+    let changes: Vec<_> = paths.iter().cloned().map(change).collect();
+    let texts = shortest(&changes, &signed, &found);
+    assert_eq!(texts, ["metadata.labels.a.b/c", r#"metadata.labels."q.r""#, "spec.b", "spec.l.0.i"]);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let rules = rules(&texts);
+    assert!(paths.iter().all(|path| rules.covering(path, &signed, &found).is_some()));
+    for other in [FieldPath::keys(["spec", "a"]), FieldPath::keys(["metadata", "labels", "q"])] {
+        assert_eq!(rules.covering(&other, &signed, &found), None);
+    }
+}
+
+proptest::proptest! {
+    /// Patterns come from policies that nobody checked.
+    #[test]
+    fn no_pattern_panics(text in r#"[a.*\[\]"\\=0nme]{0,40}"#, steps in proptest::collection::vec("[a.0]{0,5}", 0..6)) {
+        if let Ok(field) = parse_flag(&text, FieldPath::root())
+            && let Ok(rules) = IgnoreRules::compile(&[field], &ObjectRef::default())
+        {
+            let _ = rules.covering(&FieldPath::keys(steps.iter().map(String::as_str)), &Value::Null, &Value::Null);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Signing manifests so that every reader of the format accepts them.
+
+use serde_json::{Map, Value, json};
+
+use super::annotations::{self, Annotations};
+use super::message::{self, Form, Message};
+use crate::key::{KeyError, PrivateKey};
+use crate::limits;
+use crate::object::ObjectRef;
+
+/// What becomes of signatures that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// They are dropped, with certificates and bundles: a stale one would contradict the new signature.
+    Replace,
+    /// They stay, and the new one goes beside them, over the same message.
+    Append,
+}
+
+/// How to sign.
+#[derive(Clone, Debug)]
+pub struct Options<'s> {
+    /// The annotation domain.
+    pub domain: &'s str,
+    /// The form of the message.
+    pub form: Form,
+    /// What becomes of earlier signatures.
+    pub earlier: Earlier,
+    /// One message for all documents, which binds them together and makes every annotation as large as
+    /// the whole; else each document carries its own.
+    pub whole: bool,
+    /// Annotations added to the documents before they are signed.
+    pub annotations: &'s [(String, String)],
+}
+
+/// Why documents cannot be signed. The number is that of the document, from 0.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// No document.
+    #[error("holds nothing to sign")]
+    Empty,
+    /// Not a Kubernetes object.
+    #[error("document {index}: {field} is missing, so this is not a Kubernetes object")]
+    NotAnObject {
+        /// Which document.
+        index: usize,
+        /// The field that makes an object one.
+        field: &'static str,
+    },
+    /// Appending to something that was not signed.
+    #[error("document {index} ({object}) is not signed yet; sign it without --append first")]
+    NothingToAppendTo {
+        /// Which document.
+        index: usize,
+        /// What it is.
+        object: ObjectRef,
+    },
+    /// Appending to something that changed since: the earlier signatures would stop to hold.
+    #[error(
+        "document {index} ({object}) was changed after it was signed; --replace signs it afresh and drops the earlier signatures"
+    )]
+    Changed {
+        /// Which document.
+        index: usize,
+        /// What it is.
+        object: ObjectRef,
+    },
+    /// Appending to signatures over different messages.
+    #[error("document {index} ({object}): its earlier signature cannot be extended: {problem}")]
+    Earlier {
+        /// Which document.
+        index: usize,
+        /// What it is.
+        object: ObjectRef,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The archive could not be written.
+    #[error("the tarball cannot be written: {0}")]
+    Archive(#[from] std::io::Error),
+}
+
+/// Signs documents and returns them with their annotations.
+///
+/// Every document must be an object with `apiVersion`, `kind` and a name. A `kind: List` is signed as
+/// one object, as the format has it; [`expand_lists`] makes documents of its items first.
+///
+/// # Errors
+/// [`SignError`]; either all documents are signed or none.
+pub fn sign(documents: Vec<Value>, key: &PrivateKey, options: &Options<'_>) -> Result<Vec<Value>, SignError> {
+    if documents.is_empty() {
+        return Err(SignError::Empty);
+    }
+    for (index, document) in documents.iter().enumerate() {
+        check_object(index, document)?;
+    }
+    match options.earlier {
+        Earlier::Replace => replace(documents, key, options),
+        Earlier::Append => append(documents, key, options),
+    }
+}
+
+fn check_object(index: usize, document: &Value) -> Result<(), SignError> {
+    let object = ObjectRef::of(document);
+    let named = !object.name.is_empty() || object.kind == "List";
+    let fields = [
+        ("apiVersion", !object.api_version.is_empty()),
+        ("kind", !object.kind.is_empty()),
+        ("metadata.name", named),
+    ];
+    match fields.into_iter().find(|(_, present)| !present) {
+        Some((field, _)) => Err(SignError::NotAnObject { index, field }),
+        None => Ok(()),
+    }
+}
+
+fn replace(
+    mut documents: Vec<Value>,
+    key: &PrivateKey,
+    options: &Options<'_>,
+) -> Result<Vec<Value>, SignError> {
+    for document in &mut documents {
+        annotations::strip(document, options.domain);
+        for (name, value) in options.annotations {
+            annotate(document, name.clone(), value.clone());
+        }
+    }
+    let raw = |documents: &[Value]| match options.form {
+        Form::Plain => Ok(message::plain(documents)),
+        Form::Tarball => message::as_tarball(documents),
+    };
+    let shared = if options.whole { Some(carry(&raw(&documents)?, key)?) } else { None };
+    for document in &mut documents {
+        let (message, signature) = match &shared {
+            Some(shared) => shared.clone(),
+            None => carry(&raw(std::slice::from_ref(document))?, key)?,
+        };
+        annotate(document, annotations::name(options.domain, "message", 0), message);
+        annotate(document, annotations::name(options.domain, "signature", 0), signature);
+    }
+    Ok(documents)
+}
+
+/// The texts of the message and signature annotations for M.
+fn carry(raw: &[u8], key: &PrivateKey) -> Result<(String, String), SignError> {
+    Ok((message::encode(raw), encode_signature(&key.sign(raw)?)))
+}
+
+fn encode_signature(signature: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(signature)
+}
+
+/// Adds a signature over the message that is there; its bytes are kept, never made anew, because the
+/// earlier signatures are over exactly them.
+fn append(
+    mut documents: Vec<Value>,
+    key: &PrivateKey,
+    options: &Options<'_>,
+) -> Result<Vec<Value>, SignError> {
+    let mut signed: Option<(String, String)> = None;
+    for (index, document) in documents.iter_mut().enumerate() {
+        let object = ObjectRef::of(document);
+        let read = Annotations::read(document, options.domain);
+        let (Some(carried), count @ 1..) = (read.message.map(str::to_owned), read.signatures.len()) else {
+            return Err(SignError::NothingToAppendTo { index, object });
+        };
+        let problem = |problem: String| SignError::Earlier { index, object: object.clone(), problem };
+        if count >= limits::SIGNATURES {
+            return Err(problem(format!("it has {count} signatures already")));
+        }
+        let message = Message::read(&carried).map_err(|error| problem(error.to_string()))?;
+        let mut bare = document.clone();
+        annotations::strip(&mut bare, options.domain);
+        if !message.candidates(&object).contains(&&bare) {
+            return Err(SignError::Changed { index, object });
+        }
+        // One signature for one message, however many documents share it.
+        let signature = match &signed {
+            Some((digest, signature)) if *digest == message.digest => signature.clone(),
+            _ => encode_signature(&key.sign(&message.raw)?),
+        };
+        annotate(document, annotations::name(options.domain, "signature", count), signature.clone());
+        signed = Some((message.digest, signature));
+    }
+    Ok(documents)
+}
+
+fn annotate(document: &mut Value, name: String, value: String) {
+    let Some(object) = document.as_object_mut() else { return };
+    let metadata = object_entry(object, "metadata");
+    object_entry(metadata, "annotations").insert(name, json!(value));
+}
+
+/// The map at a key, made where absent or `null`.
+fn object_entry<'m>(map: &'m mut Map<String, Value>, key: &str) -> &'m mut Map<String, Value> {
+    let entry = map.entry(key).or_insert_with(|| json!({}));
+    if !entry.is_object() {
+        *entry = json!({});
+    }
+    match entry {
+        Value::Object(map) => map,
+        _ => unreachable!("made an object above"),
+    }
+}
+
+/// The items of every `kind: List` as documents of their own; other documents stay.
+///
+/// A signature on the List itself is gone once `kubectl` has applied the items one by one.
+#[must_use]
+pub fn expand_lists(documents: Vec<Value>) -> Vec<Value> {
+    documents
+        .into_iter()
+        .flat_map(|mut document| {
+            let items = is_list(&document).then(|| document.get_mut("items").map(Value::take)).flatten();
+            match items {
+                Some(Value::Array(items)) => expand_lists(items),
+                _ => vec![document],
+            }
+        })
+        .collect()
+}
+
+/// Whether a document is a `v1` List of other objects.
+#[must_use]
+pub fn is_list(document: &Value) -> bool {
+    let object = ObjectRef::of(document);
+    object.kind == "List" && object.api_version == "v1" && document.get("items").is_some_and(Value::is_array)
+}

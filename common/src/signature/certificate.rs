@@ -1,0 +1,108 @@
+//! Signatures by a certificate of a configured authority, without identities and without a log.
+
+use jiff::Timestamp;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use sigstore_crypto::WEBPKI_VERIFICATION_ALGS;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_cert::Certificate;
+use x509_cert::der::Encode as _;
+
+use super::evidence::{Material, VerifiedSignature};
+use crate::key::PublicKey;
+use crate::signer::Signer;
+use crate::trust::parse_certificates;
+use crate::verdict::{Reason, SignatureProblem};
+
+/// Extended key usage `codeSigning` (RFC 5280, 4.2.1.12), as DER content bytes.
+const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
+
+/// A certificate that must have signed, an authority that must have issued it, or both. At least one.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateTrust<'t> {
+    /// PEM of the one certificate that may have signed.
+    pub certificate: Option<&'t str>,
+    /// PEM of the authority's chain, its root last.
+    pub chain: Option<&'t str>,
+}
+
+/// Verifies one signature by a certificate.
+///
+/// 1. The certificate is the configured one, else the one that comes with the signature.
+/// 2. If an authority is configured, the certificate chains to it at `now` with the usage
+///    `codeSigning`; nothing proves an earlier time of signing. Else the configured certificate must be
+///    valid at `now`.
+/// 3. The signature is the certificate's over `message`.
+///
+/// # Errors
+/// The reason of the first step that does not hold.
+pub fn by_certificate(
+    message: &[u8],
+    material: &Material,
+    trust: CertificateTrust<'_>,
+    now: Timestamp,
+) -> Result<VerifiedSignature, Reason> {
+    // (1)
+    let text = trust.certificate.or(material.certificate.as_deref()).ok_or(Reason::CertificateMissing)?;
+    let certificates = parse_certificates(text).map_err(unreadable)?;
+    let (leaf, intermediates) = certificates.split_first().ok_or(Reason::CertificateMissing)?;
+    let subject = leaf.tbs_certificate.subject.to_string();
+    // (2)
+    match trust.chain {
+        Some(chain) => chains_to(leaf, intermediates, chain, now, &subject)?,
+        None if trust.certificate.is_some() => valid_at(leaf, now)?,
+        None => return Err(unreadable("no authority is configured".to_owned())),
+    }
+    // (3)
+    let key = PublicKey::try_from(leaf).map_err(|error| unreadable(error.to_string()))?;
+    if !key.verifies(message, &material.signature) {
+        return Err(Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate });
+    }
+    let signer = Signer::Certificate { subject, fingerprint: key.fingerprint().to_owned() };
+    let mut verified = VerifiedSignature::new(signer);
+    verified.warnings.extend(material.leftovers.iter().cloned());
+    Ok(verified)
+}
+
+fn unreadable(detail: String) -> Reason {
+    Reason::CertificateUntrusted { subject: "the signer".to_owned(), detail }
+}
+
+fn valid_at(leaf: &Certificate, now: Timestamp) -> Result<(), Reason> {
+    let validity = &leaf.tbs_certificate.validity;
+    let at = |time: x509_cert::time::Time| {
+        let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    };
+    let (not_before, not_after) = (at(validity.not_before), at(validity.not_after));
+    if (not_before..=not_after).contains(&now) {
+        return Ok(());
+    }
+    Err(Reason::CertificateNotValidAtSigning { signed: now, not_before, not_after })
+}
+
+fn chains_to(
+    leaf: &Certificate,
+    intermediates: &[Certificate],
+    chain: &str,
+    now: Timestamp,
+    subject: &str,
+) -> Result<(), Reason> {
+    valid_at(leaf, now)?;
+    let untrusted = |detail: String| Reason::CertificateUntrusted { subject: subject.to_owned(), detail };
+    let authority = parse_certificates(chain).map_err(untrusted)?;
+    let (root, between) = authority.split_last().ok_or_else(|| untrusted("the chain is empty".to_owned()))?;
+    let der = |certificate: &Certificate| {
+        certificate.to_der().map(CertificateDer::from).map_err(|error| untrusted(error.to_string()))
+    };
+    let root = der(root)?;
+    let anchor = anchor_from_trusted_cert(&root).map_err(|error| untrusted(error.to_string()))?;
+    let between = between.iter().chain(intermediates).map(der).collect::<Result<Vec<_>, _>>()?;
+    let leaf = der(leaf)?;
+    let end = EndEntityCert::try_from(&leaf).map_err(|error| untrusted(error.to_string()))?;
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+    let usage = KeyUsage::required(CODE_SIGNING);
+    end.verify_for_usage(WEBPKI_VERIFICATION_ALGS, &[anchor], &between, time, usage, None, None)
+        .map(|_| ())
+        .map_err(|error| untrusted(error.to_string()))
+}

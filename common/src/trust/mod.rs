@@ -1,0 +1,114 @@
+//! What identities are verified against: certificate authorities, transparency logs, timestamp
+//! authorities.
+
+mod pieces;
+
+pub(crate) use pieces::parse_certificates;
+
+pub use pieces::Pieces;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sigstore_trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
+use sigstore_verify::Verifier;
+
+use crate::limits;
+
+/// A trust root, checked and prepared for verification.
+pub struct TrustRoot {
+    verifier: Verifier,
+    fingerprint: String,
+    has_ct_log: bool,
+    logs: Vec<String>,
+}
+
+/// Why a trust root cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// More than [`limits::TRUSTED_ROOT_BYTES`].
+    #[error("larger than any trusted root")]
+    TooLarge,
+    /// Not a Sigstore `trusted_root.json`.
+    #[error("not a Sigstore trusted root: {0}")]
+    Unreadable(String),
+    /// Readable, and one of its keys or certificates is not.
+    #[error("the trusted root holds material that cannot be used: {0}")]
+    Unusable(String),
+    /// A PEM file of one of the pieces.
+    #[error("{piece}: {problem}")]
+    Piece {
+        /// Which piece: the flag or field it came from.
+        piece: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl TrustRoot {
+    /// Reads a Sigstore `trusted_root.json` (media type `application/vnd.dev.sigstore.trustedroot…`).
+    ///
+    /// # Errors
+    /// [`TrustError`]: every key and certificate in it must be usable; none is skipped.
+    pub fn from_json(json: &str) -> Result<Self, TrustError> {
+        if json.len() > limits::TRUSTED_ROOT_BYTES {
+            return Err(TrustError::TooLarge);
+        }
+        let root = TrustedRoot::from_json(json).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        let verifier = Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
+        Ok(Self {
+            verifier,
+            fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
+            has_ct_log: !root.ctlogs.is_empty(),
+            logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
+        })
+    }
+
+    /// Puts a trust root together from PEM files, for private authorities without a `trusted_root.json`.
+    ///
+    /// # Errors
+    /// [`TrustError::Piece`] names the piece that cannot be read.
+    pub fn from_pieces(pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        Self::from_json(&pieces.to_json()?.to_string())
+    }
+
+    /// The public-good instance, as compiled in. Parsed at first use.
+    #[must_use]
+    pub fn public_good() -> Option<Arc<Self>> {
+        static ROOT: LazyLock<Option<Arc<TrustRoot>>> =
+            LazyLock::new(|| TrustRoot::from_json(SIGSTORE_PRODUCTION_TRUSTED_ROOT).ok().map(Arc::new));
+        ROOT.clone()
+    }
+
+    /// What the verifier of the Sigstore crates needs.
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Hex SHA-256 of the root's JSON: part of the key of every cached fact.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether certificates must prove that they were logged. A private authority without a CT log
+    /// cannot prove it, and its trust root says so by naming no log.
+    #[must_use]
+    pub fn demands_sct(&self) -> bool {
+        self.has_ct_log
+    }
+
+    /// Base URLs of the transparency logs.
+    #[must_use]
+    pub fn logs(&self) -> &[String] {
+        &self.logs
+    }
+}
+
+impl fmt::Debug for TrustRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrustRoot({}…)", &self.fingerprint[..12])
+    }
+}

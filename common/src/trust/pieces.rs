@@ -1,0 +1,99 @@
+//! A trust root put together from PEM files.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
+
+use super::TrustError;
+use crate::key::PublicKey;
+use crate::limits;
+
+/// PEM texts, each as `cosign`'s flag of the same name takes it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pieces<'p> {
+    /// Root certificates of the authority that issues signing certificates (`--ca-roots`).
+    pub ca_roots: Option<&'p str>,
+    /// Its intermediates (`--ca-intermediates`).
+    pub ca_intermediates: Option<&'p str>,
+    /// Keys of transparency logs (`--rekor-public-key`).
+    pub rekor_keys: Option<&'p str>,
+    /// Keys of certificate transparency logs (`--ct-public-key`).
+    pub ct_keys: Option<&'p str>,
+    /// Chain of a timestamp authority, leaf first (`--tsa-certificate-chain`).
+    pub tsa_chain: Option<&'p str>,
+}
+
+impl Pieces<'_> {
+    /// The same as a `trusted_root.json`; validity windows are left open, because PEM files name none.
+    pub(super) fn to_json(self) -> Result<Value, TrustError> {
+        let mut authority = certificates("--ca-intermediates", self.ca_intermediates)?;
+        authority.extend(certificates("--ca-roots", self.ca_roots)?);
+        let tsa = certificates("--tsa-certificate-chain", self.tsa_chain)?;
+        let chain = |certificates: Vec<Value>| match certificates.is_empty() {
+            true => json!([]),
+            false => json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}]),
+        };
+        Ok(json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": logs("--rekor-public-key", self.rekor_keys)?,
+            "ctlogs": logs("--ct-public-key", self.ct_keys)?,
+            "certificateAuthorities": chain(authority),
+            "timestampAuthorities": chain(tsa),
+        }))
+    }
+}
+
+fn certificates(piece: &'static str, text: Option<&str>) -> Result<Vec<Value>, TrustError> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let problem = |problem: String| TrustError::Piece { piece, problem };
+    let chain = parse_certificates(text).map_err(problem)?;
+    chain
+        .iter()
+        .map(|certificate| {
+            let der = certificate.to_der().map_err(|error| problem(error.to_string()))?;
+            Ok(json!({"rawBytes": STANDARD.encode(der)}))
+        })
+        .collect()
+}
+
+/// Reads every certificate of a PEM text; none is dropped.
+pub(crate) fn parse_certificates(text: &str) -> Result<Vec<Certificate>, String> {
+    let begun = text.matches("-----BEGIN ").count();
+    if begun == 0 {
+        return Err("holds no PEM block".to_owned());
+    }
+    if text.len() > limits::CERTIFICATE_BYTES || begun > limits::CERTIFICATES {
+        return Err(format!("larger than {} certificates", limits::CERTIFICATES));
+    }
+    let blocks = pem::parse_many(text).map_err(|_| "a PEM block is cut off or not base64".to_owned())?;
+    if blocks.len() != begun {
+        return Err("a PEM block is cut off".to_owned());
+    }
+    blocks
+        .iter()
+        .map(|block| match block.tag() {
+            "CERTIFICATE" => Certificate::from_der(block.contents()).map_err(|error| error.to_string()),
+            other => Err(format!("holds a PEM block `{other}` where a certificate is needed")),
+        })
+        .collect()
+}
+
+/// A log is named by the SHA-256 of its key (RFC 6962, 3.2; Rekor uses the same).
+fn logs(piece: &'static str, text: Option<&str>) -> Result<Vec<Value>, TrustError> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let keys = PublicKey::parse_all(text)
+        .map_err(|error| TrustError::Piece { piece, problem: error.to_string() })?;
+    Ok(keys
+        .iter()
+        .map(|key| {
+            json!({
+                "baseUrl": "", "hashAlgorithm": "SHA2_256",
+                "publicKey": {"rawBytes": STANDARD.encode(key.spki()), "keyDetails": "PKIX_ECDSA_P256_SHA_256"},
+                "logId": {"keyId": STANDARD.encode(digest(&SHA256, key.spki()))},
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,198 @@
+//! The verdict: a tree of checks, never a bare yes or no.
+//!
+//! Every front end shows the same tree: as text, as JSON, as a denial, as an exit code.
+
+mod hint;
+mod json;
+mod reason;
+
+pub use json::{decision_json, to_json};
+pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable, side};
+
+use crate::object::{FieldPath, ObjectRef};
+use crate::signer::Signer;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// What was demanded is there.
+    Pass,
+    /// It is not: a finding.
+    Fail,
+    /// The check does not apply, for a named reason.
+    Skip,
+    /// It could not be decided. A fault is never a finding and never a pass.
+    Fault,
+}
+
+impl Outcome {
+    /// The lower-case word of the JSON contract.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+            Self::Fault => "fault",
+        }
+    }
+
+    /// The worst of all: fail, then fault, then pass. Only skips, or nothing at all, is a skip, which
+    /// no front end takes for trust.
+    pub fn worst(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |outcome: &Self| match outcome {
+            Self::Skip => 0,
+            Self::Pass => 1,
+            Self::Fault => 2,
+            Self::Fail => 3,
+        };
+        outcomes.into_iter().max_by_key(rank).unwrap_or(Self::Skip)
+    }
+}
+
+/// One check, and the checks it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What was checked, in a few words: `signature`, `key sha256:…`, `content`.
+    pub what: String,
+    /// Where the policy demands it; `None` where a command line does.
+    pub path: Option<FieldPath>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// What it rests on.
+    pub children: Vec<Check>,
+}
+
+impl Check {
+    /// A check without parts.
+    pub fn leaf(what: impl Into<String>, outcome: Outcome, reason: Reason) -> Self {
+        Self { what: what.into(), path: None, outcome, reason, children: Vec::new() }
+    }
+
+    /// A check that passes when all its parts do; its reason is that of the part that decides it.
+    /// Without any part that passes it does not pass: nothing demanded is nothing verified.
+    pub fn all(what: impl Into<String>, children: Vec<Self>) -> Self {
+        let outcome = Outcome::worst(children.iter().map(|child| child.outcome));
+        let reason = children
+            .iter()
+            .filter(|child| child.outcome == outcome)
+            .max_by_key(|child| child.reason.rank())
+            .map_or(Reason::NothingChecked, |child| child.reason.clone());
+        Self { what: what.into(), path: None, outcome, reason, children }
+    }
+
+    /// The same check, demanded at `path` of a policy.
+    #[must_use]
+    pub fn at(mut self, path: &FieldPath) -> Self {
+        self.path = Some(path.clone());
+        self
+    }
+
+    /// This check and every one below, parents first.
+    pub fn walk<'c>(&'c self, visit: &mut impl FnMut(&'c Self)) {
+        visit(self);
+        for child in &self.children {
+            child.walk(visit);
+        }
+    }
+}
+
+/// What a verdict speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Of what kind.
+    pub kind: SubjectKind,
+    /// Where it came from, as given: `signed.yaml#0`, `-#1`, `Deployment/web`.
+    pub source: String,
+    /// What the object calls itself; empty for blobs.
+    pub object: ObjectRef,
+}
+
+/// Kinds of subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A manifest in a file.
+    Manifest,
+    /// An object as a cluster holds it or is asked to take it.
+    Resource,
+    /// A container image.
+    Image,
+    /// A file of any content.
+    Blob,
+}
+
+impl SubjectKind {
+    /// The word of the JSON contract.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Resource => "resource",
+            Self::Image => "image",
+            Self::Blob => "blob",
+        }
+    }
+}
+
+/// Which rule of which policy decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// The policy: `name`, or `namespace/name`.
+    pub policy: String,
+    /// The rule.
+    pub rule: String,
+    /// Whether a failure refuses the object, or is only reported.
+    pub enforced: bool,
+}
+
+/// One rule's word on one subject, or the command line's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What was judged.
+    pub subject: Subject,
+    /// By which rule; `None` where the demands came from a command line.
+    pub by: Option<DecidedBy>,
+    /// The whole tree; its root carries outcome and headline.
+    pub check: Check,
+    /// Everyone whose signature was found good.
+    pub signers: Vec<Signer>,
+    /// What a person should know although it did not decide.
+    pub warnings: Vec<String>,
+}
+
+impl Decision {
+    /// How it ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.check.outcome
+    }
+
+    /// The deepest reason that decided it.
+    #[must_use]
+    pub fn headline(&self) -> &Reason {
+        &self.check.reason
+    }
+}
+
+/// All decisions of one evaluation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// In the order of the input, then of the policies.
+    pub decisions: Vec<Decision>,
+}
+
+impl Verdict {
+    /// The worst outcome of all.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::worst(self.decisions.iter().map(Decision::outcome))
+    }
+
+    /// How many decisions ended so.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.decisions.iter().filter(|decision| decision.outcome() == outcome).count()
+    }
+}

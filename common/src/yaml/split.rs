@@ -1,0 +1,44 @@
+//! Splitting a stream at its `---` lines, by the rule of `kubectl` (apimachinery's `YAMLReader`).
+
+use super::YamlError;
+
+/// A piece of the text between two separators.
+pub(super) struct Chunk<'t> {
+    pub(super) text: &'t str,
+    /// The line it begins at, from 1.
+    pub(super) line: usize,
+}
+
+/// The pieces of a text. A separator is a line of `---` and nothing but spaces or a comment after it;
+/// a line that begins with `---` and goes on otherwise is an error, because readers disagree on it and
+/// one of them would hide the documents that follow.
+pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlError>> {
+    let mut rest = Some(text);
+    let mut next_line = 1;
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let line = next_line;
+        let mut offset = 0;
+        for part in text.split_inclusive('\n') {
+            next_line += 1;
+            match part.strip_prefix("---").map(str::trim) {
+                Some(after) if after.is_empty() || after.starts_with('#') => {
+                    rest = Some(&text[offset + part.len()..]);
+                    return Some(Ok(Chunk { text: &text[..offset], line }));
+                }
+                Some(_) => {
+                    rest = None;
+                    return Some(Err(YamlError::Separator { line: next_line - 1 }));
+                }
+                None => offset += part.len(),
+            }
+        }
+        rest = None;
+        Some(Ok(Chunk { text, line }))
+    })
+}
+
+/// Whether a piece holds nothing but white space and comments.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}

@@ -1,0 +1,415 @@
+//! Every flag, its help, its unit and its default. No logic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::Color;
+
+/// Sign Kubernetes manifests, verify them, and explain what a policy says about them.
+///
+/// Exit codes: 0 everything asked was trusted; 1 at least one refusal, failed test or difference; 2 no
+/// refusal, but something could not be decided, read or understood.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-trust", version, disable_help_subcommand = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a key pair: PREFIX.key (encrypted, in cosign's format) and PREFIX.pub
+    Keygen(KeygenArgs),
+    /// Sign manifests, in the format of k8s-manifest-sigstore
+    Sign(SignArgs),
+    /// Verify signed manifests: the signature, and that nothing changed since
+    Verify(VerifyArgs),
+    /// Verify objects as a cluster holds them
+    VerifyResource(ResourceArgs),
+    /// Show how an object differs from what was signed
+    Diff(DiffArgs),
+    /// Run the policy tests (kyverno-test.yaml) below folders, offline
+    Test(TestArgs),
+    /// Apply policies to resources
+    Apply(ApplyArgs),
+    /// Show every check, what was looked for, what was found and what would pass
+    Explain(ExplainArgs),
+    /// Print the version
+    Version(VersionArgs),
+    /// Print a completion script
+    Completion {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Formats of a verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+}
+
+/// Formats of test results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+    Junit,
+    Markdown,
+}
+
+/// How an object is compared with what was signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatchMode {
+    /// Nothing but what the API server itself does is tolerated
+    #[default]
+    Strict,
+    /// As k8s-manifest-sigstore and Kyverno accept it, with warnings
+    Compat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// File, folder or - for standard input
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Read folders below folders, too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+}
+
+/// Whom and what to trust; the flags mean what cosign's mean.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustArgs {
+    /// Public key (PEM, one or several), or k8s://NAMESPACE/SECRET; repeat for any of several
+    #[arg(long = "key", value_name = "FILE")]
+    pub(crate) keys: Vec<String>,
+    /// The signer's identity: e-mail address or URI, exactly
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) certificate_identity: Option<String>,
+    /// The signer's identity as a regular expression, anchored at both ends
+    #[arg(long, value_name = "REGEX", conflicts_with = "certificate_identity")]
+    pub(crate) certificate_identity_regexp: Option<String>,
+    /// Who vouches for the identity: the OIDC issuer, exactly
+    #[arg(long, value_name = "URL")]
+    pub(crate) certificate_oidc_issuer: Option<String>,
+    /// The OIDC issuer as a regular expression, anchored at both ends
+    #[arg(long, value_name = "REGEX", conflicts_with = "certificate_oidc_issuer")]
+    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+    /// Sigstore trusted_root.json; without it the public-good instance, as compiled in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// Root certificates of a private authority (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub(crate) ca_roots: Option<PathBuf>,
+    /// Intermediate certificates of that authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "ca_roots")]
+    pub(crate) ca_intermediates: Option<PathBuf>,
+    /// Public keys of the transparency log (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub(crate) rekor_public_key: Option<PathBuf>,
+    /// Public keys of the certificate transparency log (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub(crate) ct_public_key: Option<PathBuf>,
+    /// Certificate chain of the timestamp authority, leaf first (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    pub(crate) tsa_certificate_chain: Option<PathBuf>,
+    /// Annotation that the object must carry; repeatable
+    #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) annotations: Vec<(String, String)>,
+    /// Contact nothing; always so for manifests
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Do not ask for a proof of the transparency log; manifests signed with a key never need one, and
+    /// without it a keyless signature has no time, so this changes nothing for manifests
+    #[arg(long)]
+    pub(crate) insecure_ignore_tlog: bool,
+    /// Do not ask for the certificate's proof of the CT log; chain, identity, time and log entry still hold
+    #[arg(long)]
+    pub(crate) insecure_ignore_sct: bool,
+}
+
+/// What may differ from what was signed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Matching")]
+pub(crate) struct MatchArgs {
+    /// How objects are compared
+    #[arg(long = "match", value_enum, default_value_t, value_name = "MODE")]
+    pub(crate) mode: MatchMode,
+    /// Field that may differ, for one kind or all: 'Deployment:spec.replicas'; repeatable
+    #[arg(long, value_name = "[KIND:]PATH")]
+    pub(crate) ignore_fields: Vec<String>,
+    /// Namespace the object may be in although it was signed without one; without a value any
+    #[arg(long, value_name = "NAMESPACE", num_args = 0..=1, default_missing_value = "*", require_equals = false)]
+    pub(crate) allow_namespace: Vec<String>,
+    /// Finalizer that need not have been signed; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_finalizer: Vec<String>,
+    /// Prefix of the signature annotations
+    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
+    pub(crate) annotation_domain: String,
+}
+
+/// Which cluster, with kubectl's own flags. Used only by commands and arguments that name live objects.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterArgs {
+    /// Path of the kubeconfig file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig to use
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Namespace of the objects
+    #[arg(short = 'n', long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Objects of every namespace
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+    /// Label selector
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// User to impersonate
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) as_user: Option<String>,
+    /// Longest time of one request, as 10s, 2m; 0 for no limit
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub(crate) request_timeout: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArgs {
+    /// Where the two files go: PREFIX.key and PREFIX.pub
+    #[arg(long, value_name = "PREFIX", default_value = "cosign")]
+    pub(crate) output_prefix: PathBuf,
+    /// Overwrite files that are there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Images to sign; not in this version
+    #[arg(value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+    /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
+    /// COSIGN_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Where the signed manifests go; - for standard output
+    #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// Write each file's signed manifests back into it
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) in_place: bool,
+    /// Keep earlier signatures and add one beside them
+    #[arg(long, short = 'A', conflicts_with = "replace")]
+    pub(crate) append: bool,
+    /// Drop earlier signatures (the default)
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// One message for all documents of a file, instead of one for each
+    #[arg(long)]
+    pub(crate) whole_file: bool,
+    /// Sign the items of a List one by one, so that they stay signed once applied
+    #[arg(long)]
+    pub(crate) expand_lists: bool,
+    /// The older message form, a tarball
+    #[arg(long, conflicts_with = "append")]
+    pub(crate) tarball: bool,
+    /// Annotation to add to every document; repeatable
+    #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) annotations: Vec<(String, String)>,
+    /// Prefix of the signature annotations
+    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
+    pub(crate) annotation_domain: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Images to verify; not in this version
+    #[arg(value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) matching: MatchArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Format of the verdict
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResourceArgs {
+    /// KIND or KIND/NAME of live objects
+    #[arg(value_name = "KIND[/NAME]")]
+    pub(crate) resources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) matching: MatchArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Format of the verdict
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// KIND/NAME of a live object
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) resources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) matching: MatchArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Show what was left out as well: server defaults, bookkeeping, ignored fields
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The files hold objects as a cluster stores them
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Format of the differences
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Folders with tests; the current one if none is given
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Name of the test files
+    #[arg(short = 'f', long, value_name = "NAME", default_value = "kyverno-test.yaml")]
+    pub(crate) file_name: String,
+    /// Only these cases: 'policy=p,rule=r,resource=x', with wildcards
+    #[arg(short = 't', long, value_name = "SELECTOR")]
+    pub(crate) test_case_selector: Option<String>,
+    /// Show failed cases only
+    #[arg(long)]
+    pub(crate) fail_only: bool,
+    /// Show the message of every case
+    #[arg(long)]
+    pub(crate) detailed_results: bool,
+    /// Fail when no test is found
+    #[arg(long)]
+    pub(crate) require_tests: bool,
+    /// Allow reading registries; no effect in this version, which does not evaluate images
+    #[arg(long)]
+    pub(crate) registry: bool,
+    /// Without colour, as kyverno's flag
+    #[arg(long)]
+    pub(crate) remove_color: bool,
+    /// Format of the results
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: TestFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// Policy files or folders
+    #[arg(value_name = "POLICY", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Resource files or folders; repeatable
+    #[arg(short = 'r', long = "resource", alias = "resources", value_name = "FILE")]
+    pub(crate) resources: Vec<PathBuf>,
+    /// Resources of a cluster
+    #[arg(long, conflicts_with = "resources")]
+    pub(crate) cluster: bool,
+    /// Values of variables
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) values_file: Option<PathBuf>,
+    /// Values of variables
+    #[arg(short = 's', long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Who asks
+    #[arg(short = 'u', long, value_name = "FILE")]
+    pub(crate) userinfo: Option<PathBuf>,
+    /// Policy exceptions
+    #[arg(short = 'e', long = "exception", alias = "exceptions", value_name = "FILE")]
+    pub(crate) exceptions: Vec<PathBuf>,
+    /// Print policy reports
+    #[arg(short = 'p', long)]
+    pub(crate) policy_report: bool,
+    /// Count failures of audit rules as warnings
+    #[arg(long)]
+    pub(crate) audit_warn: bool,
+    /// Exit code when there are only warnings
+    #[arg(long, value_name = "CODE", default_value_t = 0)]
+    pub(crate) warn_exit_code: u8,
+    /// Show the message of every result
+    #[arg(long)]
+    pub(crate) detailed_results: bool,
+    #[command(flatten)]
+    pub(crate) kube: ClusterArgs,
+    /// Format of the verdict
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// KIND/NAME of a live object, or a test case 'policy=p,rule=r,resource=x' together with --test
+    #[arg(value_name = "KIND/NAME")]
+    pub(crate) resources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Policy files or folders; without them the trust flags decide, or the cluster's policies
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Folder with a test file whose cases are explained
+    #[arg(long, value_name = "PATH")]
+    pub(crate) test: Option<PathBuf>,
+    /// The files hold objects as a cluster stores them
+    #[arg(long)]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) matching: MatchArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Format of the tree
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// The plugin's version only; there is no other
+    #[arg(long)]
+    pub(crate) client: bool,
+    /// Format
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not KEY=VALUE")),
+    }
+}

@@ -1,0 +1,64 @@
+//! `kubectl trust keygen`: a key pair in cosign's own format.
+
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use common::key::{Password, PrivateKey};
+
+use crate::cli::KeygenArgs;
+use crate::exit::ExitStatus;
+use crate::input;
+use crate::output::Printer;
+
+/// Makes the pair. Neither file is written when either is in the way.
+pub(crate) fn run(args: &KeygenArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    let KeygenArgs { output_prefix, force } = args;
+    let (private, public) = (with_suffix(output_prefix, ".key"), with_suffix(output_prefix, ".pub"));
+    for path in [&private, &public] {
+        if !force && path.symlink_metadata().is_ok() {
+            bail!("{}: is there already; --force overwrites it", path.display());
+        }
+    }
+    let (key, pem) = PrivateKey::generate(&new_password()?)?;
+    input::replace(&private, pem.as_bytes(), true)?;
+    input::replace(&public, key.public().to_pem().as_bytes(), false)?;
+    printer.line(format_args!("Private key: {} (encrypted; keep it)", private.display()));
+    printer.line(format_args!("Public key:  {} ({})", public.display(), key.public().fingerprint()));
+    Ok(ExitStatus::Trusted)
+}
+
+fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut name = prefix.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The password of a new key: from `COSIGN_PASSWORD`, else typed twice.
+fn new_password() -> anyhow::Result<Password> {
+    if let Some(password) = from_environment()? {
+        return Ok(password);
+    }
+    let first = ask("Password for the new private key: ")?;
+    if first != ask("Again: ")? {
+        bail!("the two passwords differ; no key was made");
+    }
+    Ok(Password::new(first))
+}
+
+/// The password in `COSIGN_PASSWORD`, which may be empty.
+pub(crate) fn from_environment() -> anyhow::Result<Option<Password>> {
+    match std::env::var("COSIGN_PASSWORD") {
+        Ok(password) => Ok(Some(Password::new(password))),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => bail!("COSIGN_PASSWORD is not UTF-8 text"),
+    }
+}
+
+/// Asks at the terminal without showing what is typed.
+pub(crate) fn ask(prompt: &str) -> anyhow::Result<String> {
+    if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
+        bail!("a password is needed and there is no terminal to ask at; set COSIGN_PASSWORD");
+    }
+    rpassword::prompt_password(prompt).context("the password cannot be read; set COSIGN_PASSWORD")
+}

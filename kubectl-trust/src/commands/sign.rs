@@ -1,0 +1,153 @@
+//! `kubectl trust sign`: manifests, in the format of k8s-manifest-sigstore.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use common::key::{KeyError, Password, PrivateKey};
+use common::limits;
+use common::manifest::message::Form;
+use common::manifest::sign::{Earlier, Options, expand_lists, is_list, sign};
+use common::yaml;
+use serde_json::Value;
+
+use super::keygen;
+use crate::cli::SignArgs;
+use crate::exit::ExitStatus;
+use crate::input;
+use crate::output::Printer;
+
+/// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
+/// in one more annotation.
+const SERVER_ANNOTATION_BYTES: usize = 256 * 1024;
+
+/// Signs every file, and only then writes: either all files are signed or none is touched.
+pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    super::refuse_images(&args.images)?;
+    if args.files.files.is_empty() {
+        bail!("what shall be signed? Give -f FILE");
+    }
+    let files = input::expand(&args.files.files, args.files.recursive)?;
+    if args.in_place && files.iter().any(|file| file.as_os_str() == "-") {
+        bail!("--in-place needs files, and - is standard input");
+    }
+    let documents = read(&files)?;
+    let key = private_key(&args.key)?;
+    let options = Options {
+        domain: &args.annotation_domain,
+        form: if args.tarball { Form::Tarball } else { Form::Plain },
+        earlier: if args.append { Earlier::Append } else { Earlier::Replace },
+        whole: args.whole_file,
+        annotations: &args.annotations,
+    };
+    let mut signed = Vec::new();
+    for (file, documents) in documents {
+        warn_lists(printer, &file, &documents, args.expand_lists);
+        let documents = if args.expand_lists { expand_lists(documents) } else { documents };
+        let count = documents.len();
+        let result = sign(documents, &key, &options).with_context(|| file.display().to_string())?;
+        warn_size(printer, &file, &result, &args.annotation_domain);
+        let text = result.iter().map(yaml::to_yaml).collect::<Vec<_>>().join("---\n");
+        signed.push((file, text, count));
+    }
+    write(args, &signed, printer)?;
+    Ok(ExitStatus::Trusted)
+}
+
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Vec<Value>)>> {
+    let mut all = Vec::new();
+    for (file, input) in files.iter().zip(input::documents(files)) {
+        let documents = input.documents.with_context(|| input.name.clone())?;
+        if documents.is_empty() {
+            bail!("{}: holds nothing to sign", input.name);
+        }
+        all.push((file.clone(), documents.into_iter().map(|document| document.value).collect()));
+    }
+    Ok(all)
+}
+
+/// Reads a private key; a password is asked for only when it is encrypted.
+fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
+    if let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) {
+        bail!("--key {}: signing with {scheme}:// keys is not supported; give a file", path.display());
+    }
+    let text = zeroize(input::text(path, limits::KEY_BYTES)?);
+    let mut asked = None;
+    let from_environment = keygen::from_environment()?;
+    let set = from_environment.is_some();
+    let ask = || {
+        from_environment.or_else(|| match keygen::ask(&format!("Password of {}: ", path.display())) {
+            Ok(typed) => Some(Password::new(typed)),
+            Err(error) => {
+                asked = Some(error);
+                None
+            }
+        })
+    };
+    PrivateKey::parse(&text, ask).map_err(|error| match (error, asked) {
+        (KeyError::PasswordNeeded, Some(asked)) => asked.context(path.display().to_string()),
+        (KeyError::WrongPassword, _) if set => anyhow::anyhow!(
+            "{}: wrong password (COSIGN_PASSWORD is set; unset it to be asked)",
+            path.display()
+        ),
+        (error, _) => anyhow::Error::new(error).context(path.display().to_string()),
+    })
+}
+
+fn zeroize(text: String) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(text)
+}
+
+fn warn_lists(printer: &mut Printer, file: &Path, documents: &[Value], expand: bool) {
+    if !expand && documents.iter().any(is_list) {
+        printer.note_line(format_args!(
+            "warning: {}: a List is signed as one object; applied, its items carry no signature. \
+             --expand-lists signs each item",
+            file.display()
+        ));
+    }
+}
+
+fn warn_size(printer: &mut Printer, file: &Path, documents: &[Value], domain: &str) {
+    let size = |document: &Value| {
+        let annotations = document.pointer("/metadata/annotations").and_then(Value::as_object);
+        let bytes = |(key, value): (&String, &Value)| key.len() + value.as_str().map_or(0, str::len);
+        annotations.map_or(0, |annotations| annotations.iter().map(bytes).sum::<usize>())
+    };
+    let largest = documents.iter().map(size).max().unwrap_or(0);
+    let (file, kib) = (file.display(), largest / 1024);
+    if largest > SERVER_ANNOTATION_BYTES {
+        printer.note_line(format_args!(
+            "warning: {file}: {kib} KiB of annotations ({domain}/message); API servers refuse more than 256 KiB of them"
+        ));
+    } else if largest * 2 > SERVER_ANNOTATION_BYTES {
+        printer.note_line(format_args!(
+            "warning: {file}: {kib} KiB of annotations; apply it with `kubectl apply --server-side`, \
+             which does not store them twice"
+        ));
+    }
+}
+
+fn write(args: &SignArgs, signed: &[(PathBuf, String, usize)], printer: &mut Printer) -> anyhow::Result<()> {
+    let whole = || signed.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join("---\n");
+    if args.in_place {
+        for (file, text, count) in signed {
+            input::replace(file, text.as_bytes(), false)?;
+            printer.note_line(format_args!("{}: {count} document{} signed", file.display(), plural(*count)));
+        }
+    } else if args.output.as_os_str() == "-" {
+        printer.raw(whole().as_bytes());
+    } else {
+        input::replace(&args.output, whole().as_bytes(), false)?;
+        let count: usize = signed.iter().map(|(_, _, count)| count).sum();
+        printer.note_line(format_args!(
+            "{}: {count} document{} signed",
+            args.output.display(),
+            plural(count)
+        ));
+    }
+    Ok(())
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -1,0 +1,32 @@
+//! `kubectl trust verify`: signed manifests in files.
+
+use anyhow::bail;
+use common::object::Origin;
+use common::verdict::SubjectKind;
+
+use super::judge;
+use crate::cli::{Format, VerifyArgs};
+use crate::cluster::World;
+use crate::exit::ExitStatus;
+use crate::input;
+use crate::output::Printer;
+use crate::trust;
+
+/// Verifies every document of every file, whatever the others say.
+pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    super::refuse_images(&args.images)?;
+    if args.files.files.is_empty() {
+        bail!("what shall be verified? Give -f FILE");
+    }
+    let demands = trust::demands(&args.trust, &args.matching)?;
+    let files = input::expand(&args.files.files, args.files.recursive)?;
+    let inputs = input::documents(&files);
+    let items = judge::items(&inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
+    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let verdict = world.block_on(judge::by_rule(&items, Origin::File, &demands.rule, &world))?;
+    judge::print(&verdict, args.output, printer);
+    if args.output == Format::Text {
+        demands.weakened.iter().for_each(|what| printer.note_line(what));
+    }
+    Ok(ExitStatus::of(verdict.outcome()))
+}

@@ -1,0 +1,152 @@
+//! Files, folders and standard input: what `-f` means.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use common::limits;
+use common::yaml::{self, Document, YamlError};
+
+/// The content of one file, or why it cannot be read.
+pub(crate) struct Input {
+    /// The file as given; `-` for standard input.
+    pub(crate) name: String,
+    /// Its documents.
+    pub(crate) documents: Result<Vec<Document>, InputError>,
+}
+
+/// Why a file gives no documents.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InputError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// Its content.
+    #[error(transparent)]
+    Content(#[from] YamlError),
+}
+
+/// Folders below a folder that are still read with `-R`.
+const FOLDER_DEPTH: usize = 32;
+
+/// The files that `-f` arguments name: files as they are, folders as kubectl reads them (their
+/// `.yaml`, `.yml` and `.json` files, and `.signed` ones), `-` once.
+///
+/// # Errors
+/// A path that does not exist, an unreadable folder, a folder without any such file.
+pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for argument in arguments {
+        if argument.as_os_str() == "-" {
+            files.push(argument.clone());
+            continue;
+        }
+        let meta = fs::metadata(argument).with_context(|| argument.display().to_string())?;
+        if !meta.is_dir() {
+            files.push(argument.clone());
+            continue;
+        }
+        let before = files.len();
+        folder(argument, recursive, FOLDER_DEPTH, &mut files)?;
+        if files.len() == before {
+            bail!(
+                "{}: no .yaml, .yml, .json or .signed file in this folder; nothing was verified",
+                argument.display()
+            );
+        }
+    }
+    if files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+        bail!("standard input (-) can be read only once");
+    }
+    Ok(files)
+}
+
+fn folder(path: &Path, recursive: bool, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if depth == 0 {
+        bail!("{}: folders nest deeper than {FOLDER_DEPTH}", path.display());
+    }
+    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        let is_folder = fs::metadata(&path).with_context(|| path.display().to_string())?.is_dir();
+        if is_folder && recursive {
+            folder(&path, recursive, depth - 1, files)?;
+        } else if !is_folder && is_manifest(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| ["yaml", "yml", "json", "signed"].contains(&extension))
+}
+
+/// Reads one file whole, up to `limit` bytes.
+///
+/// # Errors
+/// Not there, not readable, a folder, too large.
+pub(crate) fn bytes(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let take = limit as u64 + 1;
+    if path.as_os_str() == "-" {
+        io::stdin().lock().take(take).read_to_end(&mut content)?;
+    } else {
+        let file = fs::File::open(path)?;
+        content.reserve(usize::try_from(file.metadata()?.len()).unwrap_or(0).min(limit));
+        file.take(take).read_to_end(&mut content)?;
+    }
+    if content.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} KiB", limit / 1024)));
+    }
+    Ok(content)
+}
+
+/// Reads a small text file (a key, a certificate) with its name in the error.
+///
+/// # Errors
+/// As [`bytes`], and text that is not UTF-8.
+pub(crate) fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
+    let content = bytes(path, limit).with_context(|| path.display().to_string())?;
+    String::from_utf8(content).ok().with_context(|| format!("{}: not a text file", path.display()))
+}
+
+/// Reads the documents of every file.
+pub(crate) fn documents(files: &[PathBuf]) -> Vec<Input> {
+    let read = |path: &PathBuf| Input {
+        name: path.display().to_string(),
+        documents: bytes(path, limits::INPUT_BYTES)
+            .map_err(InputError::from)
+            .and_then(|content| Ok(yaml::read(&content)?)),
+    };
+    files.iter().map(read).collect()
+}
+
+/// Writes a file whole or not at all: a new file beside it takes its place.
+///
+/// # Errors
+/// An unwritable folder; the old file is then as it was.
+pub(crate) fn replace(path: &Path, content: &[u8], private: bool) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".kubectl-trust-").tempfile_in(folder)?;
+        io::Write::write_all(&mut file, content)?;
+        if !private {
+            fs::set_permissions(file.path(), permissions(path))?;
+        }
+        file.as_file().sync_all()?;
+        file.persist(path).map(|_| ()).map_err(|error| error.error)
+    };
+    write().with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// Those of the file that is replaced, else what a new file gets. A private file keeps the 0600 that
+/// temporary files are made with.
+#[cfg(unix)]
+fn permissions(path: &Path) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).map_or_else(|_| fs::Permissions::from_mode(0o644), |meta| meta.permissions())
+}

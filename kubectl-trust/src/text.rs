@@ -1,0 +1,178 @@
+//! Verdicts as people read them: the first line answers, then what differs, then what to do.
+
+use common::object::FieldChange;
+use common::signer::short;
+use common::verdict::{Check, Decision, Outcome, Reason, Verdict, side};
+
+use crate::output::Printer;
+
+/// How many differences of one object are listed; the rest is counted.
+const SHOWN: usize = 8;
+
+/// The whole verdict: a block for each decision, then the sum.
+pub(crate) fn verdict(printer: &mut Printer, verdict: &Verdict) {
+    let width = verdict.decisions.iter().map(|decision| subject(decision).chars().count()).max().unwrap_or(0);
+    for decision in &verdict.decisions {
+        block(printer, decision, width.min(60));
+    }
+    printer.line(sum(verdict));
+}
+
+/// `2 of 3 trusted, 1 refused`.
+fn sum(verdict: &Verdict) -> String {
+    let count = |outcome| verdict.count(outcome);
+    let mut text = format!("{} of {} trusted", count(Outcome::Pass), verdict.decisions.len());
+    for (outcome, word) in
+        [(Outcome::Fail, "refused"), (Outcome::Fault, "could not be checked"), (Outcome::Skip, "skipped")]
+    {
+        if count(outcome) > 0 {
+            text.push_str(&format!(", {} {word}", count(outcome)));
+        }
+    }
+    text
+}
+
+fn subject(decision: &Decision) -> String {
+    let source = &decision.subject.source;
+    let file = source.rsplit_once('#').map_or(source.as_str(), |(file, _)| file);
+    let object = &decision.subject.object;
+    if object.kind.is_empty() { source.clone() } else { format!("{file}: {object}") }
+}
+
+fn block(printer: &mut Printer, decision: &Decision, width: usize) {
+    let mark = printer.mark(decision.outcome());
+    let subject = subject(decision);
+    match decision.outcome() {
+        Outcome::Pass => printer.line(format_args!("{mark} {subject:width$}  {}", good(decision))),
+        Outcome::Fail | Outcome::Fault | Outcome::Skip => {
+            let reason = decision.headline();
+            printer.line(format_args!("{mark} {subject}  {}  [{}]", head(reason), reason.code()));
+            details(printer, decision);
+        }
+    }
+    for warning in &decision.warnings {
+        printer.line(format_args!("    warning: {warning}"));
+    }
+}
+
+fn good(decision: &Decision) -> String {
+    let signers: Vec<_> = decision.signers.iter().map(|signer| format!("signed by {signer}")).collect();
+    let mut content = String::new();
+    decision.check.walk(&mut |check| {
+        if let Reason::ManifestMatches { ignored, allowed, .. } = &check.reason {
+            content = "unchanged".to_owned();
+            if *ignored > 0 {
+                content
+                    .push_str(&format!(", {ignored} ignored field{}", if *ignored == 1 { "" } else { "s" }));
+            }
+            allowed.iter().for_each(|what| content.push_str(&format!(", {what}")));
+        }
+    });
+    if content.is_empty() { signers.join(", ") } else { format!("{}, {content}", signers.join(", ")) }
+}
+
+fn head(reason: &Reason) -> String {
+    match reason {
+        Reason::ManifestDiffers { .. } => "differs from what was signed".to_owned(),
+        Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
+            "signed, but by someone else".to_owned()
+        }
+        other if matches!(other.rank(), 200..300) => format!("could not be checked: {other}"),
+        other => other.to_string(),
+    }
+}
+
+fn details(printer: &mut Printer, decision: &Decision) {
+    let headline = decision.headline();
+    match headline {
+        Reason::ManifestDiffers { changes, names, omitted, .. } => {
+            differences(printer, changes, names, *omitted);
+            if let Some(signer) = decision.signers.first() {
+                printer.line(format_args!("  The signature itself is good ({signer})."));
+            }
+        }
+        Reason::IdentityMismatch { expected, found, issuer } => {
+            printer.line(format_args!("    expected: {expected}"));
+            printer.line(format_args!("    found:    {found}"));
+            printer.line(format_args!("              issuer {issuer}"));
+        }
+        Reason::IssuerMismatch { expected, found, subject } => {
+            printer.line(format_args!("    expected: issuer {expected}"));
+            printer.line(format_args!("    found:    issuer {found}"));
+            printer.line(format_args!("              subject {subject}"));
+        }
+        other => {
+            for (label, text) in [("expected", other.expected()), ("found", other.found())] {
+                if let Some(text) = text {
+                    printer.line(format_args!("    {:10}{}", format!("{label}:"), shortened(&text)));
+                }
+            }
+        }
+    }
+    // Whatever else failed: a bad signature does not hide a difference.
+    decision.check.walk(&mut |check| also(printer, check, headline));
+    for advice in advice(decision) {
+        printer.line(format_args!("  {advice}"));
+    }
+}
+
+fn also(printer: &mut Printer, check: &Check, headline: &Reason) {
+    let leaf = check.children.is_empty() && check.outcome == Outcome::Fail;
+    if !leaf || check.reason == *headline || check.reason.code() == headline.code() {
+        return;
+    }
+    printer.line(format_args!("  Also: {}  [{}]", check.reason, check.reason.code()));
+    if let Reason::ManifestDiffers { changes, names, omitted, .. } = &check.reason {
+        differences(printer, changes, names, *omitted);
+    }
+}
+
+fn differences(printer: &mut Printer, changes: &[FieldChange], names: &[String], omitted: usize) {
+    for (change, name) in changes.iter().zip(names).take(SHOWN) {
+        printer.line(format_args!("    {name}"));
+        printer.line(format_args!("      signed: {}", side(change.signed.as_ref())));
+        printer.line(format_args!("      found:  {}", side(change.found.as_ref())));
+    }
+    let rest = changes.len().saturating_sub(SHOWN) + omitted;
+    if rest > 0 {
+        printer.line(format_args!("    … and {rest} more (all of them: -o json)"));
+    }
+}
+
+/// Every fix is something that works when pasted.
+fn advice(decision: &Decision) -> Vec<String> {
+    let file = decision.subject.source.rsplit_once('#').map_or("FILE", |(file, _)| file);
+    let Reason::ManifestDiffers { kind, suggested, changes, .. } = decision.headline() else {
+        return decision.headline().hint(&decision.subject).into_iter().collect();
+    };
+    let mut advice = Vec::new();
+    let namespace = changes.iter().find(|change| change.path.to_string() == "metadata.namespace");
+    let injected =
+        namespace.filter(|change| change.signed.is_none()).and_then(|change| change.found.as_ref());
+    if let Some(namespace) = injected.and_then(|namespace| namespace.as_str()) {
+        advice.push(format!(
+            "It was signed without a namespace. To allow this one: --allow-namespace {namespace}"
+        ));
+    }
+    let images = changes.iter().any(|change| change.path.to_string().ends_with(".image"));
+    let fields: Vec<_> = suggested
+        .iter()
+        .filter(|path| !path.ends_with(".image") && *path != "metadata.namespace")
+        .map(|path| format!("--ignore-fields '{kind}:{path}'"))
+        .take(SHOWN)
+        .collect();
+    if !fields.is_empty() {
+        let images = if images { "   (images should stay signed)" } else { "" };
+        advice.push(format!("To allow such changes: {}{images}", fields.join(" ")));
+    }
+    if decision.subject.source.contains('#') {
+        advice
+            .push(format!("To sign this version:  kubectl trust sign -f {file} --key cosign.key --in-place"));
+    }
+    advice
+}
+
+/// Digests are shortened for people; JSON has them whole.
+fn shortened(text: &str) -> String {
+    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
+}

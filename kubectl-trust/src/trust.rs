@@ -1,0 +1,202 @@
+//! From trust and matching flags to the one rule that they stand for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use common::key::PublicKey;
+use common::limits;
+use common::manifest::ignore;
+use common::object::FieldPath;
+use common::policy::{
+    Attestor, Authority, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher, Matching,
+    NamespaceAllowance, Requirement,
+};
+use common::trust::{Pieces, TrustRoot};
+
+use crate::cli::{MatchArgs, MatchMode, TrustArgs};
+use crate::input;
+
+/// What the flags demand, and what they trust.
+#[derive(Debug)]
+pub(crate) struct Demands {
+    /// The rule.
+    pub(crate) rule: ManifestRule,
+    /// The trust root that was given; `None` for the public-good one.
+    pub(crate) trust_root: Option<Arc<TrustRoot>>,
+    /// What still holds although a flag weakens the check.
+    pub(crate) weakened: Vec<&'static str>,
+}
+
+impl TrustArgs {
+    /// Whether any flag says whom to trust.
+    pub(crate) fn names_a_signer(&self) -> bool {
+        !self.keys.is_empty() || self.names_an_identity()
+    }
+
+    fn names_an_identity(&self) -> bool {
+        self.certificate_identity.is_some()
+            || self.certificate_identity_regexp.is_some()
+            || self.certificate_oidc_issuer.is_some()
+            || self.certificate_oidc_issuer_regexp.is_some()
+    }
+}
+
+/// Reads keys and certificates and makes the rule.
+///
+/// # Errors
+/// No signer named, half an identity, an unreadable key, certificate or trust root, a bad pattern.
+pub(crate) fn demands(trust: &TrustArgs, matching: &MatchArgs) -> anyhow::Result<Demands> {
+    if !trust.names_a_signer() {
+        bail!("whom do you trust? Give --key FILE, or --certificate-identity and --certificate-oidc-issuer");
+    }
+    let mut weakened = Vec::new();
+    if trust.insecure_ignore_sct {
+        weakened.push("--insecure-ignore-sct: the CT log is not asked for; chain, identity, time and log entry still hold");
+    }
+    if trust.insecure_ignore_tlog {
+        weakened.push("--insecure-ignore-tlog changes nothing for manifests: keys need no log, keyless signatures have no time without it");
+    }
+    Ok(Demands { rule: rule(requirement(trust)?, matching)?, trust_root: trust_root(trust)?, weakened })
+}
+
+/// A rule that demands `requirement`, with the matching flags.
+pub(crate) fn rule(requirement: Requirement, matching: &MatchArgs) -> anyhow::Result<ManifestRule> {
+    let flag = |name: &str, index| FieldPath::keys([name]).index(index);
+    let ignore_fields = matching
+        .ignore_fields
+        .iter()
+        .enumerate()
+        .map(|(index, text)| ignore::parse_flag(text, flag("--ignore-fields", index)))
+        .collect::<Result<Vec<_>, _>>()
+        .context("--ignore-fields")?;
+    Ok(ManifestRule {
+        requirement,
+        annotation_domain: matching.annotation_domain.clone(),
+        ignore_fields,
+        matching: match matching.mode {
+            MatchMode::Strict => Matching::Strict,
+            MatchMode::Compat => Matching::Compat,
+        },
+        allow_namespace: allowance(&matching.allow_namespace),
+        allow_finalizers: matching.allow_finalizer.clone(),
+        dry_run: None,
+        repository: None,
+    })
+}
+
+fn allowance(namespaces: &[String]) -> NamespaceAllowance {
+    match namespaces {
+        [] => NamespaceAllowance::None,
+        named if named.iter().any(|name| name == "*") => NamespaceAllowance::Any,
+        named => NamespaceAllowance::Named(named.to_vec()),
+    }
+}
+
+/// Any of the keys, or the identity: what was given twice is a choice.
+fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
+    let annotations: BTreeMap<_, _> = trust.annotations.iter().cloned().collect();
+    let attestor = |path: FieldPath, authority: Authority| {
+        let annotations = annotations.clone();
+        Requirement::Attestor(Box::new(Attestor { path, authority, annotations, repository: None }))
+    };
+    let mut of = Vec::new();
+    for (index, reference) in trust.keys.iter().enumerate() {
+        for source in key_sources(reference)? {
+            of.push(attestor(FieldPath::keys(["--key"]).index(index), Authority::Key(source)));
+        }
+    }
+    if trust.names_an_identity() {
+        let path = FieldPath::keys(["--certificate-identity"]);
+        of.push(attestor(path, Authority::Keyless(Box::new(keyless(trust)?))));
+    }
+    Ok(Requirement::AtLeast { count: 1, of, path: FieldPath::keys(["--key"]) })
+}
+
+fn key_sources(reference: &str) -> anyhow::Result<Vec<KeySource>> {
+    if let Some(secret) = reference.strip_prefix("k8s://") {
+        let Some((namespace, name)) =
+            secret.split_once('/').filter(|(ns, name)| !ns.is_empty() && !name.is_empty())
+        else {
+            bail!("--key {reference}: write k8s://NAMESPACE/SECRET");
+        };
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        return Ok(vec![KeySource::Reference(KeyRef::Secret { namespace, name })]);
+    }
+    if let Some((scheme, _)) = reference.split_once("://") {
+        bail!("--key {reference}: {scheme}:// keys are not supported; give a file or k8s://NAMESPACE/SECRET");
+    }
+    let text = input::text(Path::new(reference), limits::KEY_BYTES)?;
+    let keys = PublicKey::parse_all(&text).with_context(|| reference.to_owned())?;
+    Ok(keys.into_iter().map(KeySource::Inline).collect())
+}
+
+fn keyless(trust: &TrustArgs) -> anyhow::Result<Keyless> {
+    let pair = |exact: Option<&String>,
+                regex: Option<&String>,
+                flag: &str,
+                other: &str|
+     -> anyhow::Result<Matcher> {
+        let matcher = match (exact, regex) {
+            (Some(text), _) => Matcher::exact(text),
+            (None, Some(text)) => Matcher::regex(text),
+            (None, None) => {
+                bail!("{other} needs {flag} as well: an identity means nothing without who vouches for it")
+            }
+        };
+        matcher.with_context(|| flag.to_owned())
+    };
+    let subject = pair(
+        trust.certificate_identity.as_ref(),
+        trust.certificate_identity_regexp.as_ref(),
+        "--certificate-identity",
+        "--certificate-oidc-issuer",
+    )?;
+    let issuer = pair(
+        trust.certificate_oidc_issuer.as_ref(),
+        trust.certificate_oidc_issuer_regexp.as_ref(),
+        "--certificate-oidc-issuer",
+        "--certificate-identity",
+    )?;
+    let log = LogOptions {
+        ignore_sct: trust.insecure_ignore_sct,
+        ignore_tlog: trust.insecure_ignore_tlog,
+        ..LogOptions::default()
+    };
+    Ok(Keyless {
+        subjects: vec![subject],
+        issuers: vec![issuer],
+        extensions: BTreeMap::new(),
+        roots: None,
+        log,
+    })
+}
+
+/// The trust root that the flags give, whole or in pieces.
+pub(crate) fn trust_root(trust: &TrustArgs) -> anyhow::Result<Option<Arc<TrustRoot>>> {
+    if let Some(path) = &trust.trusted_root {
+        let text = input::text(path, limits::TRUSTED_ROOT_BYTES)?;
+        let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
+        return Ok(Some(Arc::new(root)));
+    }
+    let read = |path: &Option<std::path::PathBuf>| {
+        path.as_deref().map(|path| input::text(path, limits::CERTIFICATE_BYTES)).transpose()
+    };
+    let ca_roots = read(&trust.ca_roots)?;
+    let ca_intermediates = read(&trust.ca_intermediates)?;
+    let rekor_keys = read(&trust.rekor_public_key)?;
+    let ct_keys = read(&trust.ct_public_key)?;
+    let tsa_chain = read(&trust.tsa_certificate_chain)?;
+    let pieces = Pieces {
+        ca_roots: ca_roots.as_deref(),
+        ca_intermediates: ca_intermediates.as_deref(),
+        rekor_keys: rekor_keys.as_deref(),
+        ct_keys: ct_keys.as_deref(),
+        tsa_chain: tsa_chain.as_deref(),
+    };
+    if [pieces.ca_roots, pieces.rekor_keys, pieces.ct_keys, pieces.tsa_chain].iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(TrustRoot::from_pieces(&pieces)?)))
+}
