@@ -176,3 +176,87 @@ fn advice(decision: &Decision) -> Vec<String> {
 fn shortened(text: &str) -> String {
     text.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
+
+/// Every decision with its whole tree.
+pub(crate) fn trees(printer: &mut Printer, verdict: &Verdict) {
+    let mut last = String::new();
+    for decision in &verdict.decisions {
+        let name = subject(decision);
+        if name != last {
+            printer.line(summary(verdict, &name));
+            last = name;
+        }
+        tree(printer, decision);
+    }
+}
+
+/// `release.yaml: Pod default/app: refused by 1 of 3 policies`.
+fn summary(verdict: &Verdict, name: &str) -> String {
+    let of: Vec<_> = verdict.decisions.iter().filter(|decision| subject(decision) == name).collect();
+    let count = |outcome| of.iter().filter(|decision| decision.outcome() == outcome).count();
+    let by_policies = of.iter().any(|decision| decision.by.is_some());
+    let rules = if of.len() == 1 { "rule" } else { "rules" };
+    match Outcome::worst(of.iter().map(|decision| decision.outcome())) {
+        Outcome::Pass if !by_policies => format!("{name}: trusted"),
+        Outcome::Fail if !by_policies => format!("{name}: refused"),
+        Outcome::Pass => format!("{name}: passes {} of {} {rules}", count(Outcome::Pass), of.len()),
+        Outcome::Fail => format!("{name}: refused by {} of {} {rules}", count(Outcome::Fail), of.len()),
+        Outcome::Fault => format!("{name}: could not be checked"),
+        Outcome::Skip => format!("{name}: no rule applies"),
+    }
+}
+
+fn tree(printer: &mut Printer, decision: &Decision) {
+    if let Some(by) = &decision.by {
+        let mark = printer.mark(decision.outcome());
+        let audit = if by.enforced { "" } else { " (audit)" };
+        printer.line(format_args!(
+            "{mark} {}/{}{audit}  [{}]",
+            by.policy,
+            by.rule,
+            decision.headline().code()
+        ));
+    }
+    let nearest = nearest_miss(&decision.check);
+    node(printer, &decision.check, 1, nearest);
+    for warning in &decision.warnings {
+        printer.line(format_args!("    warning: {warning}"));
+    }
+    if matches!(decision.outcome(), Outcome::Fail | Outcome::Fault) {
+        for advice in advice(decision) {
+            printer.line(format_args!("    would pass: {advice}"));
+        }
+    }
+}
+
+/// The failing leaf that explains most, when there are several to choose from.
+fn nearest_miss(root: &Check) -> Option<&Check> {
+    let mut leaves = Vec::new();
+    root.walk(&mut |check| {
+        if check.children.is_empty() && check.outcome == Outcome::Fail {
+            leaves.push(check);
+        }
+    });
+    (leaves.len() > 1).then(|| leaves.into_iter().max_by_key(|check| check.reason.rank())).flatten()
+}
+
+fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Check>) {
+    let mark = printer.mark(check.outcome);
+    let indent = "  ".repeat(depth);
+    let what = shortened(&check.what);
+    let path = check.path.as_ref().map(|path| format!("  ({path})")).unwrap_or_default();
+    let miss =
+        if nearest.is_some_and(|nearest| std::ptr::eq(nearest, check)) { "  ← nearest miss" } else { "" };
+    let said_below = check.children.iter().any(|child| child.reason == check.reason);
+    let reason =
+        if said_below { String::new() } else { format!("  {}  [{}]", check.reason, check.reason.code()) };
+    printer.line(format_args!("{indent}{mark} {what}{reason}{path}{miss}"));
+    if let Reason::ManifestDiffers { changes, names, omitted, .. } = &check.reason
+        && check.children.is_empty()
+    {
+        differences(printer, changes, names, *omitted);
+    }
+    for child in &check.children {
+        node(printer, child, depth + 1, nearest);
+    }
+}

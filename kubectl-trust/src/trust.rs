@@ -10,8 +10,8 @@ use common::limits;
 use common::manifest::ignore;
 use common::object::FieldPath;
 use common::policy::{
-    Attestor, Authority, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher, Matching,
-    NamespaceAllowance, Requirement,
+    Attestor, Authority, DefaultFields, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher,
+    Matching, NamespaceAllowance, Requirement,
 };
 use common::trust::{Pieces, TrustRoot};
 
@@ -47,7 +47,11 @@ impl TrustArgs {
 ///
 /// # Errors
 /// No signer named, half an identity, an unreadable key, certificate or trust root, a bad pattern.
-pub(crate) fn demands(trust: &TrustArgs, matching: &MatchArgs) -> anyhow::Result<Demands> {
+pub(crate) fn demands(
+    trust: &TrustArgs,
+    matching: &MatchArgs,
+    defaults: DefaultFields,
+) -> anyhow::Result<Demands> {
     if !trust.names_a_signer() {
         bail!("whom do you trust? Give --key FILE, or --certificate-identity and --certificate-oidc-issuer");
     }
@@ -58,11 +62,19 @@ pub(crate) fn demands(trust: &TrustArgs, matching: &MatchArgs) -> anyhow::Result
     if trust.insecure_ignore_tlog {
         weakened.push("--insecure-ignore-tlog changes nothing for manifests: keys need no log, keyless signatures have no time without it");
     }
-    Ok(Demands { rule: rule(requirement(trust)?, matching)?, trust_root: trust_root(trust)?, weakened })
+    Ok(Demands {
+        rule: rule(requirement(trust)?, matching, defaults)?,
+        trust_root: trust_root(trust)?,
+        weakened,
+    })
 }
 
-/// A rule that demands `requirement`, with the matching flags.
-pub(crate) fn rule(requirement: Requirement, matching: &MatchArgs) -> anyhow::Result<ManifestRule> {
+/// A rule that demands `requirement`, with the matching flags; `defaults` is what compat ignores anyway.
+pub(crate) fn rule(
+    requirement: Requirement,
+    matching: &MatchArgs,
+    defaults: DefaultFields,
+) -> anyhow::Result<ManifestRule> {
     let flag = |name: &str, index| FieldPath::keys([name]).index(index);
     let ignore_fields = matching
         .ignore_fields
@@ -77,7 +89,7 @@ pub(crate) fn rule(requirement: Requirement, matching: &MatchArgs) -> anyhow::Re
         ignore_fields,
         matching: match matching.mode {
             MatchMode::Strict => Matching::Strict,
-            MatchMode::Compat => Matching::Compat,
+            MatchMode::Compat => Matching::Compat(defaults),
         },
         allow_namespace: allowance(&matching.allow_namespace),
         allow_finalizers: matching.allow_finalizer.clone(),

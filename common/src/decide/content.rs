@@ -3,21 +3,29 @@
 use serde_json::Value;
 
 use crate::manifest::Message;
+use crate::manifest::compat::{CompatRules, compare_compat};
 use crate::manifest::diff::{self, Allowance, Comparison, Expectations};
 use crate::manifest::ignore::{self, IgnoreRules};
 use crate::object::{FieldChange, FieldPath, ObjectRef, Origin, Segment};
-use crate::policy::ManifestRule;
-use crate::verdict::{Check, Outcome, Reason};
+use crate::policy::{DefaultFields, ManifestRule, Matching};
+use crate::verdict::{Check, Outcome, Reason, side};
 
 /// What was found about the content.
-pub(super) struct Content {
+pub(super) struct Content<'m> {
     pub(super) check: Check,
     pub(super) warnings: Vec<String>,
+    /// The signed document that speaks for the message, and how the object compares with it.
+    pub(super) compared: Option<(&'m Value, Comparison)>,
 }
 
 /// Compares the object with the documents of its message that carry its identity; the one that differs
 /// least speaks for them all, and one that does not differ is enough.
-pub(super) fn judge(object: &Value, origin: Origin, rule: &ManifestRule, message: &Message) -> Content {
+pub(super) fn judge<'m>(
+    object: &Value,
+    origin: Origin,
+    rule: &ManifestRule,
+    message: &'m Message,
+) -> Content<'m> {
     let identity = ObjectRef::of(object);
     let rules = match IgnoreRules::compile(&rule.ignore_fields, &identity) {
         Ok(rules) => rules,
@@ -36,37 +44,46 @@ pub(super) fn judge(object: &Value, origin: Origin, rule: &ManifestRule, message
         None => {
             let signed = message.documents.iter().map(ObjectRef::of).collect();
             let reason = Reason::TargetMismatch { object: identity, signed };
-            Content { check: Check::leaf("content", Outcome::Fail, reason), warnings: Vec::new() }
+            Content {
+                check: Check::leaf("content", Outcome::Fail, reason),
+                warnings: Vec::new(),
+                compared: None,
+            }
         }
-        Some((_, found)) if found.comparison.is_match() => same(found),
-        Some((signed, found)) => differs(signed, object, &identity, found),
+        Some((signed, found)) => {
+            let Compared { comparison, mut warnings } = found;
+            let check = if comparison.is_match() {
+                let texts = comparison.warnings.iter().map(|(path, warning)| format!("{path}: {warning}"));
+                warnings.extend(texts);
+                Check::leaf("content", Outcome::Pass, same(&comparison))
+            } else {
+                Check::leaf("content", Outcome::Fail, differs(signed, object, &identity, &comparison))
+            };
+            Content { check, warnings, compared: Some((signed, comparison)) }
+        }
     }
 }
 
-fn unusable(reason: Reason) -> Content {
-    Content { check: Check::leaf("content", Outcome::Fault, reason), warnings: Vec::new() }
+fn unusable<'m>(reason: Reason) -> Content<'m> {
+    Content { check: Check::leaf("content", Outcome::Fault, reason), warnings: Vec::new(), compared: None }
 }
 
-fn same(found: Compared) -> Content {
-    let Compared { comparison, mut warnings } = found;
+fn same(comparison: &Comparison) -> Reason {
     let allowed = comparison.allowed.iter().map(|(_, allowance)| allowance_text(allowance)).collect();
-    let reason = Reason::ManifestMatches {
-        ignored: comparison.ignored.len(),
-        effects: comparison.effects.len(),
-        allowed,
-    };
-    warnings.extend(comparison.warnings.iter().map(|(path, warning)| format!("{path}: {warning}")));
-    Content { check: Check::leaf("content", Outcome::Pass, reason), warnings }
+    Reason::ManifestMatches { ignored: comparison.ignored.len(), effects: comparison.effects.len(), allowed }
 }
 
-fn differs(signed: &Value, object: &Value, identity: &ObjectRef, found: Compared) -> Content {
-    let Comparison { differences, omitted, .. } = found.comparison;
-    let suggested = ignore::shortest(&differences, signed, object);
-    let names = differences.iter().map(|change| named(change, signed, object)).collect();
-    let changes =
-        if identity.kind == "Secret" { differences.into_iter().map(masked).collect() } else { differences };
-    let reason = Reason::ManifestDiffers { kind: identity.kind.clone(), changes, omitted, names, suggested };
-    Content { check: Check::leaf("content", Outcome::Fail, reason), warnings: found.warnings }
+fn differs(signed: &Value, object: &Value, identity: &ObjectRef, comparison: &Comparison) -> Reason {
+    let differences = &comparison.differences;
+    let secret = identity.kind == "Secret";
+    let shown = |change: &FieldChange| if secret { masked(change.clone()) } else { change.clone() };
+    Reason::ManifestDiffers {
+        kind: identity.kind.clone(),
+        changes: differences.iter().map(shown).collect(),
+        omitted: comparison.omitted,
+        names: differences.iter().map(|change| named(change, signed, object)).collect(),
+        suggested: ignore::shortest(differences, signed, object),
+    }
 }
 
 /// The path for people, with list elements by name; what is gone has its name in the signed object.
@@ -75,7 +92,7 @@ fn named(change: &FieldChange, signed: &Value, found: &Value) -> String {
 }
 
 /// What a Secret holds never goes into a message, log or report; that it changed does.
-fn masked(change: FieldChange) -> FieldChange {
+pub(crate) fn masked(change: FieldChange) -> FieldChange {
     let secret = |path: &FieldPath| {
         let first = path.segments().first();
         first.is_some_and(|first| {
@@ -112,6 +129,35 @@ struct Compared {
     warnings: Vec<String>,
 }
 
-fn compare(signed: &Value, object: &Value, how: &Expectations<'_>, _rule: &ManifestRule) -> Compared {
-    Compared { comparison: diff::compare(signed, object, how), warnings: Vec::new() }
+fn compare(signed: &Value, object: &Value, how: &Expectations<'_>, rule: &ManifestRule) -> Compared {
+    match rule.matching {
+        Matching::Strict => Compared { comparison: diff::compare(signed, object, how), warnings: Vec::new() },
+        Matching::Compat(defaults) => compatible(signed, object, how, rule, defaults),
+    }
+}
+
+/// The strict comparison without the differences that the peers tolerate; each of those is a warning.
+fn compatible(
+    signed: &Value,
+    object: &Value,
+    how: &Expectations<'_>,
+    rule: &ManifestRule,
+    defaults: DefaultFields,
+) -> Compared {
+    let rules = CompatRules { defaults, fields: &rule.ignore_fields };
+    let compat = compare_compat(signed, object, how, &rules);
+    let mut comparison = compat.strict;
+    comparison.differences.retain(|change| !compat.tolerated.contains(change));
+    let secret = ObjectRef::of(object).kind == "Secret";
+    let tolerated = compat.tolerated.into_iter().map(|change| if secret { masked(change) } else { change });
+    let mut warnings: Vec<_> = tolerated
+        .map(|change| {
+            let (signed, found) = (side(change.signed.as_ref()), side(change.found.as_ref()));
+            format!("only --match compat tolerates {}: signed {signed}, found {found}", change.path)
+        })
+        .collect();
+    warnings.extend(compat.invalid.iter().map(|field| {
+        format!("ignoreFields `{field}` is not a regular expression, so in compat it matches nothing")
+    }));
+    Compared { comparison, warnings }
 }

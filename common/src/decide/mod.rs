@@ -6,6 +6,7 @@ mod content;
 use serde_json::Value;
 
 use crate::gather::ManifestEvidence;
+use crate::manifest::diff::Comparison;
 use crate::object::Origin;
 use crate::policy::ManifestRule;
 use crate::signature::VerifiedSignature;
@@ -14,13 +15,15 @@ use crate::verdict::{Check, Outcome};
 
 /// What was decided about one object and one manifest rule.
 #[derive(Clone, Debug)]
-pub struct ManifestDecision {
+pub struct ManifestDecision<'e> {
     /// The tree: signatures and content, always both.
     pub check: Check,
     /// Everyone whose good signature the rule asked for.
     pub signers: Vec<Signer>,
     /// What did not decide and should be known.
     pub warnings: Vec<String>,
+    /// The signed document that was compared, and how; `None` where there was none.
+    pub compared: Option<(&'e Value, Comparison)>,
 }
 
 /// Judges one object by one manifest rule.
@@ -31,19 +34,19 @@ pub struct ManifestDecision {
 ///
 /// 2 and 3 are always both reported: a bad signature does not hide a difference, nor the reverse.
 #[must_use]
-pub fn manifest(
+pub fn manifest<'e>(
     object: &Value,
     origin: Origin,
     rule: &ManifestRule,
-    evidence: &ManifestEvidence,
-) -> ManifestDecision {
+    evidence: &'e ManifestEvidence,
+) -> ManifestDecision<'e> {
     let mut warnings = evidence.leftovers.clone();
     let message = match &evidence.message {
         Ok(message) => message,
         // (1)
         Err(reason) => {
             let check = Check::leaf("signature", Outcome::Fail, reason.clone());
-            return ManifestDecision { check, signers: Vec::new(), warnings };
+            return ManifestDecision { check, signers: Vec::new(), warnings, compared: None };
         }
     };
     // (2)
@@ -54,7 +57,7 @@ pub fn manifest(
     warnings.extend(content.warnings);
     warnings.dedup();
     let check = Check::all("manifest", vec![signatures.check, content.check]);
-    ManifestDecision { check, signers: signers(&signatures.good), warnings }
+    ManifestDecision { check, signers: signers(&signatures.good), warnings, compared: content.compared }
 }
 
 fn signers(good: &[VerifiedSignature]) -> Vec<Signer> {

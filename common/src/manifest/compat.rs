@@ -17,17 +17,7 @@ use super::diff::{Comparison, Expectations, compare};
 use super::ignore::IgnoreField;
 use crate::limits;
 use crate::object::{FieldChange, FieldPath, ObjectRef, Segment};
-
-/// Which fields are ignored before a policy says anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DefaultFields {
-    /// The signature annotations only, as `kubectl sigstore verify` does.
-    Signature,
-    /// And the list of k8s-manifest-sigstore, as `verify-resource` does.
-    Library,
-    /// And the list of Kyverno on top, as Kyverno does.
-    Kyverno,
-}
+pub use crate::policy::DefaultFields;
 
 /// What is ignored, by whose rules.
 #[derive(Clone, Copy, Debug)]

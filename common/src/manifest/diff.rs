@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use super::defaults::{Row, Warning};
 use super::ignore::IgnoreRules;
 use crate::object::{FieldChange, FieldPath, Origin};
-use crate::policy::NamespaceAllowance;
+pub use crate::policy::NamespaceAllowance;
 
 /// How two objects are to be compared.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ use serde_json::Value;
 use self::pattern::Pattern;
 pub use self::shortest::shortest;
 use crate::object::{FieldPath, ObjectRef, Segment};
-use crate::policy::{IgnoreField, ObjectSelector};
+pub use crate::policy::{IgnoreField, ObjectSelector};
 
 /// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`. `flag` is where it
 /// stands, for messages.

@@ -91,7 +91,18 @@ pub enum Matching {
     #[default]
     Strict,
     /// As k8s-manifest-sigstore and Kyverno accept it, with a warning for what only this accepted.
-    Compat,
+    Compat(DefaultFields),
+}
+
+/// Which fields the peers ignore before a policy says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DefaultFields {
+    /// The signature annotations only, as `kubectl sigstore verify` does.
+    Signature,
+    /// And the list of k8s-manifest-sigstore, as its `verify-resource` does.
+    Library,
+    /// And the list of Kyverno on top, as Kyverno does.
+    Kyverno,
 }
 
 /// Namespaces an object may be in when its manifest was signed without one.

@@ -22,7 +22,9 @@ pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, Cont
 pub use exception::{Exception, ExceptionTarget};
 pub use identity::Matcher;
 pub use images::ImagesRule;
-pub use manifest::{DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector};
+pub use manifest::{
+    DefaultFields, DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector,
+};
 pub use requirement::{
     Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Requirement,
 };

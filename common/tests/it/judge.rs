@@ -108,7 +108,9 @@ impl Demand {
         let documents = match yaml::read(text) {
             Ok(documents) if documents.is_empty() => return (Outcome::Fault, Reason::InputEmpty.code()),
             Ok(documents) => documents,
-            Err(error) => return (Outcome::Fault, Reason::InputUnreadable { problem: error.to_string() }.code()),
+            Err(error) => {
+                return (Outcome::Fault, Reason::InputUnreadable { problem: error.to_string() }.code());
+            }
         };
         let decisions: Vec<_> = documents.iter().map(|document| self.judge(&document.value)).collect();
         let outcome = Outcome::worst(decisions.iter().map(Decision::outcome));
@@ -120,7 +122,12 @@ impl Demand {
 /// An entry that demands nothing but its authority.
 pub(crate) fn attestor(authority: Authority) -> Requirement {
     let path = FieldPath::root();
-    Requirement::Attestor(Box::new(Attestor { path, authority, annotations: BTreeMap::new(), repository: None }))
+    Requirement::Attestor(Box::new(Attestor {
+        path,
+        authority,
+        annotations: BTreeMap::new(),
+        repository: None,
+    }))
 }
 
 /// The one document of a file.

@@ -133,7 +133,7 @@ fn with_setting(mut demand: Demand, setting: &str, keys: &[String]) -> Demand {
     }
     match flags.split_whitespace().collect::<Vec<_>>().as_slice() {
         ["default" | "strict"] => {}
-        ["compat"] => demand.rule.matching = Matching::Compat,
+        ["compat"] => demand.rule.matching = Matching::Compat(common::policy::DefaultFields::Signature),
         ["--allow-namespace"] => demand.rule.allow_namespace = NamespaceAllowance::Any,
         ["--allow-finalizer", name] => demand.rule.allow_finalizers = vec![(*name).to_owned()],
         other => panic!("unknown setting {other:?}"),
@@ -144,7 +144,9 @@ fn with_setting(mut demand: Demand, setting: &str, keys: &[String]) -> Demand {
 fn check_settings(folder: &Path) -> usize {
     let mut checked = 0;
     for case in cases(folder) {
-        let Some(settings) = case.expected.get("policy_verdicts").and_then(Value::as_object) else { continue };
+        let Some(settings) = case.expected.get("policy_verdicts").and_then(Value::as_object) else {
+            continue;
+        };
         // The signature set of the two-key policies that these cases come from.
         let keys: Vec<_> = ["key.pub", "key2.pub"]
             .iter()
@@ -200,8 +202,13 @@ fn check_keys(folder: &Path, keys: &[(&str, &str)]) {
 
 #[test]
 fn encrypted_keys_of_every_maker_are_read() {
-    let own = [("sigstore-rs-cosign-empty", ""), ("sigstore-rs-ecdsa-123", "123"), ("sigstore-rs-ed25519-123", "123"),
-        ("sigstore-rs-rsa-123", "123"), ("kwctl-cosign1", "kubewarden")];
+    let own = [
+        ("sigstore-rs-cosign-empty", ""),
+        ("sigstore-rs-ecdsa-123", "123"),
+        ("sigstore-rs-ed25519-123", "123"),
+        ("sigstore-rs-rsa-123", "123"),
+        ("kwctl-cosign1", "kubewarden"),
+    ];
     check_keys(&fixtures().join("keys"), &own);
     if let Some(folder) = vectors() {
         check_keys(&folder.join("manifest/keys"), &[("k8sms-testkey", ""), ("k8sms-cosign-testkey", "")]);

@@ -1,10 +1,13 @@
 //! One command, one file, one function that returns an exit status.
 
 mod completion;
+mod diff;
+mod explain;
 mod judge;
 mod keygen;
 mod sign;
 mod verify;
+mod verify_resource;
 mod version;
 
 use crate::cli::Command;
@@ -19,11 +22,10 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
         Command::Verify(args) => verify::run(&args, printer),
         Command::Version(args) => Ok(version::run(&args, printer)),
         Command::Completion { shell } => Ok(completion::run(shell, printer)),
-        Command::VerifyResource(_)
-        | Command::Diff(_)
-        | Command::Test(_)
-        | Command::Apply(_)
-        | Command::Explain(_) => anyhow::bail!("x"),
+        Command::VerifyResource(args) => verify_resource::run(&args, printer),
+        Command::Diff(args) => diff::run(&args, printer),
+        Command::Explain(args) => explain::run(&args, printer),
+        Command::Test(_) | Command::Apply(_) => anyhow::bail!("x"),
     }
 }
 

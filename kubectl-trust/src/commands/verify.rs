@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use common::object::Origin;
+use common::policy::DefaultFields;
 use common::verdict::SubjectKind;
 
 use super::judge;
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     if args.files.files.is_empty() {
         bail!("what shall be verified? Give -f FILE");
     }
-    let demands = trust::demands(&args.trust, &args.matching)?;
+    let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::documents(&files);
     let items = judge::items(&inputs, SubjectKind::Manifest, &args.matching.annotation_domain);

@@ -38,7 +38,7 @@ pub(super) fn compile(
     let annotations = SIGNATURE.iter().map(|name| format!("metadata.annotations.{domain}/{name}"));
     let shipped = lists.iter().filter(|list| list.takes(object)).flat_map(|list| list.fields);
     let own: Vec<&String> =
-        rules.fields.iter().filter(|field| field.selects(object)).flat_map(|field| &field.fields).collect();
+        rules.fields.iter().filter(|field| field.covers(object)).flat_map(|field| &field.fields).collect();
     let mut fields: Vec<Field> = annotations.map(|field| Field::new(&field)).collect();
     fields.extend(shipped.map(|field| Field::new(field)));
     fields.extend(own.iter().map(|field| Field::new(field)));

@@ -14,7 +14,7 @@ fn with(defaults: DefaultFields, fields: &[&str], signed: &Value, found: &Value)
         allow_finalizers: &[],
     };
     let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-    let fields = [IgnoreField { objects: vec![], fields }];
+    let fields = [IgnoreField { objects: vec![], fields, path: FieldPath::root() }];
     compare_compat(signed, found, &how, &CompatRules { defaults, fields: &fields })
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::tests::{expectations, live, paths, with_rules};
 use super::*;
-use crate::manifest::ignore::IgnoreField;
+use crate::manifest::ignore::{IgnoreField, parse_flag};
 
 #[track_caller]
 fn refused(signed: &Value, found: &Value, expected: &[&str]) {
@@ -98,7 +98,7 @@ fn m4_another_service_account_is_refused() {
         &["spec.serviceAccount", "spec.serviceAccountName"],
     );
     refused(&pod(json!({})), &pod(json!({"serviceAccountName": "admin"})), &["spec.serviceAccountName"]);
-    let rules = IgnoreField::parse("spec.serviceAccount").unwrap();
+    let rules = parse_flag("spec.serviceAccount", FieldPath::root()).unwrap();
     let (signed, found) = (pod(json!({"serviceAccountName": "a"})), pod(json!({"serviceAccountName": "b"})));
     assert_eq!(paths(&with_rules(&signed, &found, &[rules])), ["spec.serviceAccountName"]);
 }
@@ -317,8 +317,8 @@ fn m16_an_older_manifest_does_not_match_a_newer_object() {
 #[test]
 fn m17_rules_cannot_switch_matching_off() {
     for text in ["", "*", "**", "*.**"] {
-        assert!(IgnoreField::parse(text).is_err(), "{text}");
-        let field = IgnoreField { objects: vec![], fields: vec![text.into()] };
+        assert!(parse_flag(text, FieldPath::root()).is_err(), "{text}");
+        let field = IgnoreField { objects: vec![], fields: vec![text.into()], path: FieldPath::root() };
         assert!(IgnoreRules::compile(&[field], &crate::object::ObjectRef::default()).is_err(), "{text}");
     }
 }

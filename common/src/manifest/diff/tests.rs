@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::manifest::ignore::IgnoreField;
+use crate::manifest::ignore::{IgnoreField, parse_flag};
 use crate::object::{ObjectRef, Segment};
 
 static NO_RULES: std::sync::LazyLock<IgnoreRules> = std::sync::LazyLock::new(IgnoreRules::none);
@@ -141,11 +141,11 @@ fn aggregated_rules_are_accepted_with_a_warning() {
 #[test]
 fn ignore_rules_say_which_of_them_applied() {
     let deployment = |replicas: i64| object("apps/v1", "Deployment", json!({"replicas": replicas}));
-    let rules = [IgnoreField::parse("Deployment:spec.replicas").unwrap()];
+    let rules = [parse_flag("Deployment:spec.replicas", FieldPath::root()).unwrap()];
     let comparison = with_rules(&deployment(1), &deployment(5), &rules);
     assert!(comparison.is_match());
     assert_eq!(comparison.ignored[0].1, "spec.replicas");
-    let rules = [IgnoreField::parse("StatefulSet:spec.replicas").unwrap()];
+    let rules = [parse_flag("StatefulSet:spec.replicas", FieldPath::root()).unwrap()];
     assert!(!with_rules(&deployment(1), &deployment(5), &rules).is_match());
 }
 
@@ -160,8 +160,11 @@ fn a_rule_reaches_into_an_added_subtree_and_no_further() {
         annotations[more] = json!("x");
         deployment(json!({"labels": {"a": "b"}, "annotations": annotations}))
     };
-    let rules =
-        [IgnoreField::parse("spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt").unwrap()];
+    let rules = [parse_flag(
+        "spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt",
+        FieldPath::root(),
+    )
+    .unwrap()];
     let comparison = with_rules(&signed, &restarted("evil"), &rules);
     assert_eq!(paths(&comparison), ["spec.template.metadata.annotations.evil"]);
     assert!(with_rules(&signed, &restarted("kubectl.kubernetes.io/restartedAt"), &rules).is_match());

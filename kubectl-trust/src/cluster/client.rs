@@ -1,0 +1,193 @@
+//! Reading from an API server, with kubectl's own configuration.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use http::Request;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Config, Error};
+use serde_json::Value;
+
+use crate::cli::ClusterArgs;
+
+/// Objects of one page of a list.
+const PAGE: usize = 500;
+/// Pages of one list; more objects than this are not listed by a laptop.
+const PAGES: usize = 400;
+
+/// A connection to one API server.
+pub(crate) struct Client {
+    inner: kube::Client,
+    namespace: String,
+    timeout: Option<Duration>,
+}
+
+/// Why an object cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClusterError {
+    /// It is not there.
+    #[error("not found")]
+    NotFound,
+    /// A missing right, in the server's words.
+    #[error("{0}")]
+    Forbidden(String),
+    /// No answer, or one that is not understood.
+    #[error("the cluster gives no answer: {0}")]
+    Other(String),
+}
+
+impl Client {
+    /// Reads the kubeconfig as kubectl does; contacts nothing yet.
+    ///
+    /// # Errors
+    /// No kubeconfig, no such context, an unreadable timeout.
+    pub(crate) async fn connect(args: &ClusterArgs) -> anyhow::Result<Self> {
+        // Two providers may be linked in; the choice is made here, once, and a second call changes nothing.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+        let mut config = match &args.kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).with_context(|| path.display().to_string())?;
+                Config::from_custom_kubeconfig(file, &options).await?
+            }
+            None => {
+                Config::from_kubeconfig(&options).await.context("no usable kubeconfig (see --kubeconfig)")?
+            }
+        };
+        let timeout = duration(&args.request_timeout)?;
+        config.read_timeout = timeout;
+        config.connect_timeout = timeout;
+        if let Some(user) = &args.as_user {
+            config.auth_info.impersonate = Some(user.clone());
+        }
+        let namespace = config.default_namespace.clone();
+        Ok(Self { inner: kube::Client::try_from(config)?, namespace, timeout })
+    }
+
+    /// The namespace of the context.
+    pub(crate) fn default_namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Reads one object.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, ClusterError> {
+        self.get_as(path, "application/json").await
+    }
+
+    /// Reads one document in a format the server offers.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Result<Value, ClusterError> {
+        let request = Request::get(path).header("Accept", accept).body(Vec::new());
+        let request = request.map_err(|error| ClusterError::Other(error.to_string()))?;
+        let answer = self.inner.request_text(request);
+        let text = match self.timeout {
+            None => answer.await,
+            Some(timeout) => tokio::time::timeout(timeout, answer)
+                .await
+                .map_err(|_| ClusterError::Other(format!("none within {} s", timeout.as_secs())))?,
+        };
+        let text = text.map_err(cluster_error)?;
+        common::yaml::read_json(text.as_bytes()).map_err(|error| ClusterError::Other(error.to_string()))
+    }
+
+    /// Reads every object of a list, page by page.
+    ///
+    /// # Errors
+    /// [`ClusterError`]; a list that was read in part is no list.
+    pub(crate) async fn list(&self, path: &str, selector: Option<&str>) -> Result<Vec<Value>, ClusterError> {
+        let mut objects = Vec::new();
+        let mut next = String::new();
+        for _ in 0..PAGES {
+            let mut page = format!("{path}?limit={PAGE}");
+            if let Some(selector) = selector {
+                page.push_str(&format!("&labelSelector={}", escaped(selector)));
+            }
+            if !next.is_empty() {
+                page.push_str(&format!("&continue={}", escaped(&next)));
+            }
+            let mut list = self.get(&page).await?;
+            if let Some(Value::Array(items)) = list.get_mut("items").map(Value::take) {
+                objects.extend(items);
+            }
+            next = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            if next.is_empty() {
+                return Ok(objects);
+            }
+        }
+        Err(ClusterError::Other(format!("more than {} objects; choose some with -l", PAGE * PAGES)))
+    }
+}
+
+fn cluster_error(error: Error) -> ClusterError {
+    match error {
+        Error::Api(status) if status.code == 404 => ClusterError::NotFound,
+        Error::Api(status) if status.code == 403 => ClusterError::Forbidden(status.message),
+        Error::Api(status) => ClusterError::Other(status.message),
+        error => ClusterError::Other(deepest(&error)),
+    }
+}
+
+/// The last cause says what happened; those above say what was being done.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Percent-encoding (RFC 3986) of everything but unreserved characters, so that no name leaves its place
+/// in a path.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// kubectl's durations: `30s`, `2m`, `1h`, `500ms`; a bare number is seconds; 0 is no limit.
+fn duration(text: &str) -> anyhow::Result<Option<Duration>> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => bail!("--request-timeout {text}: write 30s, 2m or 0"),
+    };
+    let Some(milliseconds) = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) else {
+        bail!("--request-timeout {text}: write 30s, 2m or 0");
+    };
+    Ok(Some(Duration::from_millis(milliseconds)).filter(|duration| !duration.is_zero()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_kubectl() {
+        for (text, expected) in [("30s", 30_000), ("2m", 120_000), ("500ms", 500), ("7", 7_000)] {
+            assert_eq!(duration(text).unwrap(), Some(Duration::from_millis(expected)), "{text}");
+        }
+        assert_eq!(duration("0").unwrap(), None);
+        for text in ["", "s", "1y", "-1s", "99999999999999999999s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_stays_in_its_place() {
+        assert_eq!(escaped("../../secrets/x?a=b"), "..%2F..%2Fsecrets%2Fx%3Fa%3Db");
+    }
+}

@@ -1,0 +1,189 @@
+//! The cluster, contacted only when an argument names something that lives there.
+
+mod client;
+mod discovery;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use common::manifest::{Annotations, Message};
+use common::object::ObjectRef;
+use common::policy::KeyRef;
+use common::sources::{Answer, Offline, Sources};
+use common::trust::TrustRoot;
+use common::verdict::Unavailable;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use self::client::{Client, ClusterError};
+use self::discovery::Resource;
+use crate::cli::ClusterArgs;
+
+/// What a command may ask: the trust root it was given, and the cluster. Nothing is contacted before
+/// the first question that needs it.
+pub(crate) struct World {
+    args: ClusterArgs,
+    offline: Offline,
+    client: OnceCell<Result<Client, String>>,
+}
+
+/// A live object and what it was asked for as.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// `deployment/web`.
+    pub(crate) source: String,
+    /// It.
+    pub(crate) object: Value,
+}
+
+impl World {
+    pub(crate) fn new(args: ClusterArgs, trust_root: Option<Arc<TrustRoot>>) -> Self {
+        Self { args, offline: Offline { trust_root }, client: OnceCell::new() }
+    }
+
+    /// Runs an evaluation to its end.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(future))
+    }
+
+    /// The objects that `KIND` or `KIND/NAME` arguments name, each at the `apiVersion` it was signed as.
+    ///
+    /// # Errors
+    /// No cluster, no such kind, no such object, no right to read it, nothing found.
+    pub(crate) async fn objects(&self, arguments: &[String], domain: &str) -> anyhow::Result<Vec<Live>> {
+        let client = self.client().await.map_err(anyhow::Error::msg)?;
+        let resources = discovery::resources(client).await?;
+        let mut objects = Vec::new();
+        for argument in arguments {
+            let (kind, name) = match argument.split_once('/') {
+                Some((kind, name)) if !kind.is_empty() && !name.is_empty() => (kind, Some(name)),
+                Some(_) => bail!("`{argument}`: write KIND or KIND/NAME"),
+                None => (argument.as_str(), None),
+            };
+            let resource = discovery::find(&resources, kind)?;
+            let found = self.read(client, resource, name).await.with_context(|| argument.clone())?;
+            for object in found {
+                let object = as_signed(client, &resources, resource, object, domain).await?;
+                let source = format!("{}/{}", resource.singular, ObjectRef::of(&object).name);
+                objects.push(Live { source, object });
+            }
+        }
+        if objects.is_empty() {
+            bail!("no objects found; nothing was verified");
+        }
+        Ok(objects)
+    }
+
+    /// Every object of a kind, if the cluster knows the kind.
+    pub(crate) async fn every(&self, group: &str, kind: &str) -> anyhow::Result<Vec<Value>> {
+        let client = self.client().await.map_err(anyhow::Error::msg)?;
+        let resources = discovery::resources(client).await?;
+        let known = resources.iter().find(|resource| resource.group == group && resource.kind == kind);
+        match known {
+            None => Ok(Vec::new()),
+            Some(resource) => Ok(client.list(&resource.path(None), None).await?),
+        }
+    }
+
+    async fn read(
+        &self,
+        client: &Client,
+        resource: &Resource,
+        name: Option<&str>,
+    ) -> anyhow::Result<Vec<Value>> {
+        let namespace = match (resource.namespaced, self.args.all_namespaces, name) {
+            (false, _, _) => None,
+            (true, true, None) => None,
+            (true, true, Some(_)) => bail!("a name and --all-namespaces do not go together"),
+            (true, false, _) => Some(self.args.namespace.as_deref().unwrap_or(client.default_namespace())),
+        };
+        let path = resource.path(namespace);
+        match name {
+            Some(name) => Ok(vec![client.get(&format!("{path}/{}", client::escaped(name))).await?]),
+            None => Ok(client.list(&path, self.args.selector.as_deref()).await?),
+        }
+    }
+
+    async fn client(&self) -> Result<&Client, String> {
+        let connect = || async { Client::connect(&self.args).await.map_err(|error| format!("{error:#}")) };
+        self.client.get_or_init(connect).await.as_ref().map_err(Clone::clone)
+    }
+
+    async fn secret(&self, namespace: &str, name: &str) -> Result<String, Unavailable> {
+        let client = self.client().await.map_err(Unavailable::Unreachable)?;
+        let path =
+            format!("/api/v1/namespaces/{}/secrets/{}", client::escaped(namespace), client::escaped(name));
+        let secret = client.get(&path).await.map_err(|error| match error {
+            ClusterError::NotFound => Unavailable::NotFound,
+            ClusterError::Forbidden(_) => {
+                Unavailable::Forbidden(format!("get secrets/{name} in namespace {namespace}"))
+            }
+            ClusterError::Other(problem) => Unavailable::Unreachable(problem),
+        })?;
+        public_key(&secret)
+            .ok_or_else(|| Unavailable::Unreadable("the Secret has no `cosign.pub`".to_owned()))
+    }
+}
+
+/// `cosign.pub` of a Secret, as cosign keeps key pairs in a cluster.
+fn public_key(secret: &Value) -> Option<String> {
+    use base64::Engine as _;
+    let text = secret.get("data")?.get("cosign.pub")?.as_str()?;
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
+}
+
+/// The object at the version of its group that its message names: two versions of one object hold
+/// different fields, and only one of them was signed.
+async fn as_signed(
+    client: &Client,
+    resources: &[Resource],
+    read_as: &Resource,
+    object: Value,
+    domain: &str,
+) -> anyhow::Result<Value> {
+    let mut object = object;
+    restore_type(&mut object, read_as);
+    let identity = ObjectRef::of(&object);
+    let message = Annotations::read(&object, domain).message.and_then(|text| Message::read(text).ok());
+    let versions = message.map(|message| {
+        message
+            .candidates(&identity)
+            .into_iter()
+            .map(|signed| ObjectRef::of(signed).api_version)
+            .collect::<Vec<_>>()
+    });
+    let Some(version) = versions.and_then(|versions| versions.into_iter().next()) else { return Ok(object) };
+    if version == identity.api_version {
+        return Ok(object);
+    }
+    let signed_as =
+        resources.iter().find(|resource| resource.api_version() == version && resource.kind == identity.kind);
+    let Some(resource) = signed_as else { return Ok(object) };
+    let namespace = Some(identity.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    let path = format!("{}/{}", resource.path(namespace), client::escaped(&identity.name));
+    let mut again = client.get(&path).await?;
+    restore_type(&mut again, resource);
+    Ok(again)
+}
+
+/// Items of a list come without `apiVersion` and `kind`.
+fn restore_type(object: &mut Value, resource: &Resource) {
+    if let Some(object) = object.as_object_mut() {
+        object.entry("apiVersion").or_insert_with(|| resource.api_version().into());
+        object.entry("kind").or_insert_with(|| resource.kind.clone().into());
+    }
+}
+
+impl Sources for World {
+    fn key<'s>(&'s self, reference: &'s KeyRef) -> Answer<'s, String> {
+        match reference {
+            KeyRef::Secret { namespace, name } => Box::pin(self.secret(namespace, name)),
+            KeyRef::Kms(_) | KeyRef::Variable(_) => self.offline.key(reference),
+        }
+    }
+
+    fn trust_root(&self) -> Option<Arc<TrustRoot>> {
+        self.offline.trust_root()
+    }
+}

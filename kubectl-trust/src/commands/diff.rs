@@ -1,0 +1,275 @@
+//! `kubectl trust diff`: what was signed against what is there.
+
+use anyhow::bail;
+use common::cache::Facts;
+use common::evaluate::{self, Context, Task};
+use common::manifest::diff::Comparison;
+use common::manifest::ignore;
+use common::object::{FieldChange, FieldPath, Origin, Segment};
+use common::policy::{DefaultFields, ReviewFacts};
+use common::verdict::{Decision, Outcome, Reason, SubjectKind, Verdict, to_json};
+use common::{manifest, yaml};
+use serde_json::{Value, json};
+use similar::{ChangeTag, TextDiff};
+
+use super::judge::{self, Item};
+use super::verify_resource::live_items;
+use crate::cli::{DiffArgs, Format};
+use crate::cluster::World;
+use crate::exit::ExitStatus;
+use crate::input;
+use crate::output::Printer;
+use crate::trust::{self, Demands};
+
+/// One object, judged and compared.
+struct Compared<'i> {
+    decision: Decision,
+    object: Option<&'i Value>,
+    compared: Option<(Value, Comparison)>,
+}
+
+/// Shows the differences of every object. A good object has none; the signature is judged as well, and
+/// said first.
+pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    if args.files.files.is_empty() && args.resources.is_empty() {
+        bail!("what shall be compared? Give KIND/NAME or -f FILE");
+    }
+    let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
+    let domain = &args.matching.annotation_domain;
+    let files = input::expand(&args.files.files, args.files.recursive)?;
+    let inputs = input::documents(&files);
+    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let live = match args.resources.as_slice() {
+        [] => Vec::new(),
+        named => world.block_on(world.objects(named, domain))??,
+    };
+    let from_files = if args.live { Origin::Live } else { Origin::File };
+    let mut all = world.block_on(compare(
+        &judge::items(&inputs, SubjectKind::Manifest, domain),
+        from_files,
+        &demands,
+        &world,
+    ))?;
+    all.extend(world.block_on(compare(&live_items(&live), Origin::Live, &demands, &world))?);
+    let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
+    match args.output {
+        Format::Text => all.iter().for_each(|one| show(one, args, printer)),
+        Format::Json => printer.json(&to_json(&verdict)),
+        Format::Yaml => printer.yaml(&to_json(&verdict)),
+    }
+    Ok(ExitStatus::of(verdict.outcome()))
+}
+
+async fn compare<'i>(
+    items: &[Item<'i>],
+    origin: Origin,
+    demands: &Demands,
+    world: &World,
+) -> Vec<Compared<'i>> {
+    let known = Facts::default();
+    let context = Context { sources: world, known: &known, now: judge::now() };
+    let mut all = Vec::new();
+    for item in items {
+        all.push(match item {
+            Item::Object { subject, object } => {
+                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin };
+                let (decision, compared) = evaluate::compared(&task, &demands.rule, None, context).await;
+                Compared { decision, object: Some(object), compared }
+            }
+            Item::Nothing { subject, reason } => {
+                Compared { decision: judge::undecided(subject, reason), object: None, compared: None }
+            }
+        });
+    }
+    all
+}
+
+fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
+    let subject = &one.decision.subject;
+    let (Some(object), Some((signed, comparison))) = (one.object, &one.compared) else {
+        let (mark, reason) = (printer.mark(one.decision.outcome()), one.decision.headline());
+        printer.line(format_args!("{mark} {}: {reason}  [{}]", subject.source, reason.code()));
+        return;
+    };
+    printer.line(format_args!("{} against what was signed ({})", subject.object, signature(&one.decision)));
+    let domain = &args.matching.annotation_domain;
+    unified(signed, object, comparison, domain, args.all, printer);
+    left_out(comparison, args.all, printer);
+    suggestion(one, signed, object, comparison, printer);
+}
+
+/// What is to be said of the signature before anybody reads a difference to it.
+fn signature(decision: &Decision) -> String {
+    match decision.signers.first() {
+        Some(signer) => signer.to_string(),
+        None => {
+            let mut why = "not signed by whom you named".to_owned();
+            decision.check.walk(&mut |check| {
+                let about_content = matches!(check.reason, Reason::ManifestDiffers { .. });
+                if check.children.is_empty() && check.outcome != Outcome::Pass && !about_content {
+                    why = format!("{} [{}]", check.reason, check.reason.code());
+                }
+            });
+            why
+        }
+    }
+}
+
+/// A unified diff of the two as YAML. What a rule or the server explains is put back first, so that only
+/// differences show.
+fn unified(
+    signed: &Value,
+    found: &Value,
+    comparison: &Comparison,
+    domain: &str,
+    all: bool,
+    printer: &mut Printer,
+) {
+    let (mut before, mut after) = (signed.clone(), found.clone());
+    for object in [&mut before, &mut after] {
+        manifest::annotations::strip(object, domain);
+    }
+    if !all {
+        let explained = comparison.effects.iter().map(|(change, _)| change);
+        let explained = explained.chain(comparison.ignored.iter().map(|(change, _)| change));
+        let explained = explained.chain(comparison.allowed.iter().map(|(change, _)| change));
+        let mut explained: Vec<_> = explained.collect();
+        // From the last to the first, so that taking out a list's element moves no other one to come.
+        explained.sort_by(|a, b| b.path.cmp(&a.path));
+        explained.into_iter().for_each(|change| put_back(&mut after, change));
+        bookkeeping(&mut before);
+        bookkeeping(&mut after);
+    }
+    if before.get("kind").is_some_and(|kind| kind == "Secret") {
+        [&mut before, &mut after]
+            .into_iter()
+            .zip(["signed", "found"])
+            .for_each(|(object, side)| mask(object, side, comparison));
+    }
+    let (before, after) = (yaml::to_yaml(&before), yaml::to_yaml(&after));
+    for group in TextDiff::from_lines(&before, &after).grouped_ops(1) {
+        for change in group.iter().flat_map(|op| {
+            TextDiff::from_lines(&before, &after)
+                .iter_changes(op)
+                .map(|c| (c.tag(), c.value().to_owned()))
+                .collect::<Vec<_>>()
+        }) {
+            let sign = match change.0 {
+                ChangeTag::Delete => "-",
+                ChangeTag::Insert => "+",
+                ChangeTag::Equal => " ",
+            };
+            printer.line(format_args!("{sign} {}", change.1.trim_end_matches('\n')));
+        }
+    }
+}
+
+/// Fields that the server keeps and nobody signs.
+fn bookkeeping(object: &mut Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in
+            ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"]
+        {
+            metadata.remove(field);
+        }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
+    }
+}
+
+/// Makes the place of a change hold what was signed.
+fn put_back(found: &mut Value, change: &FieldChange) {
+    let Some((last, parents)) = change.path.segments().split_last() else { return };
+    let parent = parents.iter().try_fold(found, |value, segment| match segment {
+        Segment::Key(key) => value.get_mut(key),
+        Segment::Index(index) => value.get_mut(index),
+    });
+    match (parent, last, &change.signed) {
+        (Some(Value::Object(map)), Segment::Key(key), Some(signed)) => {
+            map.insert(key.clone(), signed.clone());
+        }
+        (Some(Value::Object(map)), Segment::Key(key), None) => {
+            map.remove(key);
+        }
+        (Some(Value::Array(list)), Segment::Index(index), None) if *index < list.len() => {
+            list.remove(*index);
+        }
+        (Some(Value::Array(list)), Segment::Index(index), Some(signed)) if *index < list.len() => {
+            list[*index] = signed.clone();
+        }
+        (Some(Value::Array(list)), Segment::Index(_), Some(signed)) => list.push(signed.clone()),
+        _ => {}
+    }
+}
+
+/// Values of a Secret are shown as changed or not, never as they are.
+fn mask(object: &mut Value, side: &str, comparison: &Comparison) {
+    for field in ["data", "stringData"] {
+        let Some(map) = object.get_mut(field).and_then(Value::as_object_mut) else { continue };
+        for (key, value) in map.iter_mut() {
+            let path = FieldPath::keys([field, key.as_str()]);
+            let changed = comparison.differences.iter().any(|change| change.path == path);
+            *value = json!(if changed { format!("*** ({side})") } else { "***".to_owned() });
+        }
+    }
+}
+
+fn left_out(comparison: &Comparison, all: bool, printer: &mut Printer) {
+    let (effects, ignored) = (comparison.effects.len(), comparison.ignored.len());
+    if all {
+        for (change, row) in &comparison.effects {
+            printer.line(format_args!("  server ({}): {}", row.effect(), change.path));
+        }
+        for (change, rule) in &comparison.ignored {
+            printer.line(format_args!("  ignored by `{rule}`: {}", change.path));
+        }
+    } else if effects + ignored > 0 {
+        printer.line(format_args!(
+            "{effects} change{} of the server's own and {ignored} ignored field{} left out (--all shows them)",
+            plural(effects),
+            plural(ignored)
+        ));
+    }
+}
+
+fn suggestion(
+    one: &Compared<'_>,
+    signed: &Value,
+    found: &Value,
+    comparison: &Comparison,
+    printer: &mut Printer,
+) {
+    let count = comparison.differences.len() + comparison.omitted;
+    if count == 0 {
+        printer.line("No difference.");
+        return;
+    }
+    printer.line(format_args!(
+        "{count} difference{}. Shortest rule that accepts {}:",
+        plural(count),
+        if count == 1 { "it" } else { "them" }
+    ));
+    let object = &one.decision.subject.object;
+    let namespace = if object.namespace.is_empty() {
+        String::new()
+    } else {
+        format!(", namespace: {}", object.namespace)
+    };
+    printer.line("  ignoreFields:");
+    printer.line(format_args!("  - objects: [{{kind: {}, name: {}{namespace}}}]", object.kind, object.name));
+    printer.line("    fields:");
+    for path in ignore::shortest(&comparison.differences, signed, found) {
+        printer.line(format_args!("    - {}", yaml::to_yaml(&json!(path)).trim_end()));
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

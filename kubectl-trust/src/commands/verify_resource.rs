@@ -1,0 +1,62 @@
+//! `kubectl trust verify-resource`: objects as a cluster holds them.
+
+use anyhow::bail;
+use common::manifest::Annotations;
+use common::object::{ObjectRef, Origin};
+use common::policy::DefaultFields;
+use common::verdict::{Subject, SubjectKind};
+use serde_json::Value;
+
+use super::judge::{self, Item};
+use crate::cli::{Format, ResourceArgs};
+use crate::cluster::{Live, World};
+use crate::exit::ExitStatus;
+use crate::input;
+use crate::output::Printer;
+use crate::trust;
+
+/// Verifies live objects, or exported ones from files.
+pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    if args.files.files.is_empty() && args.resources.is_empty() {
+        bail!("what shall be verified? Give KIND, KIND/NAME or -f FILE");
+    }
+    let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
+    let domain = &args.matching.annotation_domain;
+    let files = input::expand(&args.files.files, args.files.recursive)?;
+    let inputs = input::documents(&files);
+    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let verdict = world.block_on(async {
+        let live = match args.resources.as_slice() {
+            [] => Vec::new(),
+            named => world.objects(named, domain).await?,
+        };
+        let mut items = judge::items(&inputs, SubjectKind::Resource, domain);
+        items.extend(live_items(&live));
+        anyhow::Ok(judge::by_rule(&items, Origin::Live, &demands.rule, &world).await)
+    })??;
+    judge::print(&verdict, args.output, printer);
+    if args.output == Format::Text {
+        demands.weakened.iter().for_each(|what| printer.note_line(what));
+    }
+    Ok(ExitStatus::of(verdict.outcome()))
+}
+
+/// Live objects as items.
+pub(crate) fn live_items(live: &[Live]) -> Vec<Item<'_>> {
+    live.iter()
+        .map(|live| {
+            let object = &live.object;
+            let subject = Subject {
+                kind: SubjectKind::Resource,
+                source: live.source.clone(),
+                object: ObjectRef::of(object),
+            };
+            Item::Object { subject, object }
+        })
+        .collect()
+}
+
+/// Whether an object carries a signature at all.
+pub(crate) fn is_signed(object: &Value, domain: &str) -> bool {
+    Annotations::read(object, domain).message.is_some()
+}
