@@ -154,13 +154,23 @@ impl Reads {
                 self.walk(predicate, root);
                 self.walk(then, root);
             }
-            Ast::MultiList { elements, .. } => elements.iter().for_each(|part| self.walk(part, root)),
-            Ast::MultiHash { elements, .. } => elements.iter().for_each(|part| self.walk(&part.value, root)),
+            Ast::MultiList { elements, .. } => {
+                for part in elements {
+                    self.walk(part, root);
+                }
+            }
+            Ast::MultiHash { elements, .. } => {
+                for part in elements {
+                    self.walk(&part.value, root);
+                }
+            }
             Ast::Function { name, args, .. } => {
                 if DEFAULT_RUNTIME.get_function(name).is_none() {
                     self.unknown_function.get_or_insert_with(|| name.clone());
                 }
-                args.iter().for_each(|part| self.walk(part, root));
+                for part in args {
+                    self.walk(part, root);
+                }
             }
         }
     }

@@ -119,10 +119,12 @@ fn checked(text: &str) -> Result<&str, MatcherError> {
 
 fn compile(pattern: &str) -> Result<Regex, MatcherError> {
     let built = RegexBuilder::new(pattern).size_limit(limits::REGEX_BYTES).build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => MatcherError::TooLarge,
+    built.map_err(|error| {
+        if matches!(error, regex::Error::CompiledTooBig(_)) {
+            return MatcherError::TooLarge;
+        }
         // The last line of the library's text says what; the lines before draw arrows.
-        error => MatcherError::Syntax(error.to_string().lines().last().unwrap_or_default().to_owned()),
+        MatcherError::Syntax(error.to_string().lines().last().unwrap_or_default().to_owned())
     })
 }
 

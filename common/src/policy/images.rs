@@ -17,6 +17,7 @@ pub struct ImagesRule {
 
 /// What is demanded of some images.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]
 pub struct ImageEntry {
     /// Where in the policy.
     pub path: FieldPath,

@@ -56,6 +56,7 @@ impl fmt::Display for PolicyId {
 
 /// One compiled policy.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]
 pub struct Policy {
     /// What it is called.
     pub id: PolicyId,

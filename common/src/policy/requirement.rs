@@ -120,17 +120,14 @@ impl<'e> Credits<'e> {
         let mut reached_by: BTreeMap<&str, usize> = BTreeMap::new();
         let mut queue = VecDeque::from([entry]);
         while let Some(from) = queue.pop_front() {
-            for signer in entries[from].iter().map(String::as_str) {
-                if reached_by.contains_key(signer) {
-                    continue;
-                }
-                reached_by.insert(signer, from);
-                let Some(&held_by) = self.owner.get(signer) else {
-                    self.reassign(signer, &reached_by);
-                    return true;
-                };
-                queue.push_back(held_by);
+            let new = entries[from].iter().map(String::as_str).filter(|s| !reached_by.contains_key(s));
+            let new: Vec<&str> = new.collect();
+            reached_by.extend(new.iter().map(|signer| (*signer, from)));
+            if let Some(free) = new.iter().find(|signer| !self.owner.contains_key(*signer)) {
+                self.reassign(free, &reached_by);
+                return true;
             }
+            queue.extend(new.iter().filter_map(|signer| self.owner.get(signer)));
         }
         false
     }
@@ -157,6 +154,9 @@ pub struct Attestor {
     pub annotations: BTreeMap<String, String>,
     /// Another place for the signatures.
     pub repository: Option<String>,
+    /// How logs are proven for a *key*; certificates and keyless identities carry their own. Manifests
+    /// signed by a key need no proof.
+    pub log: LogOptions,
 }
 
 /// Who may have signed.
@@ -271,6 +271,7 @@ mod tests {
             authority: Authority::Unsupported { what: name.to_owned() },
             annotations: BTreeMap::new(),
             repository: None,
+            log: LogOptions::default(),
         }))
     }
 

@@ -41,13 +41,7 @@ impl Template {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Self::Literal(value.clone())),
             Value::String(text) => Self::parse_text(text),
             Value::Array(list) => Ok(Self::List(list.iter().map(Self::parse).collect::<Result<_, _>>()?)),
-            Value::Object(map) => {
-                let entry = |(key, value): (&String, &Value)| match key.contains("{{") {
-                    true => Err(ExpressionError::InKey),
-                    false => Ok((key.clone(), Self::parse(value)?)),
-                };
-                Ok(Self::Map(map.iter().map(entry).collect::<Result<_, _>>()?))
-            }
+            Value::Object(map) => Ok(Self::Map(map.iter().map(parse_entry).collect::<Result<_, _>>()?)),
         }
     }
 
@@ -89,14 +83,8 @@ impl Template {
             Self::Literal(value) => Ok(value.clone()),
             Self::Whole(expression) => value_of(expression),
             Self::Text(parts) => {
-                let mut text = String::new();
-                for part in parts {
-                    match part {
-                        Part::Literal(literal) => text.push_str(literal),
-                        Part::Expression(expression) => text.push_str(&show(&value_of(expression)?)),
-                    }
-                }
-                Ok(Value::String(text))
+                let text: Result<String, E> = parts.iter().map(|part| part.render(value_of)).collect();
+                text.map(Value::String)
             }
             Self::List(list) => {
                 let values: Result<Vec<_>, E> = list.iter().map(|item| item.render(value_of)).collect();
@@ -113,7 +101,21 @@ impl Template {
     }
 }
 
+fn parse_entry((key, value): (&String, &Value)) -> Result<(String, Template), ExpressionError> {
+    if key.contains("{{") {
+        return Err(ExpressionError::InKey);
+    }
+    Ok((key.clone(), Template::parse(value)?))
+}
+
 impl Part {
+    fn render<E>(&self, value_of: &mut impl FnMut(&Expression) -> Result<Value, E>) -> Result<String, E> {
+        match self {
+            Self::Literal(literal) => Ok(literal.clone()),
+            Self::Expression(expression) => value_of(expression).map(|value| show(&value)),
+        }
+    }
+
     fn expression(&self) -> Option<&Expression> {
         match self {
             Self::Literal(_) => None,
@@ -174,13 +176,12 @@ fn end_of_expression(text: &str) -> Result<usize, ExpressionError> {
         match (quote, c) {
             // Kyverno's `\"key\"`: a backslash before a double quote belongs to YAML, not to us.
             (Some(open), _) if c == open && (c == '"' || previous != '\\') => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"' | '`') => quote = Some(c),
             (None, '{') if previous == '{' => return Err(ExpressionError::Nested),
             (None, '{') => depth += 1,
             (None, '}') if depth > 0 => depth -= 1,
             (None, '}') if text[at..].starts_with("}}") => return Ok(at),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
         previous = c;
     }

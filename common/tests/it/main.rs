@@ -1,5 +1,6 @@
 //! Tests of the verifier against files, in one binary.
 
 mod defaults;
+mod dialect;
 mod judge;
 mod vectors;

@@ -16,8 +16,8 @@ pub(super) fn equal(found: &Value, expected: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => a == b,
         (Value::Object(a), Value::Object(b)) => a == b,
         (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Array(_) | Value::Object(_) | Value::Bool(_), _) => false,
-        (_, Value::Array(_) | Value::Object(_) | Value::Bool(_)) => false,
+        (Value::Array(_) | Value::Object(_) | Value::Bool(_), _)
+        | (_, Value::Array(_) | Value::Object(_) | Value::Bool(_)) => false,
         (Value::Null | Value::Number(_) | Value::String(_), _) => {
             compare(found, expected) == Some(Ordering::Equal)
                 || wildcard::matches(&show(expected), &show(found))
@@ -163,7 +163,7 @@ fn decimal(text: &str) -> Option<i128> {
         return None;
     }
     let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let billionths: i128 = format!("{:0<9}", fraction).get(..9)?.parse().ok()?;
+    let billionths: i128 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
     whole.checked_mul(UNIT)?.checked_add(billionths)
 }
 

@@ -92,9 +92,9 @@ fn a_failure_says_what_was_expected_and_found() {
 fn values_from_outside_stand_for_what_must_be_read() {
     let key = json!("{{ settings.data.mode }}");
     let condition = condition(&key, "Equals", &json!("on"));
-    let fault = |result| match result {
+    let fault = |result: ConditionResult| match result {
         ConditionResult::Fault(ConditionFault { why, .. }) => why,
-        other => panic!("{other:?}"),
+        ConditionResult::True | ConditionResult::False(_) => panic!("no fault"),
     };
     let unknown = VariableFault::Unknown("settings.data.mode".into());
     assert_eq!(fault(evaluate(&condition, &Values::new())), unknown.into());

@@ -1,0 +1,202 @@
+//! Kyverno's `ClusterPolicy`, `Policy` and `PolicyException` (`spec/kyverno.md` 1 and 4.6).
+
+mod attestors;
+mod autogen;
+mod conditions;
+mod exception;
+mod images;
+mod manifests;
+mod matching;
+mod rule;
+mod settings;
+
+use serde_json::Value;
+
+pub(super) use exception::compile_exception;
+
+use super::reader::{Fields, Node, Report};
+use super::{Compiled, Problem};
+use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};
+use settings::Settings;
+
+/// The API group.
+pub(super) const GROUP: &str = "kyverno.io";
+
+const ACTIONS: [(&str, Action); 4] = [
+    ("Audit", Action::Audit),
+    ("Enforce", Action::Enforce),
+    ("audit", Action::Audit),
+    ("enforce", Action::Enforce),
+];
+const FAILURE_POLICIES: [(&str, OnFault); 2] = [("Fail", OnFault::Refuse), ("Ignore", OnFault::Allow)];
+
+/// What the rules of a policy need to know about it.
+#[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]
+struct PolicyContext {
+    /// `Policy`, not `ClusterPolicy`.
+    namespaced: bool,
+    /// `v1`: the older forms of fields are allowed.
+    legacy: bool,
+    background: bool,
+    admission: bool,
+    action: Option<Action>,
+    overrides: Vec<ActionOverride>,
+    settings: Settings,
+}
+
+/// Compiles a `ClusterPolicy` or `Policy`.
+pub(super) fn compile_policy(document: &Value, report: &Report) -> Option<Compiled> {
+    let root = Node::root(document, report);
+    let legacy = document.get("apiVersion").and_then(Value::as_str) == Some("kyverno.io/v1");
+    let namespaced = document.get("kind").and_then(Value::as_str) == Some("Policy");
+    let policy = root.map(|fields| {
+        fields.skip(&["apiVersion", "kind", "status"]);
+        let metadata = fields.required("metadata", "a policy needs a name");
+        let spec = fields.required("spec", "a policy needs rules");
+        let (metadata, spec) = (metadata?, spec?);
+        let (id, settings) = settings::metadata(&metadata)?;
+        let kind = if namespaced { "Policy" } else { "ClusterPolicy" };
+        let mut id = PolicyId { kind: kind.to_owned(), ..id };
+        if namespaced && id.namespace.is_empty() {
+            metadata
+                .warn("no namespace: taken for `default`; a namespaced Policy sees only its own namespace");
+            "default".clone_into(&mut id.namespace);
+        } else if !namespaced {
+            id.namespace.clear();
+        }
+        spec.map(|spec| compile_spec(spec, id, settings, (namespaced, legacy))).flatten()
+    });
+    let mut policy = policy.flatten()?;
+    policy.warnings = report.warnings();
+    Some(Compiled::Policy(policy))
+}
+
+fn compile_spec(
+    spec: &mut Fields<'_, '_>,
+    id: PolicyId,
+    settings: Settings,
+    (namespaced, legacy): (bool, bool),
+) -> Option<Policy> {
+    let (on_fault, timeout_seconds) = webhook(spec);
+    let apply_one = spec.choice("applyRules", &[("All", false), ("One", true)]).unwrap_or(false);
+    let emit_warning = spec.boolean("emitWarning", false);
+    let context = PolicyContext {
+        namespaced,
+        legacy,
+        background: spec.boolean("background", true),
+        admission: spec.boolean("admission", true),
+        action: spec.choice("validationFailureAction", &ACTIONS),
+        overrides: policy_overrides(spec, namespaced),
+        settings,
+    };
+    if !context.background && !context.admission {
+        spec.error(Problem::Conflict {
+            with: "admission: false",
+            instead: "one of background and admission must be true",
+        });
+    }
+    without_effect(spec);
+    let list = spec.required("rules", "add a rule")?;
+    let rules: Vec<Rule> = rule::compile_rules(&list, &context);
+    Some(Policy {
+        id,
+        rules,
+        on_fault,
+        apply_one,
+        background: context.background,
+        admission: context.admission,
+        emit_warning,
+        timeout_seconds,
+        severity: context.settings.severity,
+        category: context.settings.category,
+        scored: context.settings.scored,
+        warnings: vec![],
+    })
+}
+
+/// Switches that are known and change nothing.
+fn without_effect(spec: &mut Fields<'_, '_>) {
+    const OTHER_RULES: &str =
+        "has no effect here: it concerns mutate and generate rules, which are not handled";
+    let switches = [
+        ("schemaValidation", "has no effect"),
+        ("mutateExistingOnPolicyUpdate", OTHER_RULES),
+        ("generateExistingOnPolicyUpdate", OTHER_RULES),
+        ("generateExisting", OTHER_RULES),
+        ("useServerSideApply", OTHER_RULES),
+    ];
+    for (name, why) in switches {
+        if let Some(node) = spec.get(name).filter(|node| node.boolean().is_some()) {
+            node.warn(why);
+        }
+    }
+}
+
+/// `failurePolicy` and the timeout, in their old and new places.
+fn webhook(spec: &mut Fields<'_, '_>) -> (OnFault, Option<u32>) {
+    let old_policy = spec.choice("failurePolicy", &FAILURE_POLICIES);
+    let old_timeout = spec.get("webhookTimeoutSeconds").and_then(|node| seconds(&node));
+    let configuration = spec.get("webhookConfiguration");
+    let (new_policy, new_timeout) = configuration
+        .and_then(|node| {
+            node.map(|fields| {
+                let policy = fields.choice("failurePolicy", &FAILURE_POLICIES);
+                let timeout = fields.get("timeoutSeconds").and_then(|node| seconds(&node));
+                match_conditions(fields);
+                (policy, timeout)
+            })
+        })
+        .unwrap_or_default();
+    let instead = "keep the one in webhookConfiguration";
+    if old_policy.is_some() && new_policy.is_some() {
+        spec.error(Problem::Conflict { with: "failurePolicy in webhookConfiguration", instead });
+    }
+    if old_timeout.is_some() && new_timeout.is_some() {
+        spec.error(Problem::Conflict { with: "timeoutSeconds in webhookConfiguration", instead });
+    }
+    (new_policy.or(old_policy).unwrap_or_default(), new_timeout.or(old_timeout))
+}
+
+fn seconds(node: &Node<'_, '_>) -> Option<u32> {
+    node.integer(1, 30).and_then(|seconds| u32::try_from(seconds).ok())
+}
+
+/// CEL conditions that narrow what the API server sends. Not evaluating them can only make the policy
+/// apply to more requests, never to fewer.
+fn match_conditions(fields: &mut Fields<'_, '_>) {
+    for condition in fields.list("matchConditions") {
+        condition.map(|fields| {
+            fields.text("name", "give the condition a name");
+            fields.text("expression", "write a CEL expression");
+        });
+        condition.warn("not evaluated: the policy applies to every request that its rules match");
+    }
+}
+
+fn policy_overrides(spec: &mut Fields<'_, '_>, namespaced: bool) -> Vec<ActionOverride> {
+    let Some(node) = spec.get("validationFailureActionOverrides") else { return vec![] };
+    if namespaced {
+        node.error(Problem::OtherNamespaces);
+    }
+    action_overrides(&node)
+}
+
+/// `[{action, namespaces, namespaceSelector}]`.
+fn action_overrides(node: &Node<'_, '_>) -> Vec<ActionOverride> {
+    let entry = |node: &Node<'_, '_>| {
+        node.map(|fields| {
+            let action = fields.required("action", "write Audit or Enforce");
+            let namespaces = fields.strings("namespaces");
+            let selector = fields.get("namespaceSelector");
+            if namespaces.is_empty() && selector.is_none() {
+                fields.error(Problem::Empty("name namespaces or a namespaceSelector"));
+            }
+            let namespace_selector = selector.map(|node| matching::label_selector(&node));
+            Some(ActionOverride { action: action?.choice(&ACTIONS)?, namespaces, namespace_selector })
+        })
+    };
+    node.list().iter().filter_map(|node| entry(node).flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests;

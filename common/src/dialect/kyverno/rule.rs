@@ -1,0 +1,207 @@
+//! Rules (`spec/kyverno.md` 1.3, 1.7).
+
+use std::collections::BTreeSet;
+
+use super::matching::{self, Allowed};
+use super::{ACTIONS, PolicyContext, action_overrides, autogen, conditions, images, manifests};
+use crate::dialect::Problem;
+use crate::dialect::reader::{Fields, Node};
+use crate::limits;
+use crate::policy::{Action, ActionOverride, ActionRules, Body, Rule, Selector};
+
+const BODIES: [&str; 4] = ["validate", "mutate", "generate", "verifyImages"];
+
+/// Compiles the rules, each followed by those generated from it.
+pub(super) fn compile_rules(list: &Node<'_, '_>, policy: &PolicyContext) -> Vec<Rule> {
+    let nodes = list.list();
+    if list.value.as_array().is_some_and(Vec::is_empty) {
+        list.error(Problem::Empty("add a rule"));
+    }
+    let values: Vec<_> = nodes.iter().map(|node| node.value).collect();
+    let targets = autogen::Targets::of(&values, policy.settings.autogen.as_deref(), list);
+    let (mut rules, mut names) = (Vec::new(), BTreeSet::new());
+    for node in &nodes {
+        let generated = targets.generate(node.value);
+        let generated =
+            generated.iter().map(|value| Node { value, path: node.path.clone(), report: node.report });
+        for node in std::iter::once(node.clone()).chain(generated) {
+            let Some(rule) = compile_rule(&node, policy) else { continue };
+            if !names.insert(rule.name.clone()) {
+                node.report.error(&node.path.key("name"), Problem::Duplicate(rule.name.clone()));
+            }
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
+    node.map(|fields| {
+        let name = fields.required("name", "give the rule a name").and_then(|node| rule_name(&node));
+        let allowed = Allowed::by(policy);
+        let matching = fields.required("match", "say which objects the rule is about");
+        let matching = matching.and_then(|node| {
+            let clause = matching::clause(&node, allowed);
+            if clause.is_none() {
+                node.error(Problem::Empty("say which objects the rule is about"));
+            }
+            clause
+        });
+        let exclude = fields.get("exclude").and_then(|node| matching::clause(&node, allowed));
+        let found = fields.present(&BODIES);
+        let parts = body(fields, policy);
+        if found.len() != 1 {
+            fields.error(Problem::NotExactlyOne { of: BODIES.to_vec(), found });
+        }
+        let skip_background = fields.boolean("skipBackgroundRequests", true);
+        let report_properties = fields.string_map("reportProperties");
+        let Some(parts) = parts else {
+            not_read(fields);
+            return None;
+        };
+        check_kinds(fields, matching.as_ref(), &parts.body);
+        let handled = !matches!(parts.body, Body::NotHandled { .. });
+        let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };
+        Some(Rule {
+            name: name?,
+            path: node.path.clone(),
+            selector: Selector { matching: matching?, exclude },
+            context,
+            preconditions,
+            action: actions(parts.overrides, parts.action, policy),
+            skip_background,
+            allow_existing_violations: parts.allow_existing_violations,
+            report_properties,
+            body: parts.body,
+        })
+    })
+    .flatten()
+}
+
+fn rule_name(node: &Node<'_, '_>) -> Option<String> {
+    let name = node.text("give the rule a name")?;
+    if name.chars().count() > limits::RULE_NAME {
+        node.error(Problem::TooLong { max: limits::RULE_NAME });
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+type Circumstances = (Vec<crate::policy::ContextEntry>, Option<crate::policy::Conditions>);
+
+fn circumstances(fields: &mut Fields<'_, '_>) -> Circumstances {
+    if let Some(node) = fields.get("celPreconditions") {
+        node.error(Problem::NotSupported("celPreconditions outside validate.cel; use preconditions"));
+    }
+    let context = conditions::context(&fields.list("context"));
+    (context, fields.get("preconditions").map(|node| conditions::conditions(&node)))
+}
+
+/// Of rules that are not ours nothing is judged, so nothing of what they would need is read.
+fn not_read(fields: &mut Fields<'_, '_>) -> Circumstances {
+    fields.skip(&["celPreconditions", "context", "preconditions", "imageExtractors"]);
+    (vec![], None)
+}
+
+/// `verifyImages` on every kind would stop whatever the cluster does.
+fn check_kinds(fields: &Fields<'_, '_>, matching: Option<&crate::policy::selector::Clause>, body: &Body) {
+    let Body::Images(_) = body else { return };
+    for filter in matching.iter().flat_map(|clause| &clause.filters) {
+        if filter.kinds.iter().any(crate::policy::selector::KindPattern::is_any_kind) {
+            fields.report.error(&filter.path, Problem::AnyKind);
+        }
+    }
+}
+
+/// What a body says.
+struct Parts {
+    body: Body,
+    action: Option<Action>,
+    overrides: Vec<ActionOverride>,
+    allow_existing_violations: bool,
+}
+
+impl Parts {
+    fn of(body: Body, action: Option<Action>) -> Self {
+        Self { body, action, overrides: vec![], allow_existing_violations: true }
+    }
+}
+
+fn body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<Parts> {
+    let (validate, verify_images) = (fields.get("validate"), fields.get("verifyImages"));
+    let other = ["mutate", "generate"].map(|name| fields.get(name).map(|_| name));
+    match (verify_images, validate, other) {
+        (Some(node), _, _) => {
+            if !policy.admission {
+                node.error(Problem::Conflict {
+                    with: "admission: false",
+                    instead: "remove it from the spec",
+                });
+            }
+            let extractors =
+                fields.get("imageExtractors").map(|node| images::extractors(&node)).unwrap_or_default();
+            let (rule, action) = images::compile(&node, extractors, policy);
+            Some(Parts::of(Body::Images(Box::new(rule)), action))
+        }
+        (None, Some(node), _) => {
+            let parts = node.map(|inner| validate_body(inner, policy)).flatten();
+            if let (Some(Parts { body: Body::Manifest(_), .. }), Some(node)) =
+                (&parts, fields.get("imageExtractors"))
+            {
+                node.warn("has no effect on a manifest rule");
+            }
+            parts
+        }
+        (None, None, [Some(name), _] | [None, Some(name)]) => {
+            Some(Parts::of(Body::NotHandled { rule_type: name.to_owned() }, None))
+        }
+        (None, None, [None, None]) => None,
+    }
+}
+
+const VALIDATIONS: [&str; 8] =
+    ["pattern", "anyPattern", "deny", "foreach", "podSecurity", "cel", "assert", "manifests"];
+
+fn validate_body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<Parts> {
+    let action = fields.choice("failureAction", &ACTIONS);
+    let overrides =
+        fields.get("failureActionOverrides").map(|node| action_overrides(&node)).unwrap_or_default();
+    let allow_existing_violations = fields.boolean("allowExistingViolations", true);
+    let message = fields.get("message");
+    let found = fields.present(&VALIDATIONS);
+    fields.skip(&VALIDATIONS);
+    let [kind] = found[..] else {
+        fields.error(Problem::NotExactlyOne { of: VALIDATIONS.to_vec(), found });
+        return None;
+    };
+    let body = match fields.get("manifests") {
+        Some(node) => {
+            if let Some(message) = message {
+                message.string();
+                message.warn("not used: a manifest rule says itself what is wrong");
+            }
+            if action.is_none() && policy.action.is_none() {
+                node.warn(
+                    "no failureAction: failures are recorded, not blocked; write failureAction: Enforce",
+                );
+            }
+            Body::Manifest(Box::new(manifests::compile(&node, &policy.settings)?))
+        }
+        None => Body::NotHandled { rule_type: format!("validate.{kind}") },
+    };
+    Some(Parts { body, action, overrides, allow_existing_violations })
+}
+
+/// One list out of the layers (`spec/kyverno.md` 2.9): what the rule says without condition hides what
+/// the policy says.
+fn actions(
+    mut overrides: Vec<ActionOverride>,
+    action: Option<Action>,
+    policy: &PolicyContext,
+) -> ActionRules {
+    if let Some(default) = action {
+        return ActionRules { overrides, default };
+    }
+    overrides.extend(policy.overrides.iter().cloned());
+    ActionRules { overrides, default: policy.action.unwrap_or_default() }
+}

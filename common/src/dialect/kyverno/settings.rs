@@ -1,0 +1,104 @@
+//! A policy's name, and what its annotations say.
+
+use crate::dialect::reader::{Fields, Node};
+use crate::dialect::{Problem, reader};
+use crate::policy::{Matching, NamespaceAllowance, PolicyId};
+
+/// What a policy's annotations say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) matching: Matching,
+    pub(super) allow_namespace: NamespaceAllowance,
+    pub(super) allow_finalizers: Vec<String>,
+    /// `pod-policies.kyverno.io/autogen-controllers`.
+    pub(super) autogen: Option<String>,
+    pub(super) severity: Option<String>,
+    pub(super) category: Option<String>,
+    pub(super) scored: bool,
+}
+
+/// The prefix of our own annotations; every other one under it is a mistake.
+const PREFIX: &str = "kubectl-trust.io/";
+const OURS: [&str; 3] = ["match", "allow-namespace", "allow-finalizers"];
+
+/// Reads `metadata`.
+pub(super) fn metadata(node: &Node<'_, '_>) -> Option<(PolicyId, Settings)> {
+    let read = |fields: &mut Fields<'_, '_>| {
+        // What else an object's metadata may hold (apimachinery's ObjectMeta).
+        fields.skip(&["generateName", "labels", "uid", "resourceVersion", "generation", "creationTimestamp"]);
+        fields.skip(&["deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers"]);
+        fields.skip(&["managedFields", "selfLink"]);
+        let annotations = fields.get("annotations");
+        let settings = annotations.map_or_else(Settings::unannotated, |node| settings(&node));
+        let namespace = fields.string("namespace").unwrap_or_default();
+        let name =
+            fields.required("name", "a policy needs a name")?.text("a policy needs a name")?.to_owned();
+        Some((PolicyId { kind: String::new(), namespace, name }, settings))
+    };
+    node.map(read).flatten()
+}
+
+impl Settings {
+    fn unannotated() -> Self {
+        Self { scored: true, ..Self::default() }
+    }
+}
+
+fn settings(node: &Node<'_, '_>) -> Settings {
+    let mut settings = Settings::unannotated();
+    for (key, value) in node.string_map() {
+        let here = node.path.key(&key);
+        match key.as_str() {
+            "pod-policies.kyverno.io/autogen-controllers" => settings.autogen = Some(value),
+            "policies.kyverno.io/severity" => settings.severity = Some(value),
+            "policies.kyverno.io/category" => settings.category = Some(value),
+            "policies.kyverno.io/scored" => settings.scored = value != "false",
+            _ => {
+                if let Some(Err(problem)) =
+                    key.strip_prefix(PREFIX).map(|name| own(name, &value, &mut settings))
+                {
+                    node.report.error(&here, problem);
+                }
+            }
+        }
+    }
+    settings
+}
+
+fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> {
+    const KNOWN: [(&str, Matching); 2] = [("strict", Matching::Strict), ("compat", Matching::Compat)];
+    match name {
+        "match" => {
+            let found = KNOWN.iter().find(|(known, _)| *known == value).map(|(_, matching)| *matching);
+            let known = || KNOWN.iter().map(|(known, _)| *known);
+            settings.matching = found.ok_or_else(|| Problem::UnknownValue {
+                found: value.to_owned(),
+                known: known().collect(),
+                suggestion: reader::nearest(value, known()),
+            })?;
+        }
+        "allow-namespace" if value.trim() == "*" => settings.allow_namespace = NamespaceAllowance::Any,
+        "allow-namespace" => settings.allow_namespace = NamespaceAllowance::Named(names(value)?),
+        "allow-finalizers" => settings.allow_finalizers = names(value)?,
+        _ => {
+            let suggestion = reader::nearest(name, OURS.into_iter()).map(|name| format!("{PREFIX}{name}"));
+            return Err(Problem::UnknownField { suggestion });
+        }
+    }
+    Ok(())
+}
+
+/// A comma list of names. A wildcard in it would look like one and match nothing.
+fn names(list: &str) -> Result<Vec<String>, Problem> {
+    const HINT: &str = "list names, separated by commas";
+    let names: Vec<String> = list.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(Problem::Empty(HINT));
+    }
+    if names.iter().any(|name| crate::policy::wildcard::is_pattern(name)) {
+        return Err(Problem::NotSupported(
+            "wildcards in a list of names; list the names, or `*` alone for every namespace",
+        ));
+    }
+    Ok(names)
+}

@@ -1,0 +1,254 @@
+//! What rules demand: attestors, manifests, images.
+
+use super::*;
+
+#[test]
+fn a_rule_must_say_who_must_have_signed() {
+    let attestors = format!("{MANIFESTS}.attestors");
+    refuses(&policy_of(&json!([manifests(&json!({}))])), &attestors, Problem::NoAttestors);
+    refuses(&policy_of(&json!([manifests(&json!({"attestors": []}))])), &attestors, Problem::NoAttestors);
+    let set = format!("{MANIFESTS}.attestors[0]");
+    refuses(&policy_of(&json!([signed_by(&json!([]))])), &set, Problem::NoAttestors);
+    refuses(&policy_of(&json!([manifests(&json!({"attestors": [{}]}))])), &set, Problem::NoAttestors);
+}
+
+#[test]
+fn a_threshold_counts_keys_not_entries() {
+    let rule = |count: i64, text: &str| {
+        policy_of(&json!([manifests(&json!({"attestors": [{"count": count, "entries": [keys(text)]}]}))]))
+    };
+    let both = format!("{KEY}\n{OTHER_KEY}\n");
+    let count = format!("{MANIFESTS}.attestors[0].count");
+    refuses(&rule(2, KEY), &count, Problem::CountTooHigh { count: 2, entries: 1 });
+    refuses(&rule(3, &both), &count, Problem::CountTooHigh { count: 3, entries: 2 });
+    refuses(&rule(-1, KEY), &count, Problem::OutOfRange { found: "-1".into(), min: 0, max: 1_000 });
+    let requirement = |document: &Value| manifest_rule(document).requirement;
+    assert!(
+        matches!(requirement(&rule(2, &both)), Requirement::AtLeast { count: 2, of, .. } if of.len() == 2)
+    );
+    assert!(matches!(requirement(&rule(0, &both)), Requirement::All(of) if of.len() == 2));
+    let twice = compiled(&rule(1, &format!("{KEY}\n{KEY}")));
+    assert!(twice.warnings.iter().any(|warning| warning.message.contains("counts as one signer")));
+}
+
+#[test]
+fn an_entry_says_one_thing() {
+    let of = vec!["keys", "certificates", "keyless", "attestor"];
+    let entry = |entry: Value| policy_of(&json!([signed_by(&json!([entry]))]));
+    refuses(&entry(json!({})), ENTRY, Problem::NotExactlyOne { of: of.clone(), found: vec![] });
+    let both = json!({"keys": {"publicKeys": KEY}, "keyless": {"subject": "a", "issuer": "b"}});
+    refuses(&entry(both), ENTRY, Problem::NotExactlyOne { of, found: vec!["keys", "keyless"] });
+    let keys_path = format!("{ENTRY}.keys");
+    let sources = vec!["publicKeys", "secret", "kms"];
+    let none = Problem::NotExactlyOne { of: sources.clone(), found: vec![] };
+    refuses(&entry(json!({"keys": {"signatureAlgorithm": "sha256"}})), &keys_path, none);
+    let two = json!({"keys": {"publicKeys": KEY, "secret": {"name": "s"}}});
+    refuses(
+        &entry(two),
+        &keys_path,
+        Problem::NotExactlyOne { of: sources, found: vec!["publicKeys", "secret"] },
+    );
+    let beside = json!({"attestor": {"entries": [keys(KEY)]}, "annotations": {"a": "b"}});
+    assert!(
+        matches!(&errors(&entry(beside))[..], [(path, Problem::Conflict { with: "attestor", .. })] if path == ENTRY)
+    );
+}
+
+#[test]
+fn keyless_names_an_identity_and_an_issuer() {
+    let entry = |keyless: Value| policy_of(&json!([signed_by(&json!([{"keyless": keyless}]))]));
+    let path = format!("{ENTRY}.keyless");
+    refuses(&entry(json!({"issuer": "https://i"})), &path, Problem::NoIdentity);
+    refuses(&entry(json!({"subject": "a@b"})), &path, Problem::NoIssuer);
+    refuses(&entry(json!({"subject": "*", "issuerRegExp": ".*"})), &path, Problem::NoIdentity);
+    let empty = Problem::Empty("write a text or remove the field");
+    refuses(&entry(json!({"subject": "", "issuer": "i"})), &format!("{path}.subject"), empty);
+    let broken = entry(json!({"subjectRegExp": "(", "issuer": "i"}));
+    assert!(matches!(
+        &errors(&broken)[..],
+        [(at, Problem::Pattern(MatcherError::Syntax(_)))] if *at == format!("{path}.subjectRegExp")
+    ));
+    let variable = entry(json!({"subject": "{{ x }}", "issuer": "i"}));
+    refuses(&variable, &format!("{path}.subject"), Problem::ExpressionNotAllowed);
+    let open = compiled(&entry(json!({"subject": "*", "issuer": "https://i"})));
+    assert_eq!(open.warnings[0].message, "every identity of the issuer is trusted");
+    let rule =
+        compiled(&entry(json!({"subjectRegExp": "a.*", "issuer": "i", "rekor": {"ignoreTlog": true}})));
+    assert!(rule.warnings[0].message.starts_with("no log proof is demanded"));
+    let Body::Manifest(rule) = &rule.rules[0].body else { panic!("{:?}", rule.rules) };
+    let Authority::Keyless(keyless) = &rule.requirement.attestors()[0].authority else { panic!("{rule:?}") };
+    assert!(keyless.accepts_subject("ab") && !keyless.accepts_subject("ba") && keyless.log.ignore_tlog);
+}
+
+#[test]
+fn keys_are_pem_or_references() {
+    let entry = |keys: Value| policy_of(&json!([signed_by(&json!([{"keys": keys}]))]));
+    let source = |keys: Value| {
+        let rule = manifest_rule(&entry(keys));
+        let Authority::Key(KeySource::Reference(reference)) = &rule.requirement.attestors()[0].authority
+        else {
+            panic!("not a reference")
+        };
+        reference.clone()
+    };
+    let secret = |namespace: &str| KeyRef::Secret { namespace: namespace.into(), name: "s".into() };
+    assert_eq!(source(json!({"publicKeys": "k8s://ns/s"})), secret("ns"));
+    assert_eq!(source(json!({"secret": {"name": "s"}})), secret(""));
+    assert_eq!(source(json!({"kms": "awskms:///alias/k"})), KeyRef::Kms("awskms:///alias/k".into()));
+    assert_eq!(source(json!({"publicKeys": "gcpkms://k"})), KeyRef::Kms("gcpkms://k".into()));
+    assert_eq!(source(json!({"publicKeys": "{{ k }}"})), KeyRef::Variable("{{ k }}".into()));
+    let path = format!("{ENTRY}.keys.publicKeys");
+    for neither in ["k8s://ns", "k8s:///s", "k8s://ns/s/x", "cosign.pub", "env://KEY"] {
+        refuses(&entry(json!({"publicKeys": neither})), &path, Problem::KeyReference);
+    }
+    let cut = KEY.replace("-----END PUBLIC KEY-----", "");
+    refuses(&entry(json!({"publicKeys": cut})), &path, Problem::Key(KeyError::BrokenPem { index: 1 }));
+    let leading = entry(json!({"publicKeys": format!("\n  {KEY}\n\n{OTHER_KEY}")}));
+    let Body::Manifest(rule) = &compiled(&leading).rules[0].body else { panic!("no manifests") };
+    assert_eq!(rule.requirement.attestors().len(), 2, "no key is dropped");
+    let sha224 = entry(json!({"publicKeys": KEY, "signatureAlgorithm": "sha224"}));
+    assert!(matches!(&errors(&sha224)[..], [(_, Problem::NotSupported(_))]));
+}
+
+#[test]
+fn certificates_are_whole() {
+    let entry = |value: Value| policy_of(&json!([signed_by(&json!([{"certificates": value}]))]));
+    let path = format!("{ENTRY}.certificates");
+    refuses(&entry(json!({})), &path, Problem::Missing("write cert, certChain or both"));
+    let cert = format!("{path}.cert");
+    let cases = [
+        ("not base64!", "neither PEM nor base64 of PEM"),
+        (KEY, "a block of another kind"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB", "no whole PEM block"),
+    ];
+    for (text, why) in cases {
+        refuses(&entry(json!({"cert": text})), &cert, Problem::Certificate(why));
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let mut set = json!({"entries": [keys(KEY)]});
+    for _ in 0..7 {
+        set = json!({"entries": [{"attestor": set}]});
+    }
+    compiled(&policy_of(&json!([manifests(&json!({"attestors": [set.clone()]}))])));
+    let deep = json!({"entries": [{"attestor": set}]});
+    let found = errors(&policy_of(&json!([manifests(&json!({"attestors": [deep]}))])));
+    assert!(matches!(&found[..], [(_, Problem::TooDeep { max: 8 })]), "{found:?}");
+}
+
+#[test]
+fn version_two_beta_has_no_legacy_fields() {
+    let newer = |document: Value| with(document, "/apiVersion", json!("kyverno.io/v2beta1"));
+    let old = with(newer(valid()), "/spec/rules/0/match", json!({"resources": {"kinds": ["Pod"]}}));
+    assert!(
+        matches!(&errors(&old)[..], [(path, Problem::NotInVersion { .. })] if path == "spec.rules[0].match")
+    );
+    let image =
+        |field: &str, value: Value| newer(policy_of(&json!([images(&with(image_entry(), field, value))])));
+    for (field, value) in [("/image", json!("a/*")), ("/key", json!(KEY)), ("/cosignOCI11", json!(true))] {
+        let found = errors(&image(field, value));
+        assert!(
+            matches!(&found[..], [(path, Problem::NotInVersion { .. })] if path.ends_with(&field[1..])),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn ignored_fields_are_named() {
+    let rule = |ignore: Value| {
+        policy_of(&json!([manifests(
+            &json!({"attestors": [{"entries": [keys(KEY)]}], "ignoreFields": [ignore]})
+        )]))
+    };
+    let path = format!("{MANIFESTS}.ignoreFields[0].fields");
+    let hint = "list the fields that may differ";
+    refuses(&rule(json!({"objects": []})), &path, Problem::Missing(hint));
+    refuses(&rule(json!({"fields": []})), &path, Problem::Empty(hint));
+    let blank = Problem::Empty("write a text or remove the entry");
+    refuses(&rule(json!({"fields": [""]})), &format!("{path}[0]"), blank);
+    let open = compiled(&rule(json!({"fields": ["*"]})));
+    assert!(open.warnings[0].message.starts_with("every field may differ"));
+}
+
+#[test]
+fn image_rules_are_checked() {
+    let rule = |entry: Value| policy_of(&json!([images(&entry)]));
+    let entry = "spec.rules[0].verifyImages[0]";
+    let references = format!("{entry}.imageReferences");
+    let missing = with(image_entry(), "/imageReferences", Value::Null);
+    refuses(&rule(missing), &references, Problem::Missing("an image reference is required"));
+    let variable = with(image_entry(), "/imageReferences", json!(["{{ x }}", "a"]));
+    refuses(&rule(variable), &format!("{references}[0]"), Problem::ExpressionNotAllowed);
+    let audit = with(image_entry(), "/failureAction", Value::Null);
+    refuses(&rule(audit.clone()), &format!("{entry}.mutateDigest"), Problem::MutateInAudit);
+    compiled(&rule(with(audit, "/mutateDigest", json!(false))));
+    let notary = errors(&rule(with(image_entry(), "/type", json!("Notary"))));
+    assert!(matches!(&notary[..], [(_, Problem::NotSupported(_))]), "{notary:?}");
+    let attestation = errors(&rule(with(image_entry(), "/attestations", json!([{"name": "a"}]))));
+    assert_eq!(
+        attestation,
+        [(format!("{entry}.attestations[0].type"), Problem::Missing("write the predicate type"))]
+    );
+    let any = with(rule(image_entry()), "/spec/rules/0/match/any/0/resources/kinds", json!(["*"]));
+    refuses(&any, "spec.rules[0].match.any[0]", Problem::AnyKind);
+    let rewriting = json!({"Pod": [{"path": "/spec/x", "jmesPath": "a"}]});
+    let rewriting = with(rule(image_entry()), "/spec/rules/0/imageExtractors", rewriting);
+    assert!(errors(&rewriting).iter().all(|(path, problem)| {
+        *path == format!("{entry}.mutateDigest") && matches!(problem, Problem::Conflict { .. })
+    }));
+    let unsigned = compiled(&rule(with(image_entry(), "/attestors", Value::Null)));
+    assert!(unsigned.warnings[0].message.starts_with("no attestors and no attestations"));
+}
+
+#[test]
+fn the_example_of_the_documentation_reads_like_this() {
+    let mut entry = image_entry();
+    entry["attestor"] = entry["attestors"].take();
+    let found = compile(&policy_of(&json!([images(&entry)]))).unwrap_err().to_string();
+    assert_eq!(found, "spec.rules[0].verifyImages[0].attestor: unknown field, did you mean `attestors`?");
+}
+
+#[test]
+fn rules_are_generated_only_where_kyverno_generates_them() {
+    let names = |document: &Value| -> Vec<String> {
+        compiled(document).rules.into_iter().map(|rule| rule.name).collect()
+    };
+    let rule = |filter: Value| {
+        let mut rule = images(&image_entry());
+        rule["match"] = json!({"any": [filter]});
+        policy_of(&json!([rule]))
+    };
+    let pods = rule(json!({"resources": {"kinds": ["Pod"], "namespaces": ["a"]}}));
+    let all = ["r", "autogen-r", "autogen-cronjob-r"];
+    assert_eq!(names(&pods), all);
+    assert_eq!(names(&rule(json!({"resources": {"kinds": ["v1/Pod"]}}))), all);
+    for narrow in [
+        json!({"resources": {"kinds": ["Pod"], "names": ["a"]}}),
+        json!({"resources": {"kinds": ["Pod"], "selector": {"matchLabels": {"a": "b"}}}}),
+        json!({"resources": {"kinds": ["Pod", "Deployment"]}}),
+        json!({"resources": {"kinds": ["Deployment"]}}),
+    ] {
+        assert_eq!(names(&rule(narrow.clone())), ["r"], "{narrow}");
+    }
+    let annotated = |value: &str| {
+        with(
+            pods.clone(),
+            "/metadata/annotations",
+            json!({"pod-policies.kyverno.io/autogen-controllers": value}),
+        )
+    };
+    assert_eq!(names(&annotated("none")), ["r"]);
+    assert_eq!(names(&annotated("Job, CronJob")), all);
+    assert_eq!(names(&annotated("DaemonSet")), ["r", "autogen-r"]);
+    let wrong = errors(&annotated("Deployments"));
+    assert!(
+        matches!(&wrong[..], [(_, Problem::UnknownValue { suggestion: Some(name), .. })] if name == "Deployment")
+    );
+    let on_pods = with(valid(), "/spec/rules/0/match/any/0/resources/kinds", json!(["Pod"]));
+    assert_eq!(names(&on_pods), ["r"], "manifest rules never");
+    let long = with(pods.clone(), "/spec/rules/0/name", json!("n".repeat(63)));
+    assert!(compiled(&long).rules.iter().all(|rule| rule.name.len() <= 63));
+}

@@ -1,0 +1,68 @@
+//! Policy dialects: YAML documents to [`crate::policy`].
+//!
+//! Parse, don't validate: what comes out is valid and complete. Nothing is ignored in silence: an
+//! unknown field is an error with its path, an option without effect is a warning.
+
+mod error;
+mod kyverno;
+mod reader;
+
+use serde_json::Value;
+
+pub use error::{CompileError, CompileErrors, Problem};
+
+use crate::object::FieldPath;
+use crate::policy::{Exception, Policy};
+
+/// What a document compiles to.
+#[derive(Clone, Debug)]
+pub enum Compiled {
+    /// A policy.
+    Policy(Policy),
+    /// An exception from policies.
+    Exception(Exception),
+}
+
+type Compile = fn(&Value, &reader::Report) -> Option<Compiled>;
+
+/// Every document we compile: API group, versions, kind, compiler. A new dialect is a row and a folder.
+const DIALECTS: [(&str, &[&str], &str, Compile); 3] = [
+    (kyverno::GROUP, &["v1", "v2beta1"], "ClusterPolicy", kyverno::compile_policy),
+    (kyverno::GROUP, &["v1", "v2beta1"], "Policy", kyverno::compile_policy),
+    (kyverno::GROUP, &["v2", "v2beta1"], "PolicyException", kyverno::compile_exception),
+];
+
+/// Whether a document is a policy or an exception, by its group and kind. A version that we do not know
+/// still is one: [`compile`] then says so, instead of the document being taken for a resource.
+#[must_use]
+pub fn is_policy(document: &Value) -> bool {
+    let (group, _, kind) = names(document);
+    DIALECTS.iter().any(|(g, _, k, _)| *g == group && *k == kind)
+}
+
+/// Compiles a document.
+///
+/// # Errors
+/// Every problem of the document, each with the path of its field.
+pub fn compile(document: &Value) -> Result<Compiled, CompileErrors> {
+    let report = reader::Report::default();
+    let (group, version, kind) = names(document);
+    let row =
+        DIALECTS.iter().find(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version));
+    let Some((_, _, _, compile)) = row else {
+        let (api_version, kind) = (text(document, "apiVersion").to_owned(), kind.to_owned());
+        report.error(&FieldPath::keys(["apiVersion"]), Problem::UnknownKind { api_version, kind });
+        return report.finish(None);
+    };
+    let compiled = compile(document, &report);
+    report.finish(compiled)
+}
+
+fn names(document: &Value) -> (&str, &str, &str) {
+    let (group, version) = text(document, "apiVersion").split_once('/').unwrap_or_default();
+    (group, version, text(document, "kind"))
+}
+
+fn text<'v>(document: &'v Value, field: &str) -> &'v str {
+    document.get(field).and_then(Value::as_str).unwrap_or_default()
+}
