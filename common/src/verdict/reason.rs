@@ -434,7 +434,7 @@ impl fmt::Display for Reason {
                 write!(f, "the rule selects by namespace labels, and those of `{namespace}` are not known")
             }
             Self::VariableUnresolved { variable, problem } => {
-                write!(f, "the variable {variable} has no value: {problem}")
+                write!(f, "{variable}: {problem}")
             }
             Self::NotHandled { rule_type } => {
                 write!(f, "rule type `{rule_type}` is not handled by kubectl trust")
