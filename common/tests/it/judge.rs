@@ -127,6 +127,7 @@ pub(crate) fn attestor(authority: Authority) -> Requirement {
         authority,
         annotations: BTreeMap::new(),
         repository: None,
+        log: common::policy::LogOptions::default(),
     }))
 }
 
