@@ -77,6 +77,10 @@ struct Gathering<'g> {
 
 fn message(read: &Annotations<'_>, rule: &ManifestRule, facts: &Facts) -> Result<Arc<Message>, Reason> {
     let name = |base| annotations::name(&rule.annotation_domain, base, 0);
+    if let Some(repository) = &rule.repository {
+        let what = format!("a manifest's message in the repository {repository}");
+        return Err(Reason::PolicyUnsupported { what });
+    }
     match read.message {
         Some(text) => facts.message(text).map_err(|problem| Reason::MessageUnreadable { problem }),
         None if read.signatures.is_empty() => Err(Reason::SignatureMissing { looked_for: name("signature") }),

@@ -77,7 +77,7 @@ fn head(reason: &Reason) -> String {
         Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
             "signed, but by someone else".to_owned()
         }
-        other if matches!(other.rank(), 200..300) => format!("could not be checked: {other}"),
+        other if other.is_fault() => format!("could not be checked: {other}"),
         other => other.to_string(),
     }
 }

@@ -11,7 +11,7 @@ use crate::object::Origin;
 use crate::policy::ManifestRule;
 use crate::signature::VerifiedSignature;
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome};
+use crate::verdict::{Check, Outcome, Reason};
 
 /// What was decided about one object and one manifest rule.
 #[derive(Clone, Debug)]
@@ -45,7 +45,8 @@ pub fn manifest<'e>(
         Ok(message) => message,
         // (1)
         Err(reason) => {
-            let check = Check::leaf("signature", Outcome::Fail, reason.clone());
+            let outcome = if reason.is_fault() { Outcome::Fault } else { Outcome::Fail };
+            let check = Check::leaf("signature", outcome, reason.clone());
             return ManifestDecision { check, signers: Vec::new(), warnings, compared: None };
         }
     };
@@ -56,7 +57,14 @@ pub fn manifest<'e>(
     warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
     warnings.extend(content.warnings);
     warnings.dedup();
-    let check = Check::all("manifest", vec![signatures.check, content.check]);
+    let mut parts = vec![signatures.check, content.check];
+    if rule.dry_run.is_some() {
+        // Strict matching knows the server's effects from its table; a dry run would ask the server itself.
+        let reason =
+            Reason::NeedsCluster { what: "the server-side dry run that the rule asks for".to_owned() };
+        parts.push(Check::leaf("dry run", Outcome::Skip, reason));
+    }
+    let check = Check::all("manifest", parts);
     ManifestDecision { check, signers: signers(&signatures.good), warnings, compared: content.compared }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Typed trees are compared, never flattened text (attacks M1, M2, M15): `null`, `{}`, `[]` and absence
 //! are four things, the order of lists matters, integers are exact, a dot in a key is no step. Only what
-//! the API server itself does to an object is tolerated ([`super::defaults`]), in its direction, and
+//! the API server itself does to an object is tolerated (see [`Row`]), in its direction, and
 //! each instance of it is reported.
 
 mod record;

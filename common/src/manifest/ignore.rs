@@ -3,7 +3,12 @@
 //! Kyverno and k8s-manifest-sigstore search an unanchored regular expression in the path, so `status`
 //! also ignores `data.my-status` (attack M3) and `spec.serviceAccount` ignores `serviceAccountName`
 //! (attack M4). Here a rule is a path: anchored at the root, step by step, and it covers that field and
-//! all beneath it. See [`pattern`] for the notation.
+//! all beneath it.
+//!
+//! Steps are separated by dots. `*` is exactly one step (a key or an index), `**` any number; a `*`
+//! inside a step matches within one key (`pre*`). List elements: `.0.`, `[0]`, `[*]`, `[name=web]`.
+//! Keys with dots stand in double quotes, `labels."a.b/c"` or `labels["a.b/c"]`; as people write them
+//! for Kyverno without quotes, neighbouring plain steps match one key that holds the dots as well.
 //!
 //! Lists are compared by position. Where an element was removed or inserted before the end, each later
 //! position differs, and a rule by position (`.0.`) covers only what differs at that position. A rule by

@@ -121,6 +121,9 @@ pub enum Reason {
     NotHandled {
         rule_type: String,
     },
+    NeedsCluster {
+        what: String,
+    },
     NotMatched {
         why: String,
     },
@@ -202,13 +205,19 @@ impl Reason {
         self.row().1
     }
 
+    /// Whether it says that something could not be decided.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        matches!(self.rank(), 200..300)
+    }
+
     fn row(&self) -> (&'static str, u16) {
         match self {
             Self::SignatureValid { .. } => ("signature-valid", 20),
             Self::ManifestMatches { .. } => ("manifest-matches", 10),
             Self::ThresholdMet { .. } => ("threshold-met", 15),
             Self::AnnotationsMatch => ("annotations-match", 5),
-            Self::SignatureMissing { .. } => ("signature-missing", 300),
+            Self::SignatureMissing { .. } => ("signature-missing", 301),
             Self::SignatureInvalid { .. } => ("signature-invalid", 310),
             Self::MessageMissing { .. } => ("message-missing", 305),
             Self::MessageUnreadable { .. } => ("message-unreadable", 380),
@@ -225,7 +234,7 @@ impl Reason {
             Self::TimestampMissing => ("timestamp-missing", 334),
             Self::SctInvalid { .. } => ("sct-invalid", 339),
             Self::AnnotationMismatch { .. } => ("annotation-mismatch", 318),
-            Self::ThresholdNotMet { .. } => ("threshold-not-met", 290),
+            Self::ThresholdNotMet { .. } => ("threshold-not-met", 300),
             Self::InputUnreadable { .. } => ("input-unreadable", 210),
             Self::InputEmpty => ("input-empty", 209),
             Self::PolicyInvalid { .. } => ("policy-invalid", 208),
@@ -235,6 +244,7 @@ impl Reason {
             Self::NamespaceLabelsUnknown { .. } => ("namespace-labels-unknown", 204),
             Self::VariableUnresolved { .. } => ("variable-unresolved", 203),
             Self::NotHandled { .. } => ("not-handled", 104),
+            Self::NeedsCluster { .. } => ("needs-cluster", 102),
             Self::NotMatched { .. } => ("not-matched", 100),
             Self::PreconditionsNotMet { .. } => ("preconditions-not-met", 101),
             Self::ExceptionApplies { .. } => ("exception-applies", 103),
@@ -429,6 +439,7 @@ impl fmt::Display for Reason {
             Self::NotHandled { rule_type } => {
                 write!(f, "rule type `{rule_type}` is not handled by kubectl trust")
             }
+            Self::NeedsCluster { what } => write!(f, "{what} needs a cluster, and there is none here"),
             Self::NotMatched { why } => write!(f, "the rule does not apply: {why}"),
             Self::PreconditionsNotMet { why } => write!(f, "preconditions not met: {why}"),
             Self::ExceptionApplies { names } => {

@@ -347,6 +347,23 @@ fn a_file_gains_defaults_only() {
     }
 }
 
+#[test]
+fn what_a_cluster_allocates_is_a_difference_in_a_file() {
+    let mut seen = 0;
+    for pair in pairs() {
+        let file = matched(&pair.applied, &pair.stored, Origin::File);
+        for (change, row) in matched(&pair.applied, &pair.stored, Origin::Live).effects {
+            if matches!(row.effect(), "alloc" | "ctl") {
+                let place = change.path.to_string();
+                let below = |path: &FieldPath| path.to_string().starts_with(&place);
+                assert!(file.differences.iter().any(|change| below(&change.path)), "{}: {place}", pair.name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
 /// What controllers write after admission is no effect in a review.
 #[test]
 fn a_review_shows_no_controller() {

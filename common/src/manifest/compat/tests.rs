@@ -79,6 +79,19 @@ fn whatever_only_compat_accepts_is_handed_back() {
     }
 }
 
+/// Only a value that is new on one side cancels one that is gone on the other.
+#[test]
+fn a_changed_value_moves_nothing() {
+    let list = |values: Value| json!({"apiVersion": "a.com/v1", "kind": "W", "metadata": {"name": "a"}, "l": values});
+    let comparison = with(
+        DefaultFields::Library,
+        &[],
+        &list(json!([{"k": "x", "i": 1}, {"k": "y", "i": 1}])),
+        &list(json!([{"i": 1}, {"k": "x", "i": 1}])),
+    );
+    assert_eq!(keys(&comparison), ["l.0.k", "l.1.k"]);
+}
+
 #[test]
 fn the_lists_of_both_projects_differ() {
     let pod = |account: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"serviceAccountName": account}});

@@ -77,7 +77,7 @@ const INGRESS: &[Row] = &[
 
 const NAMESPACE: &[Row] = &[
     row(r#"metadata.labels."kubernetes.io/metadata.name""#, Calc(rules::various::namespace_label)),
-    row("spec", Ctl(rules::various::namespace_spec)),
+    row("spec", Set(r#"{"finalizers": ["kubernetes"]}"#)),
     row("spec.finalizers", Set(r#"["kubernetes"]"#)),
 ];
 

@@ -37,7 +37,7 @@ const REPLICA_SET: &[Row] = &[row("spec.replicas", Int(1)), row("spec.minReadySe
 const REPLICATION_CONTROLLER: &[Row] = &[
     row("spec.replicas", Int(1)),
     row("spec.minReadySeconds", Zero),
-    row("metadata.labels.*", Calc(rules::workload::controller_label)),
+    row("metadata.labels.*", Calc(rules::workload::template_label)),
     row("spec.selector", Calc(rules::workload::template_labels)),
     row("spec.selector", Map),
 ];
@@ -104,6 +104,8 @@ const JOB: &[Row] = &[
     row("spec.template.metadata", Alloc(rules::workload::job_template)),
     row("spec.template.metadata.labels", Alloc(rules::workload::job_labels)),
     row("spec.template.metadata.labels.*", Alloc(rules::workload::job_label)),
+    row("metadata.labels.*", Calc(rules::workload::template_label)),
+    // With those that were generated into the template.
     row("metadata.labels.*", Calc(rules::workload::job_own_label)).live_only(),
 ];
 

@@ -293,6 +293,10 @@ fn m15_nothing_collides() {
         &widget(json!({"n": 9_007_199_254_740_992.0})),
         &["spec.n"],
     );
+    // Beyond 2^53 a float stands for many integers, beyond 2^63 for none.
+    refused(&widget(json!({"n": 1_i64 << 53})), &widget(json!({"n": 9_007_199_254_740_992.0})), &["spec.n"]);
+    refused(&widget(json!({"n": i64::MAX})), &widget(json!({"n": 9.3e18})), &["spec.n"]);
+    refused(&widget(json!({"n": 1.5})), &widget(json!({"n": 1})), &["spec.n"]);
     refused(&widget(json!({"n": u64::MAX})), &widget(json!({"n": -1})), &["spec.n"]);
     refused(&widget(json!({"n": 1})), &widget(json!({"n": "1"})), &["spec.n"]);
     assert!(live(&widget(json!({"n": 1.0})), &widget(json!({"n": 1}))).is_match());

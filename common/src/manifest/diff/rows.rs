@@ -154,6 +154,17 @@ fn jobs() {
         "template": {"metadata": {"labels": {"app": "x", "job-name": "a", "controller-uid": "u-1"}}}});
     let template = json!({"template": {"metadata": {"labels": {"app": "x"}}}});
     gains(&job(template.clone()), &job(selected.clone()), &[]);
+    let labelled = |labels: Value| {
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "uid": "u-1", "labels": labels},
+            "spec": {"template": {"metadata": {"labels": {"app": "x"}}}}})
+    };
+    assert!(live(&labelled(json!({})), &labelled(json!({"app": "x"}))).is_match());
+    let review = Expectations { origin: Origin::Review, ..expectations() };
+    assert!(compare(&labelled(json!({})), &labelled(json!({"app": "x"})), &review).is_match());
+    assert!(
+        !compare(&labelled(json!({})), &labelled(json!({"app": "x", "job-name": "a"})), &review).is_match()
+    );
+    refuses(&labelled(json!({"own": "y"})), &labelled(json!({"own": "y", "app": "x"})));
     let manual = |spec: &Value| {
         let mut spec = spec.clone();
         spec["manualSelector"] = json!(true);
@@ -186,6 +197,12 @@ fn services() {
     let dual = json!({"ipFamilyPolicy": "PreferDualStack", "clusterIP": "10.0.0.1",
         "clusterIPs": ["10.0.0.1", "fd00::1"], "ipFamilies": ["IPv4", "IPv6"]});
     gains(&service(json!({"ipFamilyPolicy": "PreferDualStack"})), &service(dual), &[]);
+    let twice = json!({"ipFamilyPolicy": "PreferDualStack", "clusterIP": "10.0.0.1",
+        "clusterIPs": ["10.0.0.1", "10.0.0.2"], "ipFamilies": ["IPv4", "IPv4"]});
+    refuses(&service(json!({"ipFamilyPolicy": "PreferDualStack"})), &service(twice));
+    let single = json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "fd00::1"],
+        "ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"});
+    refuses(&service(json!({})), &service(single));
     let closed =
         json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]});
     let mut opened = closed.clone();
@@ -269,7 +286,6 @@ fn pods() {
         ),
         &[],
     );
-    refuses(&pod(json!({"automountServiceAccountToken": false})), &pod(token()));
     let node = pod(json!({"nodeName": "n"}));
     assert!(live(&pod(json!({})), &node).is_match());
     let review = Expectations { origin: Origin::Review, ..expectations() };
@@ -279,6 +295,36 @@ fn pods() {
     appended["tolerations"].as_array_mut().unwrap().push(json!({"key": "node.kubernetes.io/unreachable",
         "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
     gains(&pod(tolerant), &pod(appended), &[]);
+    // Another effect of the same taint is not covered, so the plugin still appends its own.
+    let other = json!({"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"});
+    let own = json!({"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute",
+        "tolerationSeconds": 300});
+    gains(&pod(json!({"tolerations": [other]})), &pod(json!({"tolerations": [other, own]})), &[]);
+}
+
+#[test]
+fn service_account_tokens() {
+    let pod = |spec: Value| of("v1/Pod", &spec);
+    let declined = |mut spec: Value| {
+        spec["automountServiceAccountToken"] = json!(false);
+        pod(spec)
+    };
+    refuses(&declined(json!({})), &declined(token()));
+    let mounted = |mounts: Value| {
+        let mut spec = token();
+        spec["containers"] = json!([{"name": "c", "volumeMounts": mounts}]);
+        pod(spec)
+    };
+    let path = "/var/run/secrets/kubernetes.io/serviceaccount";
+    let mount = |name: &str| json!({"name": name, "mountPath": path, "readOnly": true});
+    let bare = |mounts: Value| pod(json!({"containers": [{"name": "c", "volumeMounts": mounts}]}));
+    let found = mounted(json!([mount("kube-api-access-abcde")]));
+    assert!(live(&bare(json!([])), &found).is_match());
+    // A container with a mount of its own at that path gets no other.
+    let (own, both) = (json!([mount("x")]), json!([mount("x"), mount("kube-api-access-abcde")]));
+    assert_eq!(paths(&live(&bare(own), &mounted(both))), ["spec.containers[0].volumeMounts[1]"]);
+    let other = json!([mount("kube-api-access-zzzzz")]);
+    assert_eq!(paths(&live(&bare(json!([])), &mounted(other))), ["spec.containers[0].volumeMounts[0].name"]);
 }
 
 fn token() -> Value {

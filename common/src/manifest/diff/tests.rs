@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::manifest::ignore::{IgnoreField, parse_flag};
+use crate::manifest::ignore::{IgnoreField, parse_flag, shortest};
 use crate::object::{ObjectRef, Segment};
 
 static NO_RULES: std::sync::LazyLock<IgnoreRules> = std::sync::LazyLock::new(IgnoreRules::none);
@@ -160,11 +160,11 @@ fn a_rule_reaches_into_an_added_subtree_and_no_further() {
         annotations[more] = json!("x");
         deployment(json!({"labels": {"a": "b"}, "annotations": annotations}))
     };
-    let rules = [parse_flag(
-        "spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt",
-        FieldPath::root(),
-    )
-    .unwrap()];
+    let path = "spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt";
+    let rules = [parse_flag(path, FieldPath::root()).unwrap()];
+    let elsewhere = [parse_flag("spec.replicas", FieldPath::root()).unwrap()];
+    let comparison = with_rules(&signed, &restarted("evil"), &elsewhere);
+    assert_eq!(paths(&comparison), ["spec.template.metadata.annotations"], "one difference, not its parts");
     let comparison = with_rules(&signed, &restarted("evil"), &rules);
     assert_eq!(paths(&comparison), ["spec.template.metadata.annotations.evil"]);
     assert!(with_rules(&signed, &restarted("kubectl.kubernetes.io/restartedAt"), &rules).is_match());
@@ -228,7 +228,35 @@ fn at<'v>(root: &'v mut Value, path: &FieldPath) -> &'v mut Value {
     })
 }
 
+/// A Secret is compared as it is stored; what differs there is found although nobody signed that path.
+#[test]
+fn every_difference_gets_an_ignore_path() {
+    let secret = |rest: Value| {
+        let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
+        rest.as_object().unwrap().iter().for_each(|(key, value)| secret[key] = value.clone());
+        secret
+    };
+    let signed = secret(json!({"stringData": {"a": "b", "c.d": "e"}}));
+    let found = secret(json!({"data": {"a": "Yg=="}}));
+    let comparison = live(&signed, &found);
+    assert_eq!(shortest(&comparison.differences, &signed, &found), ["data.c.d"]);
+}
+
 proptest! {
+    /// The suggested paths accept exactly the two objects they were made for.
+    #[test]
+    fn suggestions_are_exact(a in tree(), b in tree(), c in tree()) {
+        let [a, b, c] = [a, b, c].map(|spec| object("example.com/v1", "Widget", json!({"x": spec, "y": 1})));
+        let comparison = live(&a, &b);
+        let fields = shortest(&comparison.differences, &a, &b);
+        let rules = [IgnoreField { objects: vec![], fields, path: FieldPath::root() }];
+        let covered = with_rules(&a, &b, &rules);
+        prop_assert!(covered.is_match(), "{:?} {:?}", rules, covered.differences);
+        let mut other = c;
+        other["spec"]["y"] = json!(2);
+        prop_assert!(!with_rules(&a, &other, &rules).is_match());
+    }
+
     /// Any single edit of a custom resource is refused, and its path named.
     #[test]
     fn no_edit_of_a_custom_resource_passes(spec in tree(), place in any::<prop::sample::Index>(), edit in 0..3) {

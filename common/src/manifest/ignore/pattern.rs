@@ -1,9 +1,4 @@
-//! One ignore path: reading and matching.
-//!
-//! Steps are separated by dots. `*` is exactly one step (a key or an index), `**` any number; a `*`
-//! inside a step matches within one key (`pre*`). List elements: `.0.`, `[0]`, `[*]`, `[name=web]`.
-//! Keys with dots stand in double quotes, `labels."a.b/c"` or `labels["a.b/c"]`; as people write them
-//! for Kyverno without quotes, neighbouring plain steps match one key that holds the dots as well.
+//! One ignore path: reading and matching. The notation is described in the parent module.
 
 use super::{IgnoreError, IgnoreProblem};
 use crate::limits;

@@ -17,8 +17,14 @@ pub fn shortest(changes: &[FieldChange], signed: &Value, found: &Value) -> Vec<S
     let paths: BTreeSet<&FieldPath> = changes.iter().map(|change| &change.path).collect();
     let mut search = Search { paths, out: Vec::new() };
     search.collect(&mut FieldPath::root(), Some(signed), Some(found));
+    let Search { paths, mut out } = search;
+    // Places that neither side has as such: the `data` that a signed `stringData` became.
+    let is_covered = |path: &FieldPath| out.iter().any(|over| path.segments().starts_with(over.segments()));
+    let elsewhere: Vec<FieldPath> = paths.into_iter().filter(|path| !is_covered(path)).cloned().collect();
+    out.extend(elsewhere);
+    out.sort();
     let objects = (signed, found);
-    search.out.iter().filter(|path| !path.segments().is_empty()).map(|path| text(path, objects)).collect()
+    out.iter().filter(|path| !path.segments().is_empty()).map(|path| text(path, objects)).collect()
 }
 
 struct Search<'c> {
@@ -46,13 +52,19 @@ impl Search<'_> {
             path.pop();
         }
         let all = children > 0 && children == different;
-        // One child alone is the more exact path, and the root would ignore everything.
-        if all && children > 1 && !path.segments().is_empty() {
+        // One child alone is the more exact path. The root would ignore everything, and a rule about
+        // `metadata` would not cover the name in it.
+        if all && children > 1 && !is_bound(path) {
             self.out.truncate(before);
             self.out.push(path.clone());
         }
         all
     }
+}
+
+/// Whether a place cannot be ignored as a whole.
+fn is_bound(path: &FieldPath) -> bool {
+    matches!(path.segments(), []) || matches!(path.segments(), [Segment::Key(key)] if key == "metadata")
 }
 
 /// The steps from a place into either side.

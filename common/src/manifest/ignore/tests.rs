@@ -174,6 +174,27 @@ fn suggestions_cover_the_differences_and_nothing_else() {
     }
 }
 
+#[test]
+fn suggestions_stay_exact_and_readable() {
+    let signed =
+        json!({"spec": {"only": {"child": 1}, "a[0]": 1, "w*": 1, "wide": 1, "p": {"q": 1, "r": 1}}});
+    let paths = [
+        FieldPath::keys(["spec", "only", "child"]),
+        FieldPath::keys(["spec", "a[0]"]),
+        FieldPath::keys(["spec", "w*"]),
+        FieldPath::keys(["spec", "p", "q"]),
+        FieldPath::keys(["spec", "p", "r"]),
+    ];
+    let changes: Vec<_> = paths.into_iter().map(change).collect();
+    let texts = shortest(&changes, &signed, &signed);
+    assert_eq!(texts, [r#"spec."a[0]""#, "spec.only.child", "spec.p", r#"spec."w*""#]);
+    // Everything differs, yet the object as a whole and its metadata are never proposed.
+    let tiny = json!({"metadata": {"name": "a", "labels": {}}, "spec": 1});
+    let all = [["metadata", "name"].as_slice(), &["metadata", "labels"], &["spec"]];
+    let changes: Vec<_> = all.iter().map(|path| change(FieldPath::keys(path.iter().copied()))).collect();
+    assert_eq!(shortest(&changes, &tiny, &tiny), ["metadata.labels", "metadata.name", "spec"]);
+}
+
 proptest::proptest! {
     /// Patterns come from policies that nobody checked.
     #[test]

@@ -28,14 +28,16 @@ pub(in super::super) fn volume_pull_policy(site: &Site<'_>) -> Option<Value> {
     Some(policy_of(site.signed_text(1, "reference").unwrap_or_default()).into())
 }
 
-/// `Always` without a digest for the tag `latest` or no tag. A `:` before the last `/` is a port.
+/// `Always` for the tag `latest`, which an image with neither tag nor digest has too. A `:` before the
+/// last `/` is a port. (`SetDefaults_Container` and `ParseImageName` of Kubernetes.)
 fn policy_of(image: &str) -> &'static str {
-    let name = image.rsplit('/').next().unwrap_or_default();
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let name = name.rsplit('/').next().unwrap_or_default();
     let latest = match name.split_once(':') {
         Some((_, tag)) => tag == "latest",
-        None => !name.is_empty(),
+        None => !name.is_empty() && digest.is_none(),
     };
-    if latest && !image.contains('@') { "Always" } else { "IfNotPresent" }
+    if latest { "Always" } else { "IfNotPresent" }
 }
 
 /// `emptyDir: {}` for a volume without a source.
@@ -102,10 +104,10 @@ mod tests {
 
     #[test]
     fn the_pull_policy_follows_tag_and_digest() {
-        for image in ["a", "a:latest", "r:5000/a", "r:5000/a/b:latest"] {
+        for image in ["a", "a:latest", "r:5000/a", "r:5000/a/b:latest", "a:latest@sha256:00"] {
             assert_eq!(policy_of(image), "Always", "{image}");
         }
-        for image in ["a:1", "r:5000/a:1", "a@sha256:00", "a:1@sha256:00", ""] {
+        for image in ["a:1", "r:5000/a:1", "a@sha256:00", "r:5000/a@sha256:00", "a:1@sha256:00", ""] {
             assert_eq!(policy_of(image), "IfNotPresent", "{image}");
         }
     }

@@ -1,18 +1,12 @@
 //! Computed effects of the other kinds.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::site::Site;
 
 /// The name of a Namespace as its label.
 pub(in super::super) fn namespace_label(site: &Site<'_>) -> Option<Value> {
     site.signed_root(&["metadata", "name"]).filter(|name| name.is_string()).cloned()
-}
-
-/// The one finalizer of a Namespace; an empty spec in a review before it is set.
-pub(in super::super) fn namespace_spec(site: &Site<'_>) -> Option<Value> {
-    let empty = site.here()?.as_object().is_some_and(Map::is_empty);
-    Some(if empty { json!({}) } else { json!({"finalizers": ["kubernetes"]}) })
 }
 
 /// Any object.

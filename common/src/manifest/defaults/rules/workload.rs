@@ -16,8 +16,8 @@ pub(in super::super) fn template_labels(site: &Site<'_>) -> Option<Value> {
     Some(labels.clone())
 }
 
-/// A label that a `ReplicationController` without labels takes over from its template.
-pub(in super::super) fn controller_label(site: &Site<'_>) -> Option<Value> {
+/// A label that an object without labels takes over from its template.
+pub(in super::super) fn template_label(site: &Site<'_>) -> Option<Value> {
     has_no_labels(site).then_some(())?;
     template_labels(site)?.get(site.key()).cloned()
 }
