@@ -47,6 +47,7 @@ fn conditions(failed: &[FailedCondition]) -> String {
 }
 
 /// The reason of a fault.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other reasons stay as they are")]
 pub(super) fn fault_reason(why: &SelectFault, namespace: &str) -> Reason {
     match why {
         SelectFault::NamespaceLabels(_) => Reason::NamespaceLabelsUnknown { namespace: namespace.to_owned() },

@@ -49,6 +49,7 @@ impl World {
     }
 
     /// Runs an evaluation to its end.
+    #[expect(clippy::unused_self, reason = "an evaluation needs a world; this is where it runs")]
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(future))
@@ -141,8 +142,7 @@ impl World {
         name: Option<&str>,
     ) -> anyhow::Result<Vec<Value>> {
         let namespace = match (resource.namespaced, self.args.all_namespaces, name) {
-            (false, _, _) => None,
-            (true, true, None) => None,
+            (false, _, _) | (true, true, None) => None,
             (true, true, Some(_)) => bail!("a name and --all-namespaces do not go together"),
             (true, false, _) => Some(self.args.namespace.as_deref().unwrap_or(client.default_namespace())),
         };

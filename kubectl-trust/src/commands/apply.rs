@@ -140,8 +140,7 @@ impl Numbers {
     fn status(self) -> ExitStatus {
         match self {
             Self { fail: 1.., .. } => ExitStatus::Refused,
-            Self { error: 1.., .. } => ExitStatus::Undecided,
-            Self { pass: 0, warn: 0, .. } => ExitStatus::Undecided,
+            Self { error: 1.., .. } | Self { pass: 0, warn: 0, .. } => ExitStatus::Undecided,
             Self { .. } => ExitStatus::Trusted,
         }
     }

@@ -78,10 +78,10 @@ fn by_policies(
         for item in &items {
             match item {
                 Item::Object { .. } => {
-                    verdict.decisions.extend(judge_item(item, &set, &asked, context).await?)
+                    verdict.decisions.extend(judge_item(item, &set, &asked, context).await?);
                 }
                 Item::Nothing { subject, reason } => {
-                    verdict.decisions.push(judge::undecided(subject, reason))
+                    verdict.decisions.push(judge::undecided(subject, reason));
                 }
             }
         }

@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(results: Value) -> anyhow::Result<TestFile> {
+    fn parsed(results: &Value) -> anyhow::Result<TestFile> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         parse(&folder.join("kyverno-test.yaml"), &json!({"policies": ["Cargo.toml"], "results": results}))
     }
@@ -276,9 +276,9 @@ mod tests {
     #[test]
     fn old_and_new_names_are_the_same() {
         let old = parsed(
-            json!([{"policy": "p", "rule": "r", "resource": "a", "namespace": "n", "status": "fail"}]),
+            &json!([{"policy": "p", "rule": "r", "resource": "a", "namespace": "n", "status": "fail"}]),
         );
-        let new = parsed(json!([{"policy": "p", "rule": "r", "resources": ["n/a"], "result": "fail"}]));
+        let new = parsed(&json!([{"policy": "p", "rule": "r", "resources": ["n/a"], "result": "fail"}]));
         let of = |file: anyhow::Result<TestFile>| format!("{:?}", file.unwrap().cases);
         assert_eq!(of(old), of(new));
     }
@@ -299,7 +299,7 @@ mod tests {
             (json!([{"rule": "p", "result": "pass"}]), "results[0].policy: missing"),
             (json!({}), "results: expected a list of what must come out"),
         ] {
-            assert_eq!(parsed(results).unwrap_err().to_string(), expected);
+            assert_eq!(parsed(&results).unwrap_err().to_string(), expected);
         }
     }
 }

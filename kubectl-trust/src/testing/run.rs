@@ -303,12 +303,11 @@ struct Beside {
 impl Beside {
     fn of(file: &TestFile, items: &[Item<'_>]) -> anyhow::Result<Self> {
         let path = file.path.with_file_name("trusted-root.json");
-        let trust_root = match path.try_exists().unwrap_or(false) {
-            false => None,
-            true => {
-                let text = input::text(&path, limits::TRUSTED_ROOT_BYTES)?;
-                Some(Arc::new(TrustRoot::from_json(&text).with_context(|| path.display().to_string())?))
-            }
+        let trust_root = if path.try_exists().unwrap_or(false) {
+            let text = input::text(&path, limits::TRUSTED_ROOT_BYTES)?;
+            Some(Arc::new(TrustRoot::from_json(&text).with_context(|| path.display().to_string())?))
+        } else {
+            None
         };
         Ok(Self { offline: Offline { trust_root }, secrets: secrets(items) })
     }
