@@ -10,4 +10,5 @@
 mod defaults;
 mod dialect;
 mod judge;
+mod policies;
 mod vectors;
