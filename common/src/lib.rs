@@ -3,7 +3,8 @@
 //! Read [`evaluate`] first: it is the straight line that every front end takes. A module uses only
 //! modules of lower layers; a test reads the sources and checks it.
 //!
-//! 1. [`limits`] [`object`] [`signer`] [`yaml`]: bounds, field paths, who signed, the YAML reader
+//! 0. [`limits`]: every bound
+//! 1. [`object`] [`signer`] [`yaml`]: field paths, who signed, the YAML reader
 //! 2. [`key`] [`verdict`]: public and private keys; the tree of checks and its reasons
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
 //! 4. [`dialect`] [`signature`]: documents to policies; facts about one signature
