@@ -59,7 +59,7 @@ pub fn by_certificate(
     }
     let signer = Signer::Certificate { subject, fingerprint: key.fingerprint().to_owned() };
     let mut verified = VerifiedSignature::new(signer);
-    verified.warnings.extend(material.leftovers.iter().cloned());
+    verified.warnings.extend(material.leftovers());
     Ok(verified)
 }
 
