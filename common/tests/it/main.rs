@@ -7,8 +7,10 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod authority;
 mod defaults;
 mod dialect;
 mod judge;
 mod policies;
+mod tamper;
 mod vectors;
