@@ -7,7 +7,7 @@ mod keyless;
 mod log;
 
 pub use certificate::{CertificateTrust, by_certificate};
-pub use evidence::{Material, VerifiedSignature};
+pub use evidence::{Material, Piece, VerifiedSignature};
 pub use keyless::{LogDemands, by_identity};
 
 use crate::key::PublicKey;

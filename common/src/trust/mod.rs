@@ -23,6 +23,7 @@ pub struct TrustRoot {
     fingerprint: String,
     has_ct_log: bool,
     logs: Vec<String>,
+    log_ids: Vec<Vec<u8>>,
 }
 
 /// Why a trust root cannot be used.
@@ -65,6 +66,7 @@ impl TrustRoot {
             fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
+            log_ids: root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect(),
         })
     }
 
@@ -114,6 +116,11 @@ impl TrustRoot {
     #[must_use]
     pub fn demands_sct(&self) -> bool {
         self.has_ct_log
+    }
+
+    /// Whether a transparency log of this id (the SHA-256 of its key) is trusted.
+    pub(crate) fn knows_log(&self, id: &[u8]) -> bool {
+        self.log_ids.iter().any(|known| known == id)
     }
 
     /// Base URLs of the transparency logs.
