@@ -2,11 +2,16 @@
 //!
 //! Every front end shows the same tree: as text, as JSON, as a denial, as an exit code.
 
+mod denial;
 mod hint;
 mod json;
+mod printable;
 mod reason;
 
+pub use denial::denial;
+pub use hint::{shell_quoted, shell_word};
 pub use json::{decision_json, to_json};
+pub use printable::printable;
 pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable, side};
 
 use crate::object::{FieldPath, ObjectRef};

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::printable;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
 use crate::signer::short;
 
@@ -212,6 +213,12 @@ impl Reason {
         matches!(self.rank(), 200..300)
     }
 
+    /// Whether it says that something was looked at and is not as demanded.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.rank() >= 300
+    }
+
     fn row(&self) -> (&'static str, u16) {
         match self {
             Self::SignatureValid { .. } => ("signature-valid", 20),
@@ -318,10 +325,10 @@ pub fn side(value: Option<&serde_json::Value>) -> String {
     const SHOWN: usize = 120;
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let clean: String = text.chars().map(|c| if c.is_control() { '�' } else { c }).collect();
+    let clean = printable(&text);
     match clean.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("{}… ({} bytes)", &clean[..cut], text.len()),
-        None => clean,
+        None => clean.into_owned(),
     }
 }
 
