@@ -55,12 +55,18 @@ impl Default for Facts {
 
 impl Facts {
     /// What the text of a `message` annotation says.
+    ///
+    /// # Errors
+    /// Why it says nothing; that is a fact as well, and kept.
     pub fn message(&self, annotation: &str) -> MessageFact {
         let key = FactKey::of(&[annotation.as_bytes()]);
         remember(&self.messages, key, || Message::read(annotation).map(Arc::new))
     }
 
     /// What a signature proves; `establish` finds out, without the lock.
+    ///
+    /// # Errors
+    /// Why it proves nothing; that is a fact as well, and kept.
     pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
         remember(&self.signatures, key, establish)
     }

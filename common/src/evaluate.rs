@@ -1,5 +1,7 @@
 //! The one path from an object to a verdict: select, gather, decide. Every front end takes it.
 
+mod selection;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -8,7 +10,8 @@ use crate::decide;
 use crate::gather;
 use crate::manifest::diff::Comparison;
 use crate::object::Origin;
-use crate::policy::{ManifestRule, ReviewFacts};
+use crate::policy::{Action, Body, Exception, ManifestRule, Policy, ReviewFacts, Values};
+use crate::select::{Selected, Selectedness, select};
 use crate::sources::Sources;
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Subject};
 
@@ -66,6 +69,70 @@ pub async fn compared(
         warnings: decided.warnings,
     };
     (decision, decided.compared.map(|(signed, comparison)| (signed.clone(), comparison)))
+}
+
+/// The rules an object is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'r> {
+    /// Compiled policies.
+    pub policies: &'r [Policy],
+    /// Exceptions from them.
+    pub exceptions: &'r [Exception],
+    /// Values of variables that would have to be read from elsewhere.
+    pub values: &'r Values,
+    /// Whether this is a scan of stored objects, not a request.
+    pub background: bool,
+}
+
+/// Judges one object by policies: one decision for every rule of every policy, also for those that have
+/// nothing to say, which say why.
+pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
+    let Rules { policies, exceptions, values, background } = rules;
+    let mut decisions = Vec::new();
+    for selected in select(&task.facts, policies, exceptions, values, background) {
+        decisions.push(by_selected(task, &selected, context).await);
+    }
+    decisions
+}
+
+async fn by_selected(task: &Task<'_>, selected: &Selected<'_>, context: Context<'_>) -> Decision {
+    let by = |enforced| {
+        let (policy, rule) = (selected.policy.id.to_string(), selected.rule.name.clone());
+        Some(DecidedBy { policy, rule, enforced })
+    };
+    let settled = |enforced, outcome, reason| {
+        let check = Check::leaf("rule", outcome, reason).at(&selected.rule.path);
+        Decision {
+            subject: task.subject.clone(),
+            by: by(enforced),
+            check,
+            signers: Vec::new(),
+            warnings: Vec::new(),
+        }
+    };
+    match &selected.outcome {
+        Selectedness::Applies { action } => {
+            let enforced = *action == Action::Enforce;
+            match &selected.rule.body {
+                Body::Manifest(rule) => by_manifest_rule(task, rule, by(enforced), context).await,
+                Body::Images(_) => {
+                    let what = "verifying images; this version evaluates manifest rules only".to_owned();
+                    settled(enforced, Outcome::Fault, Reason::PolicyUnsupported { what })
+                }
+                Body::NotHandled { rule_type } => {
+                    settled(enforced, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })
+                }
+            }
+        }
+        Selectedness::Skipped(why) => settled(false, Outcome::Skip, selection::skip_reason(why)),
+        Selectedness::Fault { why, action } => {
+            let reason = selection::fault_reason(why, task.facts.namespace);
+            settled(*action == Action::Enforce, Outcome::Fault, reason)
+        }
+        Selectedness::NotHandled { rule_type } => {
+            settled(false, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })
+        }
+    }
 }
 
 fn undecided(task: &Task<'_>, by: Option<DecidedBy>, reason: Reason) -> Decision {

@@ -5,6 +5,7 @@
 //! attacker's field is just such a one.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -98,8 +99,8 @@ impl FieldPath {
                 Segment::Index(index) => {
                     let list = value.and_then(Value::as_array);
                     match list.and_then(|list| unique_name(list, *index)) {
-                        Some(name) => text.push_str(&format!("[name={name}]")),
-                        None => text.push_str(&format!("[{index}]")),
+                        Some(name) => drop(write!(text, "[name={name}]")),
+                        None => drop(write!(text, "[{index}]")),
                     }
                     value = list.and_then(|list| list.get(*index));
                 }
@@ -140,7 +141,7 @@ impl fmt::Display for FieldPath {
         for segment in &self.0 {
             match segment {
                 Segment::Key(key) => push_key(&mut text, key),
-                Segment::Index(index) => text.push_str(&format!("[{index}]")),
+                Segment::Index(index) => drop(write!(text, "[{index}]")),
             }
         }
         f.write_str(&text)

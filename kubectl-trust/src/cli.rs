@@ -91,7 +91,7 @@ pub(crate) struct FileArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
-    /// Public key (PEM, one or several), or k8s://NAMESPACE/SECRET; repeat for any of several
+    /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
     #[arg(long = "key", value_name = "FILE")]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly
@@ -106,7 +106,7 @@ pub(crate) struct TrustArgs {
     /// The OIDC issuer as a regular expression, anchored at both ends
     #[arg(long, value_name = "REGEX", conflicts_with = "certificate_oidc_issuer")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// Sigstore trusted_root.json; without it the public-good instance, as compiled in
+    /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
     /// Root certificates of a private authority (PEM)
@@ -205,7 +205,7 @@ pub(crate) struct SignArgs {
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
     /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
-    /// COSIGN_PASSWORD
+    /// `COSIGN_PASSWORD`
     #[arg(long, value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// Where the signed manifests go; - for standard output

@@ -6,7 +6,10 @@ mod commands;
 mod exit;
 mod input;
 mod output;
+mod policies;
+mod policy_report;
 mod run;
+mod testing;
 mod text;
 mod trust;
 

@@ -60,17 +60,20 @@ fn good(decision: &Decision) -> String {
     let mut content = String::new();
     decision.check.walk(&mut |check| {
         if let Reason::ManifestMatches { ignored, allowed, .. } = &check.reason {
-            content = "unchanged".to_owned();
+            "unchanged".clone_into(&mut content);
             if *ignored > 0 {
                 content
                     .push_str(&format!(", {ignored} ignored field{}", if *ignored == 1 { "" } else { "s" }));
             }
-            allowed.iter().for_each(|what| content.push_str(&format!(", {what}")));
+            for what in allowed {
+                content.push_str(&format!(", {what}"));
+            }
         }
     });
     if content.is_empty() { signers.join(", ") } else { format!("{}, {content}", signers.join(", ")) }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons speak for themselves")]
 fn head(reason: &Reason) -> String {
     match reason {
         Reason::ManifestDiffers { .. } => "differs from what was signed".to_owned(),
@@ -82,6 +85,7 @@ fn head(reason: &Reason) -> String {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons show expected and found")]
 fn details(printer: &mut Printer, decision: &Decision) {
     let headline = decision.headline();
     match headline {
@@ -154,10 +158,10 @@ fn advice(decision: &Decision) -> Vec<String> {
             "It was signed without a namespace. To allow this one: --allow-namespace {namespace}"
         ));
     }
-    let images = changes.iter().any(|change| change.path.to_string().ends_with(".image"));
+    let images = changes.iter().any(|change| is_image(&change.path.to_string()));
     let fields: Vec<_> = suggested
         .iter()
-        .filter(|path| !path.ends_with(".image") && *path != "metadata.namespace")
+        .filter(|path| !is_image(path) && *path != "metadata.namespace")
         .map(|path| format!("--ignore-fields '{kind}:{path}'"))
         .take(SHOWN)
         .collect();
@@ -170,6 +174,11 @@ fn advice(decision: &Decision) -> Vec<String> {
             .push(format!("To sign this version:  kubectl trust sign -f {file} --key cosign.key --in-place"));
     }
     advice
+}
+
+/// Whether a path is that of a container's image, which nobody should let go unsigned.
+fn is_image(path: &str) -> bool {
+    path.rsplit('.').next() == Some("image")
 }
 
 /// Digests are shortened for people; JSON has them whole.

@@ -111,7 +111,13 @@ fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
     let annotations: BTreeMap<_, _> = trust.annotations.iter().cloned().collect();
     let attestor = |path: FieldPath, authority: Authority| {
         let annotations = annotations.clone();
-        Requirement::Attestor(Box::new(Attestor { path, authority, annotations, repository: None }))
+        Requirement::Attestor(Box::new(Attestor {
+            path,
+            authority,
+            annotations,
+            repository: None,
+            log: LogOptions::default(),
+        }))
     };
     let mut of = Vec::new();
     for (index, reference) in trust.keys.iter().enumerate() {

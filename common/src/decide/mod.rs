@@ -60,7 +60,8 @@ pub fn manifest<'e>(
     let mut parts = vec![signatures.check, content.check];
     if rule.dry_run.is_some() {
         // Strict matching knows the server's effects from its table; a dry run would ask the server itself.
-        let reason = Reason::NeedsCluster { what: "the server-side dry run that the rule asks for".to_owned() };
+        let reason =
+            Reason::NeedsCluster { what: "the server-side dry run that the rule asks for".to_owned() };
         parts.push(Check::leaf("dry run", Outcome::Skip, reason));
     }
     let check = Check::all("manifest", parts);

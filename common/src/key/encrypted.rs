@@ -1,4 +1,4 @@
-//! cosign's encrypted private keys: scrypt, then NaCl secretbox, in a JSON envelope.
+//! cosign's encrypted private keys: scrypt, then `NaCl` secretbox, in a JSON envelope.
 //!
 //! Format: go-securesystemslib `encrypted`; PEM labels `ENCRYPTED SIGSTORE PRIVATE KEY` (now) and
 //! `ENCRYPTED COSIGN PRIVATE KEY` (before cosign 2).

@@ -169,14 +169,14 @@ mod tests {
 
     use super::*;
 
-    fn annotated(annotations: Value) -> Value {
+    fn annotated(annotations: &Value) -> Value {
         json!({"metadata": {"annotations": annotations}})
     }
 
     #[test]
     fn reading_stops_at_the_first_gap_and_says_what_it_left() {
         let object =
-            annotated(json!({"cosign.sigstore.dev/message": "m", "cosign.sigstore.dev/signature": "a",
+            annotated(&json!({"cosign.sigstore.dev/message": "m", "cosign.sigstore.dev/signature": "a",
             "cosign.sigstore.dev/signature_2": "c", "cosign.sigstore.dev/resourceBundleRef": "r"}));
         let read = Annotations::read(&object, DEFAULT_DOMAIN);
         assert_eq!((read.message, read.signatures.len()), (Some("m"), 1));
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_reference_is_not_a_signature() {
         for text in ["https://evil.example/sig", "env://HOME", "/etc/passwd", "k8s://a/b", "MEUC"] {
-            let object = annotated(json!({"cosign.sigstore.dev/signature": text}));
+            let object = annotated(&json!({"cosign.sigstore.dev/signature": text}));
             let signature = Annotations::read(&object, DEFAULT_DOMAIN).signatures[0].decode();
             let bad = SignatureProblem::NotBase64;
             let decoded_anyway = text == "MEUC";
@@ -224,11 +224,11 @@ mod tests {
     #[test]
     fn stripping_leaves_no_trace() {
         let mut object =
-            annotated(json!({"cosign.sigstore.dev/message": "m", "cosign.sigstore.dev/bundle_3": "b"}));
+            annotated(&json!({"cosign.sigstore.dev/message": "m", "cosign.sigstore.dev/bundle_3": "b"}));
         strip(&mut object, DEFAULT_DOMAIN);
         assert_eq!(object, json!({"metadata": {}}));
-        let mut kept = annotated(json!({"cosign.sigstore.dev/message": "m", "a": "b"}));
+        let mut kept = annotated(&json!({"cosign.sigstore.dev/message": "m", "a": "b"}));
         strip(&mut kept, DEFAULT_DOMAIN);
-        assert_eq!(kept, annotated(json!({"a": "b"})));
+        assert_eq!(kept, annotated(&json!({"a": "b"})));
     }
 }

@@ -48,13 +48,19 @@ pub enum SignError {
         /// The field that makes an object one.
         field: &'static str,
     },
+    /// `metadata.annotations` is no map.
+    #[error("document {index}: metadata.annotations: expected a map")]
+    Annotations {
+        /// Which document.
+        index: usize,
+    },
     /// Appending to something that was not signed.
     #[error("document {index} ({object}) is not signed yet; sign it without --append first")]
     NothingToAppendTo {
         /// Which document.
         index: usize,
         /// What it is.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
     },
     /// Appending to something that changed since: the earlier signatures would stop to hold.
     #[error(
@@ -64,7 +70,7 @@ pub enum SignError {
         /// Which document.
         index: usize,
         /// What it is.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
     },
     /// Appending to signatures over different messages.
     #[error("document {index} ({object}): its earlier signature cannot be extended: {problem}")]
@@ -72,7 +78,7 @@ pub enum SignError {
         /// Which document.
         index: usize,
         /// What it is.
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// What is wrong with it.
         problem: String,
     },
@@ -112,10 +118,14 @@ fn check_object(index: usize, document: &Value) -> Result<(), SignError> {
         ("kind", !object.kind.is_empty()),
         ("metadata.name", named),
     ];
-    match fields.into_iter().find(|(_, present)| !present) {
-        Some((field, _)) => Err(SignError::NotAnObject { index, field }),
-        None => Ok(()),
+    if let Some((field, _)) = fields.into_iter().find(|(_, present)| !present) {
+        return Err(SignError::NotAnObject { index, field });
     }
+    let annotations = document.pointer("/metadata/annotations");
+    if annotations.is_some_and(|annotations| !(annotations.is_null() || annotations.is_object())) {
+        return Err(SignError::Annotations { index });
+    }
+    Ok(())
 }
 
 fn replace(
@@ -126,7 +136,7 @@ fn replace(
     for document in &mut documents {
         annotations::strip(document, options.domain);
         for (name, value) in options.annotations {
-            annotate(document, name.clone(), value.clone());
+            annotate(document, name.clone(), value);
         }
     }
     let raw = |documents: &[Value]| match options.form {
@@ -139,8 +149,8 @@ fn replace(
             Some(shared) => shared.clone(),
             None => carry(&raw(std::slice::from_ref(document))?, key)?,
         };
-        annotate(document, annotations::name(options.domain, "message", 0), message);
-        annotate(document, annotations::name(options.domain, "signature", 0), signature);
+        annotate(document, annotations::name(options.domain, "message", 0), &message);
+        annotate(document, annotations::name(options.domain, "signature", 0), &signature);
     }
     Ok(documents)
 }
@@ -164,7 +174,7 @@ fn append(
 ) -> Result<Vec<Value>, SignError> {
     let mut signed: Option<(String, String)> = None;
     for (index, document) in documents.iter_mut().enumerate() {
-        let object = ObjectRef::of(document);
+        let object = Box::new(ObjectRef::of(document));
         let read = Annotations::read(document, options.domain);
         let (Some(carried), count @ 1..) = (read.message.map(str::to_owned), read.signatures.len()) else {
             return Err(SignError::NothingToAppendTo { index, object });
@@ -184,28 +194,26 @@ fn append(
             Some((digest, signature)) if *digest == message.digest => signature.clone(),
             _ => encode_signature(&key.sign(&message.raw)?),
         };
-        annotate(document, annotations::name(options.domain, "signature", count), signature.clone());
+        annotate(document, annotations::name(options.domain, "signature", count), &signature);
         signed = Some((message.digest, signature));
     }
     Ok(documents)
 }
 
-fn annotate(document: &mut Value, name: String, value: String) {
-    let Some(object) = document.as_object_mut() else { return };
-    let metadata = object_entry(object, "metadata");
-    object_entry(metadata, "annotations").insert(name, json!(value));
+fn annotate(document: &mut Value, name: String, value: &str) {
+    let metadata = document.as_object_mut().and_then(|object| map_at(object, "metadata"));
+    if let Some(annotations) = metadata.and_then(|metadata| map_at(metadata, "annotations")) {
+        annotations.insert(name, json!(value));
+    }
 }
 
-/// The map at a key, made where absent or `null`.
-fn object_entry<'m>(map: &'m mut Map<String, Value>, key: &str) -> &'m mut Map<String, Value> {
-    let entry = map.entry(key).or_insert_with(|| json!({}));
-    if !entry.is_object() {
+/// The map at a key, made where absent or `null`; [`check_object`] refused everything else.
+fn map_at<'m>(map: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut Map<String, Value>> {
+    let entry = map.entry(key).or_insert(Value::Null);
+    if entry.is_null() {
         *entry = json!({});
     }
-    match entry {
-        Value::Object(map) => map,
-        _ => unreachable!("made an object above"),
-    }
+    entry.as_object_mut()
 }
 
 /// The items of every `kind: List` as documents of their own; other documents stay.
@@ -219,7 +227,7 @@ pub fn expand_lists(documents: Vec<Value>) -> Vec<Value> {
             let items = is_list(&document).then(|| document.get_mut("items").map(Value::take)).flatten();
             match items {
                 Some(Value::Array(items)) => expand_lists(items),
-                _ => vec![document],
+                Some(_) | None => vec![document],
             }
         })
         .collect()

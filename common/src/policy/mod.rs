@@ -124,7 +124,8 @@ pub struct Rule {
     pub preconditions: Option<Conditions>,
     /// Whether a failure blocks.
     pub action: ActionRules,
-    /// Whether requests of the policy engine's own background account skip the rule.
+    /// Whether requests of Kyverno's own background account skip the rule. Kept for display; we never
+    /// skip for it, because that account is not ours.
     pub skip_background: bool,
     /// Whether an update of an object that already violated the rule is let through. Only for rule types
     /// we do not handle; manifest and image rules never look at it (`spec/kyverno.md` 3.7).

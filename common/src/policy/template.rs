@@ -155,6 +155,11 @@ fn parts(text: &str) -> Result<Vec<Part>, ExpressionError> {
         literal.push_str(before);
         let inside = &rest[start + 2..];
         let end = end_of_expression(inside)?;
+        // Kyverno would put a value into the *text* of the outer expression, quoted or not: attack: a
+        // value that closes the quote and goes on as an expression of its own.
+        if inside[..end].contains("{{") {
+            return Err(ExpressionError::Nested);
+        }
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal)));
         }
@@ -226,6 +231,7 @@ mod tests {
             (json!("{{ 'a }}"), ExpressionError::Unclosed),
             (json!("{{}}"), ExpressionError::Empty),
             (json!("{{ a.{{b}} }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ b }}', 'x') }}"), ExpressionError::Nested),
             (json!({"{{a}}": 1}), ExpressionError::InKey),
         ];
         for (typed, expected) in cases {

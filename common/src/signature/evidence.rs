@@ -20,6 +20,7 @@ pub struct Material {
 /// A signature that verified. Only this crate's signature module makes one, so having it means the
 /// cryptography was done.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::manual_non_exhaustive, reason = "closed to the rest of this crate, too")]
 pub struct VerifiedSignature {
     /// Who signed.
     pub signer: Signer,

@@ -104,6 +104,10 @@ fn evidence(result: &VerificationResult, material: &Material) -> Result<Verified
 }
 
 /// The reason for an error of the Sigstore crates, by its variant.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the crate's enum is open; everything unknown is a refusal"
+)]
 fn reason(error: &Error, leaf: &CertificateInfo, entry: &RekorBundle) -> Reason {
     let detail = error.to_string();
     let subject = leaf.identity.as_ref().map_or_else(|| "the signer".to_owned(), ToString::to_string);

@@ -32,9 +32,12 @@ impl Pieces<'_> {
         let mut authority = certificates("--ca-intermediates", self.ca_intermediates)?;
         authority.extend(certificates("--ca-roots", self.ca_roots)?);
         let tsa = certificates("--tsa-certificate-chain", self.tsa_chain)?;
-        let chain = |certificates: Vec<Value>| match certificates.is_empty() {
-            true => json!([]),
-            false => json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}]),
+        let chain = |certificates: Vec<Value>| {
+            if certificates.is_empty() {
+                json!([])
+            } else {
+                json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}])
+            }
         };
         Ok(json!({
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",

@@ -5,6 +5,7 @@ use super::{Reason, SignatureProblem, Subject, SubjectKind};
 impl Reason {
     /// The next step, where there is one.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have none")]
     pub fn hint(&self, subject: &Subject) -> Option<String> {
         let file = file_argument(subject);
         match self {

@@ -2,6 +2,7 @@
 //! changes meaning, its rank decides which of several becomes the headline.
 
 use std::fmt;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
@@ -254,6 +255,7 @@ impl Reason {
 
     /// What would have passed, in a few words.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have none")]
     pub fn expected(&self) -> Option<String> {
         match self {
             Self::SignatureMissing { looked_for } | Self::MessageMissing { looked_for } => {
@@ -280,6 +282,7 @@ impl Reason {
 
     /// What was there instead.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have none")]
     pub fn found(&self) -> Option<String> {
         match self {
             Self::ManifestDiffers { changes, .. } => {
@@ -298,6 +301,7 @@ impl Reason {
 
     /// The paths that differ, for a manifest that does.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only differences have paths")]
     pub fn changed_paths(&self) -> Vec<FieldPath> {
         match self {
             Self::ManifestDiffers { changes, .. } => {
@@ -325,7 +329,7 @@ fn list(objects: &[ObjectRef]) -> String {
     const SHOWN: usize = 3;
     let mut text = objects.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if objects.len() > SHOWN {
-        text.push_str(&format!(" and {} more", objects.len() - SHOWN));
+        let _ = write!(text, " and {} more", objects.len() - SHOWN);
     }
     text
 }
@@ -434,7 +438,7 @@ impl fmt::Display for Reason {
                 write!(f, "the rule selects by namespace labels, and those of `{namespace}` are not known")
             }
             Self::VariableUnresolved { variable, problem } => {
-                write!(f, "the variable {variable} has no value: {problem}")
+                write!(f, "{variable}: {problem}")
             }
             Self::NotHandled { rule_type } => {
                 write!(f, "rule type `{rule_type}` is not handled by kubectl trust")

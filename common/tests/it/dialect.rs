@@ -2,7 +2,9 @@
 
 use common::dialect::{self, CompileErrors, Compiled, Problem};
 use common::object::{FieldPath, Segment};
-use common::policy::{Action, Body, OnFault, Policy};
+use common::policy::{Action, Body, OnFault, Policy, ReviewFacts, Values};
+use common::select::select;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const FIXTURES: [(&str, &str); 6] = [
@@ -187,9 +189,8 @@ fn renamed(document: &Value, path: &FieldPath) -> Option<(Value, FieldPath)> {
     let other = format!("{key}z");
     map.insert(other.clone(), value);
     let (_, before) = path.segments().split_last()?;
-    let mut at = FieldPath::root();
-    before.iter().for_each(|segment| at.push(segment.clone()));
-    Some((broken, at.key(other)))
+    let parent = before.iter().fold(FieldPath::root(), |path, segment| path.with(segment.clone()));
+    Some((broken, parent.key(other)))
 }
 
 fn errors(document: &Value) -> CompileErrors {
@@ -316,6 +317,73 @@ fn every_removed_field_is_refused_or_harmless_but_never_makes_another_unknown() 
             let found = errors(&broken);
             let unknown = found.0.iter().find(|error| matches!(error.problem, Problem::UnknownField { .. }));
             assert_eq!(unknown, None, "{name}: without {path}");
+        }
+    }
+}
+
+/// Any value, with words that policies know so that the reader goes deep.
+fn any_value() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 24] = [
+        "any",
+        "all",
+        "resources",
+        "kinds",
+        "Pod",
+        "*/*",
+        "entries",
+        "count",
+        "keys",
+        "publicKeys",
+        "keyless",
+        "subject",
+        "issuer",
+        "attestor",
+        "attestors",
+        "{{ request.object }}",
+        "{{",
+        "[[[",
+        "Equals",
+        "key",
+        "operator",
+        "value",
+        "-----BEGIN PUBLIC KEY-----",
+        "",
+    ];
+    let word = || proptest::sample::select(WORDS.to_vec()).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(word(), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_value_in_any_place_makes_the_compiler_panic(
+        name in proptest::sample::select(FIXTURES.map(|(name, _)| name).to_vec()),
+        place in any::<proptest::sample::Index>(),
+        value in any_value(),
+    ) {
+        let mut document = fixture(name);
+        let places = paths(&document);
+        let (parent, last) = parent_mut(&mut document, &places[1 + place.index(places.len() - 1)]);
+        match last {
+            Segment::Key(key) => parent[key.as_str()] = value,
+            Segment::Index(index) => parent[index] = value,
+        }
+        if let Ok(Compiled::Policy(policy)) = dialect::compile(&document) {
+            let facts = ReviewFacts::of(&document);
+            let selected = select(&facts, std::slice::from_ref(&policy), &[], &Values::new(), false);
+            prop_assert_eq!(selected.len(), policy.rules.len());
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::cache::Facts;
 use common::evaluate::{Context, Task, by_manifest_rule};
 use common::key::PublicKey;
-use common::manifest::{Annotations, DEFAULT_DOMAIN};
+use common::manifest::DEFAULT_DOMAIN;
 use common::object::{FieldPath, ObjectRef, Origin};
 use common::policy::{
     Attestor, Authority, KeySource, Keyless, LogOptions, ManifestRule, Matcher, Matching, NamespaceAllowance,
@@ -127,17 +127,6 @@ pub(crate) fn attestor(authority: Authority) -> Requirement {
         authority,
         annotations: BTreeMap::new(),
         repository: None,
+        log: LogOptions::default(),
     }))
-}
-
-/// The one document of a file.
-pub(crate) fn document(path: &Path) -> Value {
-    let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut documents = yaml::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    documents.swap_remove(0).value
-}
-
-/// Whether an object carries a message.
-pub(crate) fn is_signed(object: &Value) -> bool {
-    Annotations::read(object, DEFAULT_DOMAIN).message.is_some()
 }

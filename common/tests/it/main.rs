@@ -1,4 +1,11 @@
 //! Tests of the verifier against files, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests may fail loudly"
+)]
 
 mod defaults;
 mod dialect;

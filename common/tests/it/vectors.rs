@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
 use common::key::{Password, PrivateKey, PublicKey};
 use common::object::FieldPath;
 use common::policy::{Matching, NamespaceAllowance};
@@ -67,7 +68,7 @@ fn case(folder: &Path) -> Case {
     let expected: Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
     let mut demand = signers(folder, &expected);
     if let Some(domain) = expected.get("annotationKeyDomain").and_then(Value::as_str) {
-        demand.rule.annotation_domain = domain.to_owned();
+        domain.clone_into(&mut demand.rule.annotation_domain);
     }
     Case { name, signed: fs::read(folder.join("signed.yaml")).unwrap(), expected, demand }
 }
@@ -176,7 +177,6 @@ fn a_blob_signature_is_over_the_bytes() {
     let Some(folder) = vectors().map(|folder| folder.join("manifest/k8sms-blob-signature")) else { return };
     let read = |name: &str| fs::read(folder.join(name)).unwrap();
     let key = PublicKey::parse(std::str::from_utf8(&read("key.pub")).unwrap()).unwrap();
-    use base64::Engine as _;
     let text = String::from_utf8(read("signature.b64")).unwrap();
     let signature = base64::engine::general_purpose::STANDARD.decode(text.trim()).unwrap();
     let mut blob = read("blob.bin");

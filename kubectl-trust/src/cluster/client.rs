@@ -114,7 +114,10 @@ impl Client {
             if let Some(Value::Array(items)) = list.get_mut("items").map(Value::take) {
                 objects.extend(items);
             }
-            next = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            list.pointer("/metadata/continue")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .clone_into(&mut next);
             if next.is_empty() {
                 return Ok(objects);
             }
@@ -123,6 +126,7 @@ impl Client {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other error is no answer")]
 fn cluster_error(error: Error) -> ClusterError {
     match error {
         Error::Api(status) if status.code == 404 => ClusterError::NotFound,

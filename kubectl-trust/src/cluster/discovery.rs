@@ -56,7 +56,7 @@ pub(crate) async fn resources(client: &Client) -> anyhow::Result<Vec<Resource>> 
         let answer = client.get_as(path, ACCEPT).await;
         let groups = answer.map_err(|error| match error {
             ClusterError::NotFound => anyhow::anyhow!("{path}: this is not an API server"),
-            error => error.into(),
+            error @ (ClusterError::Forbidden(_) | ClusterError::Other(_)) => error.into(),
         })?;
         read_groups(&groups, &mut resources);
     }
@@ -67,32 +67,39 @@ pub(crate) async fn resources(client: &Client) -> anyhow::Result<Vec<Resource>> 
 }
 
 fn read_groups(answer: &Value, resources: &mut Vec<Resource>) {
-    let list =
-        |value: &Value, field: &str| value.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
-    let text =
-        |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     for group in list(answer, "items") {
-        let group_name = group.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        for version in list(&group, "versions") {
-            for resource in list(&version, "resources") {
-                let kind = resource.get("responseKind").map(|kind| text(kind, "kind")).unwrap_or_default();
-                let strings = |items: Vec<Value>| {
-                    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-                };
-                resources.push(Resource {
-                    group: group_name.to_owned(),
-                    version: text(&version, "version"),
-                    singular: Some(text(&resource, "singularResource"))
-                        .filter(|name| !name.is_empty())
-                        .unwrap_or_else(|| kind.to_ascii_lowercase()),
-                    kind,
-                    plural: text(&resource, "resource"),
-                    short_names: strings(list(&resource, "shortNames")),
-                    namespaced: text(&resource, "scope") == "Namespaced",
-                });
-            }
+        let name = group.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        for version in list(group, "versions") {
+            let version_name = text(version, "version");
+            let read = |resource| read_resource(name, &version_name, resource);
+            resources.extend(list(version, "resources").iter().map(read));
         }
     }
+}
+
+fn read_resource(group: &str, version: &str, resource: &Value) -> Resource {
+    let kind = resource.get("responseKind").map(|kind| text(kind, "kind")).unwrap_or_default();
+    let singular = Some(text(resource, "singularResource")).filter(|name| !name.is_empty());
+    Resource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        singular: singular.unwrap_or_else(|| kind.to_ascii_lowercase()),
+        kind,
+        plural: text(resource, "resource"),
+        short_names: list(resource, "shortNames")
+            .iter()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
+        namespaced: text(resource, "scope") == "Namespaced",
+    }
+}
+
+fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// The kind that people call `name`: its kind, plural, singular or short name, `deployments.apps` where

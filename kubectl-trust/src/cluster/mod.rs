@@ -6,18 +6,20 @@ mod discovery;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use common::manifest::{Annotations, Message};
+use common::manifest::{Annotations, DEFAULT_DOMAIN, Message};
 use common::object::ObjectRef;
-use common::policy::KeyRef;
+use common::policy::{Body, KeyRef, Policy, Rule};
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::Unavailable;
+use common::yaml::Document;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::client::{Client, ClusterError};
 use self::discovery::Resource;
 use crate::cli::ClusterArgs;
+use crate::policies::PolicySet;
 
 /// What a command may ask: the trust root it was given, and the cluster. Nothing is contacted before
 /// the first question that needs it.
@@ -41,7 +43,13 @@ impl World {
         Self { args, offline: Offline { trust_root }, client: OnceCell::new() }
     }
 
+    /// A world without a cluster.
+    pub(crate) fn offline() -> Self {
+        Self::new(ClusterArgs::default(), None)
+    }
+
     /// Runs an evaluation to its end.
+    #[expect(clippy::unused_self, reason = "an evaluation needs a world; this is where it runs")]
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(future))
@@ -75,15 +83,56 @@ impl World {
         Ok(objects)
     }
 
-    /// Every object of a kind, if the cluster knows the kind.
-    pub(crate) async fn every(&self, group: &str, kind: &str) -> anyhow::Result<Vec<Value>> {
+    /// The cluster's own policies and exceptions.
+    ///
+    /// # Errors
+    /// No cluster, no policy kind in it, a policy that does not compile.
+    pub(crate) async fn policies(&self) -> anyhow::Result<PolicySet> {
         let client = self.client().await.map_err(anyhow::Error::msg)?;
         let resources = discovery::resources(client).await?;
-        let known = resources.iter().find(|resource| resource.group == group && resource.kind == kind);
-        match known {
-            None => Ok(Vec::new()),
-            Some(resource) => Ok(client.list(&resource.path(None), None).await?),
+        let mut set = PolicySet::default();
+        let kinds = ["ClusterPolicy", "Policy", "PolicyException"];
+        for kind in kinds {
+            let Some(resource) =
+                resources.iter().find(|known| known.group == "kyverno.io" && known.kind == kind)
+            else {
+                continue;
+            };
+            for (index, mut value) in client.list(&resource.path(None), None).await?.into_iter().enumerate() {
+                restore_type(&mut value, resource);
+                let name = format!("{}/{}", resource.plural, ObjectRef::of(&value).name);
+                set.add(&name, &Document { index, line: 1, value })?;
+            }
         }
+        if set.policies.is_empty() {
+            bail!("the cluster has no policies of a kind that kubectl trust reads");
+        }
+        Ok(set)
+    }
+
+    /// The objects of every kind that a policy's rules name, in the namespace that the arguments choose.
+    ///
+    /// # Errors
+    /// No cluster, no right to read a kind.
+    pub(crate) async fn matched(&self, policies: &[Policy]) -> anyhow::Result<Vec<Live>> {
+        let client = self.client().await.map_err(anyhow::Error::msg)?;
+        let resources = discovery::resources(client).await?;
+        let mut objects = Vec::new();
+        let mut seen = Vec::new();
+        for resource in resources.iter().filter(|resource| is_named(policies, resource)) {
+            if seen.contains(&(&resource.group, &resource.kind)) {
+                continue;
+            }
+            seen.push((&resource.group, &resource.kind));
+            let namespace = self.args.namespace.as_deref().filter(|_| resource.namespaced);
+            let listed = client.list(&resource.path(namespace), self.args.selector.as_deref()).await;
+            for object in listed.with_context(|| resource.plural.clone())? {
+                let object = as_signed(client, &resources, resource, object, DEFAULT_DOMAIN).await?;
+                let source = format!("{}/{}", resource.singular, ObjectRef::of(&object).name);
+                objects.push(Live { source, object });
+            }
+        }
+        Ok(objects)
     }
 
     async fn read(
@@ -93,8 +142,7 @@ impl World {
         name: Option<&str>,
     ) -> anyhow::Result<Vec<Value>> {
         let namespace = match (resource.namespaced, self.args.all_namespaces, name) {
-            (false, _, _) => None,
-            (true, true, None) => None,
+            (false, _, _) | (true, true, None) => None,
             (true, true, Some(_)) => bail!("a name and --all-namespaces do not go together"),
             (true, false, _) => Some(self.args.namespace.as_deref().unwrap_or(client.default_namespace())),
         };
@@ -127,7 +175,7 @@ impl World {
 }
 
 /// `cosign.pub` of a Secret, as cosign keeps key pairs in a cluster.
-fn public_key(secret: &Value) -> Option<String> {
+pub(crate) fn public_key(secret: &Value) -> Option<String> {
     use base64::Engine as _;
     let text = secret.get("data")?.get("cosign.pub")?.as_str()?;
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
@@ -165,6 +213,19 @@ async fn as_signed(
     let mut again = client.get(&path).await?;
     restore_type(&mut again, resource);
     Ok(again)
+}
+
+/// Whether a rule that is ours to judge names a kind.
+fn is_named(policies: &[Policy], resource: &Resource) -> bool {
+    let ours = |rule: &Rule| !matches!(rule.body, Body::NotHandled { .. });
+    let filters = policies.iter().flat_map(|policy| &policy.rules).filter(|rule| ours(rule));
+    let mut kinds = filters.flat_map(|rule| &rule.selector.matching.filters).flat_map(|filter| &filter.kinds);
+    let object = ObjectRef {
+        api_version: resource.api_version(),
+        kind: resource.kind.clone(),
+        ..ObjectRef::default()
+    };
+    kinds.any(|kind| kind.matches(&object, ""))
 }
 
 /// Items of a list come without `apiVersion` and `kind`.

@@ -25,7 +25,7 @@ use crate::trust::{self, Demands};
 struct Compared<'i> {
     decision: Decision,
     object: Option<&'i Value>,
-    compared: Option<(Value, Comparison)>,
+    with: Option<(Value, Comparison)>,
 }
 
 /// Shows the differences of every object. A good object has none; the signature is judged as well, and
@@ -73,11 +73,11 @@ async fn compare<'i>(
         all.push(match item {
             Item::Object { subject, object } => {
                 let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin };
-                let (decision, compared) = evaluate::compared(&task, &demands.rule, None, context).await;
-                Compared { decision, object: Some(object), compared }
+                let (decision, with) = evaluate::compared(&task, &demands.rule, None, context).await;
+                Compared { decision, object: Some(object), with }
             }
             Item::Nothing { subject, reason } => {
-                Compared { decision: judge::undecided(subject, reason), object: None, compared: None }
+                Compared { decision: judge::undecided(subject, reason), object: None, with: None }
             }
         });
     }
@@ -86,7 +86,7 @@ async fn compare<'i>(
 
 fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
     let subject = &one.decision.subject;
-    let (Some(object), Some((signed, comparison))) = (one.object, &one.compared) else {
+    let (Some(object), Some((signed, comparison))) = (one.object, &one.with) else {
         let (mark, reason) = (printer.mark(one.decision.outcome()), one.decision.headline());
         printer.line(format_args!("{mark} {}: {reason}  [{}]", subject.source, reason.code()));
         return;
@@ -100,19 +100,17 @@ fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
 
 /// What is to be said of the signature before anybody reads a difference to it.
 fn signature(decision: &Decision) -> String {
-    match decision.signers.first() {
-        Some(signer) => signer.to_string(),
-        None => {
-            let mut why = "not signed by whom you named".to_owned();
-            decision.check.walk(&mut |check| {
-                let about_content = matches!(check.reason, Reason::ManifestDiffers { .. });
-                if check.children.is_empty() && check.outcome != Outcome::Pass && !about_content {
-                    why = format!("{} [{}]", check.reason, check.reason.code());
-                }
-            });
-            why
-        }
+    if let Some(signer) = decision.signers.first() {
+        return signer.to_string();
     }
+    let mut why = "not signed by whom you named".to_owned();
+    decision.check.walk(&mut |check| {
+        let about_content = matches!(check.reason, Reason::ManifestDiffers { .. });
+        if check.children.is_empty() && check.outcome != Outcome::Pass && !about_content {
+            why = format!("{} [{}]", check.reason, check.reason.code());
+        }
+    });
+    why
 }
 
 /// A unified diff of the two as YAML. What a rule or the server explains is put back first, so that only
@@ -136,7 +134,10 @@ fn unified(
         let mut explained: Vec<_> = explained.collect();
         // From the last to the first, so that taking out a list's element moves no other one to come.
         explained.sort_by(|a, b| b.path.cmp(&a.path));
-        explained.into_iter().for_each(|change| put_back(&mut after, change));
+        for change in explained {
+            put_back(&mut after, change);
+            drop_empty_parent(&before, &mut after, &change.path);
+        }
         bookkeeping(&mut before);
         bookkeeping(&mut after);
     }
@@ -147,20 +148,14 @@ fn unified(
             .for_each(|(object, side)| mask(object, side, comparison));
     }
     let (before, after) = (yaml::to_yaml(&before), yaml::to_yaml(&after));
-    for group in TextDiff::from_lines(&before, &after).grouped_ops(1) {
-        for change in group.iter().flat_map(|op| {
-            TextDiff::from_lines(&before, &after)
-                .iter_changes(op)
-                .map(|c| (c.tag(), c.value().to_owned()))
-                .collect::<Vec<_>>()
-        }) {
-            let sign = match change.0 {
-                ChangeTag::Delete => "-",
-                ChangeTag::Insert => "+",
-                ChangeTag::Equal => " ",
-            };
-            printer.line(format_args!("{sign} {}", change.1.trim_end_matches('\n')));
-        }
+    let lines = TextDiff::from_lines(&before, &after);
+    for change in lines.grouped_ops(1).iter().flatten().flat_map(|op| lines.iter_changes(op)) {
+        let sign = match change.tag() {
+            ChangeTag::Delete => "-",
+            ChangeTag::Insert => "+",
+            ChangeTag::Equal => " ",
+        };
+        printer.line(format_args!("{sign} {}", change.value().trim_end_matches('\n')));
     }
 }
 
@@ -206,6 +201,20 @@ fn put_back(found: &mut Value, change: &FieldChange) {
         }
         (Some(Value::Array(list)), Segment::Index(_), Some(signed)) => list.push(signed.clone()),
         _ => {}
+    }
+}
+
+/// Takes out a map or list that was only there for what was put back.
+fn drop_empty_parent(signed: &Value, found: &mut Value, path: &FieldPath) {
+    let Some((_, parents)) = path.segments().split_last() else { return };
+    let mut parent = FieldPath::root();
+    parents.iter().cloned().for_each(|segment| parent.push(segment));
+    let is_empty = |value: &Value| {
+        value.as_array().is_some_and(Vec::is_empty)
+            || value.as_object().is_some_and(serde_json::Map::is_empty)
+    };
+    if parent.find(found).is_some_and(is_empty) && parent.find(signed).is_none() {
+        put_back(found, &FieldChange { path: parent, signed: None, found: None });
     }
 }
 

@@ -1,21 +1,31 @@
 //! `kubectl trust explain`: the whole tree of checks, with the nearest miss and what would pass.
 
-use anyhow::bail;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use common::cache::Facts;
+use common::evaluate::Context;
 use common::object::Origin;
-use common::policy::DefaultFields;
+use common::policy::{DefaultFields, Operation};
 use common::verdict::{SubjectKind, Verdict, to_json};
 
-use super::judge;
+use super::judge::{self, Item};
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
-use crate::cluster::World;
+use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
-use crate::input;
+use crate::input::{self, Input};
 use crate::output::Printer;
+use crate::policies::PolicySet;
+use crate::testing::run::{Asked, judge_item};
+use crate::testing::values::ValuesFile;
 use crate::{text, trust};
 
 /// Explains objects by policies, or by the trust flags.
 pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    if let Some(path) = &args.test {
+        return tests(path, args, printer);
+    }
     if args.files.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be explained? Give KIND/NAME, -f FILE or --test PATH");
     }
@@ -27,6 +37,9 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
         [] => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,
     };
+    if !args.trust.names_a_signer() {
+        return by_policies(args, &inputs, &live, &world, printer);
+    }
     let from_files = if args.live { Origin::Live } else { Origin::File };
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let verdict = world.block_on(async {
@@ -36,6 +49,56 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
         verdict.decisions.extend(live.decisions);
         verdict
     })?;
+    show(&verdict, args.output, printer);
+    Ok(ExitStatus::of(verdict.outcome()))
+}
+
+/// Explains objects by the policies that are given, else by those of the cluster.
+fn by_policies(
+    args: &ExplainArgs,
+    inputs: &[Input],
+    live: &[Live],
+    world: &World,
+    printer: &mut Printer,
+) -> anyhow::Result<ExitStatus> {
+    let set = match args.policies.as_slice() {
+        [] => world.block_on(world.policies())?.context(
+            "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
+        )?,
+        files => PolicySet::read(&input::expand(files, true)?)?,
+    };
+    let values = ValuesFile::default();
+    let asked = Asked { operation: Operation::Create, user: None, values: &values };
+    let verdict = world.block_on(async {
+        let known = Facts::default();
+        let context = Context { sources: world, known: &known, now: judge::now() };
+        let mut items = judge::items(inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
+        items.extend(live_items(live));
+        let mut verdict = Verdict::default();
+        for item in &items {
+            match item {
+                Item::Object { .. } => {
+                    verdict.decisions.extend(judge_item(item, &set, &asked, context).await?);
+                }
+                Item::Nothing { subject, reason } => {
+                    verdict.decisions.push(judge::undecided(subject, reason));
+                }
+            }
+        }
+        anyhow::Ok(verdict)
+    })??;
+    show(&verdict, args.output, printer);
+    Ok(ExitStatus::of(verdict.outcome()))
+}
+
+/// Explains the cases of a test file; positional arguments choose some, as `test -t` does.
+fn tests(path: &Path, args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    let selector = args.resources.first().map(String::as_str);
+    let decisions = super::test::decisions(path, selector)?;
+    if decisions.is_empty() {
+        bail!("{}: no such test case", path.display());
+    }
+    let verdict = Verdict { decisions };
     show(&verdict, args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }

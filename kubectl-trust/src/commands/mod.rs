@@ -1,11 +1,13 @@
 //! One command, one file, one function that returns an exit status.
 
+mod apply;
 mod completion;
 mod diff;
 mod explain;
-mod judge;
+pub(crate) mod judge;
 mod keygen;
 mod sign;
+mod test;
 mod verify;
 mod verify_resource;
 mod version;
@@ -25,7 +27,8 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
         Command::VerifyResource(args) => verify_resource::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),
-        Command::Test(_) | Command::Apply(_) => anyhow::bail!("x"),
+        Command::Test(args) => test::run(&args, printer),
+        Command::Apply(args) => apply::run(&args, printer),
     }
 }
 

@@ -1,11 +1,9 @@
 //! `kubectl trust verify-resource`: objects as a cluster holds them.
 
 use anyhow::bail;
-use common::manifest::Annotations;
 use common::object::{ObjectRef, Origin};
 use common::policy::DefaultFields;
 use common::verdict::{Subject, SubjectKind};
-use serde_json::Value;
 
 use super::judge::{self, Item};
 use crate::cli::{Format, ResourceArgs};
@@ -54,9 +52,4 @@ pub(crate) fn live_items(live: &[Live]) -> Vec<Item<'_>> {
             Item::Object { subject, object }
         })
         .collect()
-}
-
-/// Whether an object carries a signature at all.
-pub(crate) fn is_signed(object: &Value, domain: &str) -> bool {
-    Annotations::read(object, domain).message.is_some()
 }

@@ -167,7 +167,7 @@ fn validate_body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<
     let overrides =
         fields.get("failureActionOverrides").map(|node| action_overrides(&node)).unwrap_or_default();
     let allow_existing_violations = fields.boolean("allowExistingViolations", true);
-    let message = fields.get("message");
+    let message = fields.get("message").filter(|node| node.string().is_some());
     let found = fields.present(&VALIDATIONS);
     fields.skip(&VALIDATIONS);
     let [kind] = found[..] else {
@@ -177,7 +177,6 @@ fn validate_body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<
     let body = match fields.get("manifests") {
         Some(node) => {
             if let Some(message) = message {
-                message.string();
                 message.warn("not used: a manifest rule says itself what is wrong");
             }
             if action.is_none() && policy.action.is_none() {

@@ -66,7 +66,8 @@ fn settings(node: &Node<'_, '_>) -> Settings {
 }
 
 fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> {
-    const KNOWN: [(&str, Matching); 2] = [("strict", Matching::Strict), ("compat", Matching::Compat(DefaultFields::Kyverno))];
+    const KNOWN: [(&str, Matching); 2] =
+        [("strict", Matching::Strict), ("compat", Matching::Compat(DefaultFields::Kyverno))];
     match name {
         "match" => {
             let found = KNOWN.iter().find(|(known, _)| *known == value).map(|(_, matching)| *matching);

@@ -9,9 +9,8 @@ use crate::policy::expression::ExpressionError;
 use crate::policy::identity::MatcherError;
 use crate::policy::selector::{Combine, ReviewFacts};
 use crate::policy::{
-    DefaultFields,
-    Action, Authority, Body, Exception, KeyRef, KeySource, ManifestRule, Matching, NamespaceAllowance,
-    OnFault, Policy, Requirement,
+    Action, Authority, Body, DefaultFields, Exception, KeyRef, KeySource, ManifestRule, Matching,
+    NamespaceAllowance, OnFault, Policy, Requirement,
 };
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----
@@ -202,7 +201,10 @@ fn our_annotations_choose_how_manifests_match() {
     let rule = |annotations: Value| manifest_rule(&annotated(annotations));
     let plain = rule(json!({"other.io/x": "y"}));
     assert_eq!((plain.matching, plain.allow_namespace), (Matching::Strict, NamespaceAllowance::None));
-    assert_eq!(rule(json!({"kubectl-trust.io/match": "compat"})).matching, Matching::Compat(DefaultFields::Kyverno));
+    assert_eq!(
+        rule(json!({"kubectl-trust.io/match": "compat"})).matching,
+        Matching::Compat(DefaultFields::Kyverno)
+    );
     assert_eq!(
         rule(json!({"kubectl-trust.io/allow-namespace": "*"})).allow_namespace,
         NamespaceAllowance::Any

@@ -1,0 +1,161 @@
+//! `kubectl trust test`: policy tests below folders, offline.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use common::policy::wildcard;
+use common::verdict::Decision;
+
+use crate::cli::TestArgs;
+use crate::cluster::World;
+use crate::exit::ExitStatus;
+use crate::output::Printer;
+use crate::testing::file::{self, TestFile};
+use crate::testing::report::{self, Shown, Sum};
+use crate::testing::run;
+
+/// Folders below a folder that are still searched.
+const FOLDER_DEPTH: usize = 32;
+
+/// Runs every test file below the paths. A file that cannot be run is said, and the others run.
+pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    let TestArgs {
+        paths, file_name, test_case_selector, require_tests, registry: _, remove_color: _, ..
+    } = args;
+    let selector = test_case_selector.as_deref().map(Selector::parse).transpose()?;
+    let here = [PathBuf::from(".")];
+    let paths = if paths.is_empty() { &here[..] } else { paths };
+    let mut files = Vec::new();
+    for path in paths {
+        find(path, file_name, FOLDER_DEPTH, &mut files)?;
+    }
+    if files.is_empty() {
+        printer.line("No test yamls available");
+        let nothing = format!("no file {file_name} below {}", shown_paths(paths));
+        return if *require_tests {
+            bail!(nothing)
+        } else {
+            printer.note_line(nothing);
+            Ok(ExitStatus::Undecided)
+        };
+    }
+    let mut all = Vec::new();
+    let mut broken = 0;
+    for path in files {
+        match run_file(&path, selector.as_ref()) {
+            Ok(outcomes) => {
+                outcomes
+                    .warnings
+                    .iter()
+                    .for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
+                all.push(outcomes);
+            }
+            Err(error) => {
+                broken += 1;
+                printer.error(&error);
+            }
+        }
+    }
+    let shown = Shown { format: args.output, fail_only: args.fail_only, detailed: args.detailed_results };
+    report::print(&all, shown, printer);
+    Ok(status(Sum::of(&all), broken))
+}
+
+/// The decisions behind the cases of every test file below a path, for `explain`.
+///
+/// # Errors
+/// No test file, or one that cannot be run.
+pub(crate) fn decisions(path: &Path, selector: Option<&str>) -> anyhow::Result<Vec<Decision>> {
+    let selector = selector.map(Selector::parse).transpose()?;
+    let mut files = Vec::new();
+    find(path, "kyverno-test.yaml", FOLDER_DEPTH, &mut files)?;
+    let mut decisions = Vec::new();
+    for path in files {
+        let rows = run_file(&path, selector.as_ref())?.rows;
+        decisions.extend(rows.into_iter().filter_map(|row| row.decision));
+    }
+    Ok(decisions)
+}
+
+/// A failed case is a refusal; a file that could not be run, a case that is not ours to judge, or no case
+/// at all is undecided.
+fn status(sum: Sum, broken: usize) -> ExitStatus {
+    match (sum.failed, broken + sum.not_handled, sum.passed) {
+        (1.., _, _) => ExitStatus::Refused,
+        (0, 0, 1..) => ExitStatus::Trusted,
+        (0, _, _) => ExitStatus::Undecided,
+    }
+}
+
+fn run_file(path: &Path, selector: Option<&Selector>) -> anyhow::Result<run::Outcomes> {
+    let mut file = file::read(path)?;
+    if let Some(selector) = selector {
+        selector.keep(&mut file);
+    }
+    let world = World::offline();
+    world.block_on(run::run(&file))?.with_context(|| path.display().to_string())
+}
+
+fn find(path: &Path, name: &str, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let meta = fs::metadata(path).with_context(|| path.display().to_string())?;
+    if !meta.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    if depth == 0 {
+        bail!("{}: folders nest deeper than {FOLDER_DEPTH}", path.display());
+    }
+    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().with_context(|| path.display().to_string())?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = if path == Path::new(".") { PathBuf::from(entry.file_name()) } else { entry.path() };
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder {
+            find(&path, name, depth - 1, files)?;
+        } else if entry.file_name() == name {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn shown_paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// `policy=p,rule=r,resource=x`, each with wildcards; what is not named is any.
+#[derive(Debug)]
+struct Selector {
+    policy: String,
+    rule: String,
+    resource: String,
+}
+
+impl Selector {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let any = || "*".to_owned();
+        let mut selector = Self { policy: any(), rule: any(), resource: any() };
+        for part in text.split(',') {
+            match part.trim().split_once('=') {
+                Some(("policy", pattern)) => pattern.clone_into(&mut selector.policy),
+                Some(("rule", pattern)) => pattern.clone_into(&mut selector.rule),
+                Some(("resource", pattern)) => pattern.clone_into(&mut selector.resource),
+                _ => bail!("--test-case-selector: `{part}` is none of policy=…, rule=…, resource=…"),
+            }
+        }
+        Ok(selector)
+    }
+
+    fn keep(&self, file: &mut TestFile) {
+        for case in &mut file.cases {
+            case.resources.retain(|name| wildcard::matches(&self.resource, name));
+        }
+        file.cases.retain(|case| {
+            wildcard::matches(&self.policy, &case.policy)
+                && wildcard::matches(&self.rule, &case.rule)
+                && !case.resources.is_empty()
+        });
+    }
+}

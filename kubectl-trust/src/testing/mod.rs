@@ -1,0 +1,6 @@
+//! Policy tests: `kyverno-test.yaml` files as they are in the wild.
+
+pub(crate) mod file;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod values;
