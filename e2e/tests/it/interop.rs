@@ -1,6 +1,6 @@
 //! Manifests signed by us and read by `kubectl sigstore`, and the other way round.
 
-use crate::world::{CONFIG_MAP, NUMBERS, TRICKY, TWO_DOCUMENTS, World};
+use crate::world::{BREAKS, CONFIG_MAP, NUMBERS, TRICKY, TWO_DOCUMENTS, World};
 
 fn world() -> Option<World> {
     let world = World::with(&["kubectl-sigstore"])?;
@@ -82,6 +82,8 @@ fn the_plugin_accepts_what_we_signed() {
         ("whole-tarball", TWO_DOCUMENTS, "--whole-file --tarball"),
         ("tricky", TRICKY, ""),
         ("tricky-tarball", TRICKY, "--tarball"),
+        ("breaks", BREAKS, ""),
+        ("breaks-tarball", BREAKS, "--tarball"),
         ("numbers", NUMBERS, ""),
         ("numbers-tarball", NUMBERS, "--tarball"),
         ("annotated", CONFIG_MAP, "-a owner=team"),

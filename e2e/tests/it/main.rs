@@ -1,9 +1,7 @@
 //! The whole product against real programs, in one binary.
 
-mod cluster;
 mod cosign;
 mod interop;
-mod kyverno;
 mod plugin;
 mod world;
 mod yaml;
