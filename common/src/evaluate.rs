@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use crate::cache::Facts;
 use crate::decide;
-use crate::gather;
+use crate::gather::{self, World};
 use crate::manifest::diff::Comparison;
 use crate::object::Origin;
-use crate::policy::{Action, Body, Exception, ManifestRule, Policy, ReviewFacts, Values};
+use crate::policy::condition::Scope;
+use crate::policy::{
+    Action, Authority, Body, Exception, KeyRef, KeySource, ManifestRule, Policy, ReviewFacts, Values,
+};
 use crate::select::{Selected, Selectedness, select};
 use crate::sources::Sources;
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Subject};
@@ -44,7 +47,7 @@ pub async fn by_manifest_rule(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> Decision {
-    compared(task, rule, by, context).await.0
+    judge(task, rule, by, None, context).await.0
 }
 
 /// The same, with what was compared: for a front end that shows the difference.
@@ -54,12 +57,23 @@ pub async fn compared(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> (Decision, Option<(Value, Comparison)>) {
+    judge(task, rule, by, None, context).await
+}
+
+async fn judge(
+    task: &Task<'_>,
+    rule: &ManifestRule,
+    by: Option<DecidedBy>,
+    scope: Option<&Scope>,
+    context: Context<'_>,
+) -> (Decision, Option<(Value, Comparison)>) {
     let object = task.facts.subject();
     if !object.is_object() {
         let reason = Reason::InputUnreadable { problem: "not an object".to_owned() };
         return (undecided(task, by, reason), None);
     }
-    let evidence = gather::manifest(object, rule, context.sources, context.known, context.now).await;
+    let world = World { sources: context.sources, facts: context.known, now: context.now };
+    let evidence = gather::manifest(object, rule, scope, world).await;
     let decided = decide::manifest(object, task.origin, rule, &evidence);
     let decision = Decision {
         subject: task.subject.clone(),
@@ -90,12 +104,17 @@ pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>
     let Rules { policies, exceptions, values, background } = rules;
     let mut decisions = Vec::new();
     for selected in select(&task.facts, policies, exceptions, values, background) {
-        decisions.push(by_selected(task, &selected, context).await);
+        decisions.push(by_selected(task, &selected, values, context).await);
     }
     decisions
 }
 
-async fn by_selected(task: &Task<'_>, selected: &Selected<'_>, context: Context<'_>) -> Decision {
+async fn by_selected(
+    task: &Task<'_>,
+    selected: &Selected<'_>,
+    values: &Values,
+    context: Context<'_>,
+) -> Decision {
     let by = |enforced| {
         let (policy, rule) = (selected.policy.id.to_string(), selected.rule.name.clone());
         Some(DecidedBy { policy, rule, enforced })
@@ -114,7 +133,12 @@ async fn by_selected(task: &Task<'_>, selected: &Selected<'_>, context: Context<
         Selectedness::Applies { action } => {
             let enforced = *action == Action::Enforce;
             match &selected.rule.body {
-                Body::Manifest(rule) => by_manifest_rule(task, rule, by(enforced), context).await,
+                Body::Manifest(rule) => {
+                    // Variables see the whole request; few rules have any, so most need no copy of it.
+                    let scope =
+                        has_variables(rule).then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                    judge(task, rule, by(enforced), scope.as_ref(), context).await.0
+                }
                 Body::Images(_) => {
                     let what = "verifying images; this version evaluates manifest rules only".to_owned();
                     settled(enforced, Outcome::Fault, Reason::PolicyUnsupported { what })
@@ -133,6 +157,12 @@ async fn by_selected(task: &Task<'_>, selected: &Selected<'_>, context: Context<
             settled(false, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })
         }
     }
+}
+
+fn has_variables(rule: &ManifestRule) -> bool {
+    rule.requirement.attestors().iter().any(|attestor| {
+        matches!(attestor.authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
+    })
 }
 
 fn undecided(task: &Task<'_>, by: Option<DecidedBy>, reason: Reason) -> Decision {

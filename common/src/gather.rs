@@ -12,6 +12,8 @@ use crate::cache::{FactKey, Facts, SignatureFact};
 use crate::key::PublicKey;
 use crate::manifest::Message;
 use crate::manifest::annotations::{self, Annotations};
+use crate::policy::condition::Scope;
+use crate::policy::template::Template;
 use crate::policy::{Attestor, Authority, KeyRef, KeySource, Keyless, ManifestRule};
 use crate::signature::{self, CertificateTrust, LogDemands, Material};
 use crate::sources::Sources;
@@ -45,23 +47,23 @@ pub enum AttestorEvidence {
     Fault(Reason),
 }
 
-/// Gathers the facts for one manifest rule.
+/// Gathers the facts for one manifest rule. `scope` gives variables in key references their values;
+/// without one they have none.
 ///
 /// `now` is used for certificates without a proven time of signing, and for nothing else.
 pub async fn manifest(
     object: &Value,
     rule: &ManifestRule,
-    sources: &dyn Sources,
-    facts: &Facts,
-    now: Timestamp,
+    scope: Option<&Scope>,
+    world: World<'_>,
 ) -> ManifestEvidence {
     let read = Annotations::read(object, &rule.annotation_domain);
-    let message = message(&read, rule, facts);
+    let message = message(&read, rule, world.facts);
     let signed: Vec<_> = read.signatures.iter().map(annotations::RawSignature::decode).collect();
     let mut attestors = Vec::new();
     for attestor in rule.requirement.attestors() {
         let evidence = match &message {
-            Ok(message) => attest(attestor, message, &signed, &Gathering { sources, facts, now }).await,
+            Ok(message) => attest(attestor, message, &signed, scope, world).await,
             Err(_) => AttestorEvidence::Facts { tried: name(&attestor.authority), facts: Vec::new() },
         };
         attestors.push(evidence);
@@ -69,10 +71,15 @@ pub async fn manifest(
     ManifestEvidence { message, signatures: signed.len(), attestors, leftovers: read.leftovers }
 }
 
-struct Gathering<'g> {
-    sources: &'g dyn Sources,
-    facts: &'g Facts,
-    now: Timestamp,
+/// What gathering may ask.
+#[derive(Clone, Copy)]
+pub struct World<'w> {
+    /// Keys and trust roots.
+    pub sources: &'w dyn Sources,
+    /// Facts known already.
+    pub facts: &'w Facts,
+    /// The time of the judgement.
+    pub now: Timestamp,
 }
 
 fn message(read: &Annotations<'_>, rule: &ManifestRule, facts: &Facts) -> Result<Arc<Message>, Reason> {
@@ -114,7 +121,8 @@ async fn attest(
     attestor: &Attestor,
     message: &Message,
     signed: &[Result<Material, Reason>],
-    with: &Gathering<'_>,
+    scope: Option<&Scope>,
+    with: World<'_>,
 ) -> AttestorEvidence {
     if let Some(repository) = &attestor.repository {
         let what = format!("signatures in the repository {repository}");
@@ -122,13 +130,15 @@ async fn attest(
     }
     match &attestor.authority {
         Authority::Key(KeySource::Inline(key)) => by_keys(std::slice::from_ref(key), message, signed, with),
-        Authority::Key(KeySource::Reference(reference)) => match resolve(reference, with.sources).await {
-            Ok(keys) => by_keys(&keys, message, signed, with),
-            Err(problem) => {
-                let reference = reference_name(reference);
-                AttestorEvidence::Fault(Reason::KeyUnavailable { reference, problem })
+        Authority::Key(KeySource::Reference(reference)) => {
+            match resolve(reference, scope, with.sources).await {
+                Ok(keys) => by_keys(&keys, message, signed, with),
+                Err(problem) => {
+                    let reference = reference_name(reference);
+                    AttestorEvidence::Fault(Reason::KeyUnavailable { reference, problem })
+                }
             }
-        },
+        }
         Authority::Certificate(authority) => {
             let (certificate, chain) = (authority.cert.as_deref(), authority.chain.as_deref());
             let trust = CertificateTrust { certificate, chain };
@@ -151,9 +161,41 @@ fn each(
     signed.iter().map(|material| material.as_ref().map_err(Clone::clone).and_then(&establish)).collect()
 }
 
-async fn resolve(reference: &KeyRef, sources: &dyn Sources) -> Result<Vec<PublicKey>, Unavailable> {
-    let text = sources.key(reference).await?;
+/// The keys that a reference names. A variable may hold PEM or one more reference, but no variable.
+async fn resolve(
+    reference: &KeyRef,
+    scope: Option<&Scope>,
+    sources: &dyn Sources,
+) -> Result<Vec<PublicKey>, Unavailable> {
+    let text = match reference {
+        KeyRef::Secret { .. } | KeyRef::Kms(_) => sources.key(reference).await?,
+        KeyRef::Variable(text) => {
+            let value = render(text, scope)?;
+            match secret_of(&value) {
+                Some(secret) => sources.key(&secret).await?,
+                None => value,
+            }
+        }
+    };
     PublicKey::parse_all(&text).map_err(|error| Unavailable::Unreadable(error.to_string()))
+}
+
+fn render(text: &str, scope: Option<&Scope>) -> Result<String, Unavailable> {
+    let unreadable = |problem: String| Unavailable::Unreadable(problem);
+    let template = Template::parse_text(text).map_err(|error| unreadable(error.to_string()))?;
+    let scope = scope.ok_or_else(|| unreadable("variables have no values here".to_owned()))?;
+    match scope.render(&template).map_err(|fault| unreadable(fault.to_string()))? {
+        Value::String(value) => Ok(value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(unreadable("its value is not text".to_owned()))
+        }
+    }
+}
+
+/// `k8s://namespace/name`.
+fn secret_of(text: &str) -> Option<KeyRef> {
+    let (namespace, name) = text.trim().strip_prefix("k8s://")?.split_once('/')?;
+    Some(KeyRef::Secret { namespace: namespace.to_owned(), name: name.to_owned() })
 }
 
 /// One fact a signature: the best that any of the keys gives.
@@ -161,7 +203,7 @@ fn by_keys(
     keys: &[PublicKey],
     message: &Message,
     signed: &[Result<Material, Reason>],
-    with: &Gathering<'_>,
+    with: World<'_>,
 ) -> AttestorEvidence {
     let logs = signed
         .iter()
@@ -186,7 +228,7 @@ fn by_identity(
     authority: &Authority,
     message: &Message,
     signed: &[Result<Material, Reason>],
-    with: &Gathering<'_>,
+    with: World<'_>,
 ) -> AttestorEvidence {
     let root = match trust_root(keyless, with.sources) {
         Ok(root) => root,

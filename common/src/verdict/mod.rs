@@ -4,10 +4,14 @@
 
 mod hint;
 mod json;
+mod message;
+mod problem;
 mod reason;
 
 pub use json::{decision_json, to_json};
-pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable, side};
+pub use message::side;
+pub use problem::{MessageProblem, SignatureProblem, Unavailable};
+pub use reason::Reason;
 
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;

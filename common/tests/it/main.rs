@@ -10,4 +10,7 @@
 mod defaults;
 mod dialect;
 mod judge;
+mod layers;
+mod policies;
+mod reasons;
 mod vectors;
