@@ -24,17 +24,17 @@ struct Program {
     envtest: bool,
 }
 
-const fn program(
-    name: &'static str,
-    module: &'static str,
-    package: &'static str,
-    envtest: bool,
-) -> Program {
+const fn program(name: &'static str, module: &'static str, package: &'static str, envtest: bool) -> Program {
     Program { name, module, package, envtest }
 }
 
 const PROGRAMS: &[Program] = &[
-    program("kubectl-sigstore", "kubectl-sigstore", "github.com/sigstore/k8s-manifest-sigstore/cmd/kubectl-sigstore", false),
+    program(
+        "kubectl-sigstore",
+        "kubectl-sigstore",
+        "github.com/sigstore/k8s-manifest-sigstore/cmd/kubectl-sigstore",
+        false,
+    ),
     program("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign", false),
     program("kyverno", "kyverno", "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno", false),
     program("kubectl", "kube", "k8s.io/kubernetes/cmd/kubectl", true),
@@ -135,7 +135,9 @@ fn flags(program: &Program) -> anyhow::Result<String> {
         bail!("kube/go.mod: {version} is no version");
     };
     let package = "-X k8s.io/component-base/version";
-    Ok(format!("{stripped} {package}.gitVersion={version} {package}.gitMajor={major} {package}.gitMinor={minor}"))
+    Ok(format!(
+        "{stripped} {package}.gitVersion={version} {package}.gitMajor={major} {package}.gitMinor={minor}"
+    ))
 }
 
 /// Builds in a copy of the module, since the go command may write into it, and puts the result in its

@@ -46,7 +46,12 @@ impl Cluster {
     /// Our binary with the cluster's flags.
     fn run(&self, arguments: &str) -> Run {
         let mut command = self.trust.command(arguments.split_whitespace());
-        command.arg("--kubeconfig").arg(self.server.kubeconfig()).args(["-n", self.namespace, "--key", "k.pub"]);
+        command.arg("--kubeconfig").arg(self.server.kubeconfig()).args([
+            "-n",
+            self.namespace,
+            "--key",
+            "k.pub",
+        ]);
         // What keeps the other programs off the network keeps this one off the cluster: it knows no NO_PROXY.
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
             command.env_remove(name);
@@ -110,7 +115,8 @@ fn another_image_is_found_beside_ignored_replicas() {
     assert_eq!(verdict.paths(), ["spec.template.spec.containers[0].image"]);
     let diff = cluster.diff("deployments.apps/web");
     assert_eq!(diff.code, 1, "{}{}", diff.stdout, diff.stderr);
-    for (mark, image) in [('-', "image: registry.example/web:1.0"), ('+', "image: registry.example/web:1.1")] {
+    for (mark, image) in [('-', "image: registry.example/web:1.0"), ('+', "image: registry.example/web:1.1")]
+    {
         let found = diff.stdout.lines().any(|line| line.starts_with(mark) && line.ends_with(image));
         assert!(found, "{mark} {image} in\n{}", diff.stdout);
     }

@@ -128,7 +128,8 @@ fn keys_of_every_type_are_shared_with_cosign() {
         world.trust.write("plain.pem", pem).unwrap();
         world.must("cosign", &format!("import-key-pair --key plain.pem --output-key-prefix {name}"));
         // What the plugin signs with such a key, we accept.
-        let sign = format!("sign -f theirs.yaml -k {name}.key --no-tlog-upload --force -o theirs-signed.yaml");
+        let sign =
+            format!("sign -f theirs.yaml -k {name}.key --no-tlog-upload --force -o theirs-signed.yaml");
         world.must("kubectl-sigstore", &sign);
         let verdict = world.trust.verdict(&format!("verify -f theirs-signed.yaml --key {name}.pub")).unwrap();
         assert_eq!(verdict.codes(), (0, vec!["signature-valid"]), "{name}: {}", verdict.json);

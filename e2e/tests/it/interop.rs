@@ -65,7 +65,9 @@ fn we_accept_each_signer_that_the_plugin_appended() {
     world.trust.write("m.yaml", CONFIG_MAP).unwrap();
     sigstore_sign(&world, "m.yaml", "k.key", "one.yaml", "");
     sigstore_sign(&world, "one.yaml", "second.key", "two.yaml", "-A");
-    for (key, expected) in [("k", "signature-valid"), ("second", "signature-valid"), ("stranger", "signature-invalid")] {
+    for (key, expected) in
+        [("k", "signature-valid"), ("second", "signature-valid"), ("stranger", "signature-invalid")]
+    {
         let verdict = world.trust.verdict(&format!("verify -f two.yaml --key {key}.pub")).unwrap();
         let code = i32::from(expected != "signature-valid");
         assert_eq!(verdict.codes(), (code, vec![expected]), "{key}: {}", verdict.json);

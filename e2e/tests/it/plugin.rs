@@ -38,9 +38,11 @@ fn kubectl_finds_the_plugin_and_hands_on_exit_codes() {
     let Some(kubectl) = Kubectl::new() else { return };
     let trust = &kubectl.world.trust;
     trust.write("m.yaml", CONFIG_MAP).unwrap();
-    for arguments in
-        ["trust keygen --output-prefix k", "trust sign -f m.yaml --key k.key -o s.yaml", "trust verify -f s.yaml --key k.pub"]
-    {
+    for arguments in [
+        "trust keygen --output-prefix k",
+        "trust sign -f m.yaml --key k.key -o s.yaml",
+        "trust verify -f s.yaml --key k.pub",
+    ] {
         let run = kubectl.run(arguments);
         assert_eq!(run.code, 0, "{arguments}: {}{}", run.stdout, run.stderr);
     }

@@ -4,6 +4,7 @@
 //! objects must be equal. Where only one does, the reason must be on a ledger; and since only we may be
 //! the stricter ones, what kubectl refuses and we accept is a ledger of its own.
 
+mod blocks;
 mod generated;
 mod ledger;
 mod table;
@@ -88,7 +89,9 @@ fn trouble(text: &str, ours: &Read, theirs: &Read) -> Option<Trouble> {
     let what = match (ours, theirs) {
         (Ok(ours), Ok(theirs)) if equal(&json!(ours), &json!(theirs)) => return None,
         (Ok(_), Ok(_)) if MISREAD.iter().any(|known| (known.is)(text)) => return None,
-        (Ok(ours), Ok(theirs)) => format!("READ DIFFERENTLY\n  ours {}\n  kubectl {}", json!(ours), json!(theirs)),
+        (Ok(ours), Ok(theirs)) => {
+            format!("READ DIFFERENTLY\n  ours {}\n  kubectl {}", json!(ours), json!(theirs))
+        }
         (Err(_), Err(_)) => return None,
         (Err(said), Ok(_)) if STRICTER.iter().any(|(word, _)| said.contains(word)) => return None,
         (Err(said), Ok(theirs)) => format!("only kubectl reads it: {}\n  we say: {said}", json!(theirs)),
@@ -119,6 +122,14 @@ fn equal(left: &Value, right: &Value) -> bool {
 /// An object whose `spec` is this text.
 fn document(spec: &str) -> String {
     format!("apiVersion: example.com/v1\nkind: Thing\nmetadata: {{name: x}}\nspec:{spec}")
+}
+
+/// Checks each text in a run of its own, so that none is read in the shadow of another.
+fn check(texts: &[String]) {
+    let Some(readers) = Readers::new() else { return };
+    let troubles: Vec<_> =
+        texts.iter().filter_map(|text| trouble(text, &ours(text), &readers.kubectl(text))).collect();
+    report(&troubles);
 }
 
 fn report(troubles: &[Trouble]) {

@@ -14,10 +14,69 @@ const BATCH: usize = 25;
 /// What resolves to different things by a character's difference.
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&[
-        "0", "1", "7", "8", "9", "_", ".", "-", "+", "e", "E", "x", "o", "b", ":", "y", "n", "Y", "No", "on", "off", "true",
-        "null", "~", ".inf", ".nan", "0x", "0b", "0o", "00", "1e", "1:3", "2001-01-01", "T12:00:00Z", "=", "<<", "!!str ",
-        "!!int ", "!!float ", "'", "\"", "#", " #", "|", ">", "%", "@", "\t", " ", "\u{e9}", "\u{1f600}", "?", ": ", "- ", ",", "[", "]",
-        "{", "}", "\\", "\\n", "A", "f",
+        "0",
+        "1",
+        "7",
+        "8",
+        "9",
+        "_",
+        ".",
+        "-",
+        "+",
+        "e",
+        "E",
+        "x",
+        "o",
+        "b",
+        ":",
+        "y",
+        "n",
+        "Y",
+        "No",
+        "on",
+        "off",
+        "true",
+        "null",
+        "~",
+        ".inf",
+        ".nan",
+        "0x",
+        "0b",
+        "0o",
+        "00",
+        "1e",
+        "1:3",
+        "2001-01-01",
+        "T12:00:00Z",
+        "=",
+        "<<",
+        "!!str ",
+        "!!int ",
+        "!!float ",
+        "'",
+        "\"",
+        "#",
+        " #",
+        "|",
+        ">",
+        "%",
+        "@",
+        "\t",
+        " ",
+        "\u{e9}",
+        "\u{1f600}",
+        "?",
+        ": ",
+        "- ",
+        ",",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\\",
+        "\\n",
+        "A",
+        "f",
     ])
 }
 
@@ -29,15 +88,52 @@ fn plain() -> impl Strategy<Value = String> {
 /// A number in any of the notations.
 fn number() -> impl Strategy<Value = String> {
     let sign = prop::sample::select(&["", "-", "+"]);
-    (sign, prop_oneof!["[0-9_]{1,20}", "0[xX][0-9a-fA-F_]{1,17}", "0[bB][01_]{1,8}", "0o?[0-9_]{1,8}", "[0-9_]{0,6}\\.[0-9_]{0,20}([eE][-+]?[0-9]{1,3})?", "[0-9]{1,3}[eE][-+]?[0-9]{1,3}"])
+    (
+        sign,
+        prop_oneof![
+            "[0-9_]{1,20}",
+            "0[xX][0-9a-fA-F_]{1,17}",
+            "0[bB][01_]{1,8}",
+            "0o?[0-9_]{1,8}",
+            "[0-9_]{0,6}\\.[0-9_]{0,20}([eE][-+]?[0-9]{1,3})?",
+            "[0-9]{1,3}[eE][-+]?[0-9]{1,3}"
+        ],
+    )
         .prop_map(|(sign, digits)| format!("{sign}{digits}"))
 }
 
 /// A quoted scalar over one or several lines.
 fn quoted() -> impl Strategy<Value = String> {
-    let inner = || prop::collection::vec(prop::sample::select(&["a", " ", "  ", "\n    ", "\n\n    ", "\t", "''", "#", ": ", "\u{e9}", "-"]), 0..7);
+    let inner = || {
+        prop::collection::vec(
+            prop::sample::select(&[
+                "a", " ", "  ", "\n    ", "\n\n    ", "\t", "''", "#", ": ", "\u{e9}", "-",
+            ]),
+            0..7,
+        )
+    };
     let escaped = prop::collection::vec(
-        prop::sample::select(&["a", " ", "\n    ", "\n\n    ", "\\n", "\\t", "\\\"", "\\\\", "\\x41", "\\u00e9", "\\U0001F600", "\\N", "\\_", "\\L", "\\ ", "\\\n    ", "\\/", "\\0", "'"]),
+        prop::sample::select(&[
+            "a",
+            " ",
+            "\n    ",
+            "\n\n    ",
+            "\\n",
+            "\\t",
+            "\\\"",
+            "\\\\",
+            "\\x41",
+            "\\u00e9",
+            "\\U0001F600",
+            "\\N",
+            "\\_",
+            "\\L",
+            "\\ ",
+            "\\\n    ",
+            "\\/",
+            "\\0",
+            "'",
+        ]),
         0..7,
     );
     prop_oneof![
@@ -49,13 +145,32 @@ fn quoted() -> impl Strategy<Value = String> {
 /// A block scalar with any indicator.
 fn block() -> impl Strategy<Value = String> {
     let header = "[|>][-+]?[1-3]?";
-    let lines = prop::collection::vec(prop::sample::select(&["    a\n", "     b\n", "    \n", "\n", "      c\n", "    # d\n", "    e \n", "    \tf\n", "   \n"]), 0..6);
+    let lines = prop::collection::vec(
+        prop::sample::select(&[
+            "    a\n",
+            "     b\n",
+            "    \n",
+            "\n",
+            "      c\n",
+            "    # d\n",
+            "    e \n",
+            "    \tf\n",
+            "   \n",
+        ]),
+        0..6,
+    );
     (header, lines).prop_map(|(header, lines)| format!("{header}\n{}", lines.concat()))
 }
 
 /// A flow collection with anchors, aliases and merge keys.
 fn flow() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![plain(), number(), Just("*a".to_owned()), Just("&a {p: 1, q: 2}".to_owned()), Just("'x'".to_owned())];
+    let leaf = prop_oneof![
+        plain(),
+        number(),
+        Just("*a".to_owned()),
+        Just("&a {p: 1, q: 2}".to_owned()),
+        Just("'x'".to_owned())
+    ];
     leaf.prop_recursive(3, 12, 4, |inner| {
         let key = prop::sample::select(&["k", "l", "<<", "'<<'", "yes", "1", "\"m\"", "!!str n", "? o"]);
         prop_oneof![

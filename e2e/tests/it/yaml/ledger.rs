@@ -19,7 +19,10 @@ pub(super) const STRICTER: &[(&str, &str)] = &[
 pub(super) const LAXER: &[(&str, &str)] = &[
     ("found unknown escape character", "`\\/`, which YAML 1.2 took over from JSON"),
     ("found invalid Unicode character escape code", "surrogate pairs, likewise"),
-    ("found a tab character where an indentation space is expected", "a block scalar may begin with a tab in 1.2"),
+    (
+        "found a tab character where an indentation space is expected",
+        "a block scalar may begin with a tab in 1.2",
+    ),
     ("map merge requires map or sequence of maps", "`<<: null` merges nothing"),
     ("unsupported map key of type: uint64", "a key beyond int64 is its digits to us"),
     ("invalid character '#'", "a comment after JSON"),
@@ -38,7 +41,15 @@ pub(super) struct Misread {
 pub(super) const MISREAD: &[Misread] = &[
     Misread {
         what: "a number with `_` at its end, twice or in a fraction, or with 0X, 0B, 0O: Go takes `_` out anywhere and reads capitals",
-        witnesses: &[" {v: 1_}\n", " {v: 1__0}\n", " {v: 1_0.5}\n", " {v: 0X1f}\n", " {v: 0B11}\n", " {v: 0O17}\n", " {0_: 1}\n"],
+        witnesses: &[
+            " {v: 1_}\n",
+            " {v: 1__0}\n",
+            " {v: 1_0.5}\n",
+            " {v: 0X1f}\n",
+            " {v: 0B11}\n",
+            " {v: 0O17}\n",
+            " {0_: 1}\n",
+        ],
         is: |text| words(text).any(odd_number),
     },
     Misread {
@@ -53,7 +64,10 @@ pub(super) const MISREAD: &[Misread] = &[
     },
     Misread {
         what: "a merge key after another key: Go lets it override what stands before it",
-        witnesses: &["\n  base: &b {z: 2}\n  item: {z: 3, <<: *b}\n", "\n  base: &b {z: 2}\n  item:\n    z: 3\n    <<: *b\n"],
+        witnesses: &[
+            "\n  base: &b {z: 2}\n  item: {z: 3, <<: *b}\n",
+            "\n  base: &b {z: 2}\n  item:\n    z: 3\n    <<: *b\n",
+        ],
         is: |text| text.contains(", <<:") || text.contains("\n    <<:"),
     },
     Misread {
