@@ -15,7 +15,7 @@ use crate::manifest::annotations::{self, Annotations};
 use crate::policy::condition::Scope;
 use crate::policy::template::Template;
 use crate::policy::{Attestor, Authority, KeyRef, KeySource, Keyless, ManifestRule};
-use crate::signature::{self, CertificateTrust, LogDemands, Material};
+use crate::signature::{self, CertificateTrust, LogDemands, Material, Piece};
 use crate::sources::Sources;
 use crate::trust::{Pieces, TrustRoot};
 use crate::verdict::{Reason, Unavailable};
@@ -68,7 +68,9 @@ pub async fn manifest(
         };
         attestors.push(evidence);
     }
-    ManifestEvidence { message, signatures: signed.len(), attestors, leftovers: read.leftovers }
+    let unread = signed.iter().flatten().flat_map(Material::leftovers);
+    let leftovers = read.leftovers.into_iter().chain(unread).collect();
+    ManifestEvidence { message, signatures: signed.len(), attestors, leftovers }
 }
 
 /// What gathering may ask.
@@ -212,7 +214,7 @@ fn by_keys(
         .flatten();
     let establish = |material: &Material| {
         let one = |key: &PublicKey| {
-            let id = key_of(message, material, &["key", key.fingerprint()], logs.as_deref());
+            let id = key_of(message, material, ["key", key.fingerprint()], logs.as_deref());
             let verify = || signature::by_key(key, &message.raw, material, logs.as_deref());
             with.facts.signature(id, verify)
         };
@@ -235,15 +237,15 @@ fn by_identity(
         Err(reason) => return AttestorEvidence::Fault(reason),
     };
     let demands = LogDemands { sct: !keyless.log.ignore_sct };
-    let how = if demands.sct { "keyless" } else { "keyless without SCT" };
+    let how = if demands.sct { "with SCT" } else { "without SCT" };
     let establish = |material: &Material| {
-        let id = key_of(message, material, &[how], Some(&root));
+        let id = key_of(message, material, ["keyless", how], Some(&root));
         with.facts.signature(id, || signature::by_identity(&message.raw, material, &root, demands))
     };
     AttestorEvidence::Facts { tried: name(authority), facts: each(signed, establish) }
 }
 
-/// The trust root an entry names by PEM pieces, else the configured one.
+/// The configured trust root, with the pieces that an entry names in place of its own.
 fn trust_root(keyless: &Keyless, sources: &dyn Sources) -> Result<Arc<TrustRoot>, Reason> {
     let log = &keyless.log;
     let pieces = Pieces {
@@ -253,25 +255,34 @@ fn trust_root(keyless: &Keyless, sources: &dyn Sources) -> Result<Arc<TrustRoot>
         ct_keys: log.ct_key.as_deref(),
         tsa_chain: log.tsa_chain.as_deref(),
     };
-    if pieces.ca_roots.is_none() {
-        return sources.trust_root().ok_or(Reason::TrustRootMissing);
+    let configured = sources.trust_root().ok_or(Reason::TrustRootMissing)?;
+    if pieces.is_empty() {
+        return Ok(configured);
     }
-    let root = TrustRoot::from_pieces(&pieces)
+    let root = configured
+        .with_pieces(&pieces)
         .map_err(|error| Reason::PolicyInvalid { problem: error.to_string() })?;
     Ok(Arc::new(root))
 }
 
-/// Everything the fact about a signature depends on.
-fn key_of(message: &Message, material: &Material, how: &[&str], root: Option<&TrustRoot>) -> FactKey {
-    let optional = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
-    let (certificate, bundle) = (optional(&material.certificate), optional(&material.bundle));
-    let how = how.join(" ");
+/// Everything the fact about a signature depends on. A piece that is absent, one that is empty and one
+/// that cannot be read are three things.
+fn key_of(message: &Message, material: &Material, how: [&str; 2], root: Option<&TrustRoot>) -> FactKey {
+    let piece = |text: &Option<String>, piece| match text {
+        Some(_) => "read",
+        None if material.unread.contains(&piece) => "unread",
+        None => "absent",
+    };
+    let [kind, who] = how;
     FactKey::of(&[
         message.digest.as_bytes(),
         &material.signature,
-        &certificate,
-        &bundle,
-        how.as_bytes(),
+        piece(&material.certificate, Piece::Certificate).as_bytes(),
+        material.certificate.as_deref().unwrap_or_default().as_bytes(),
+        piece(&material.bundle, Piece::Bundle).as_bytes(),
+        material.bundle.as_deref().unwrap_or_default().as_bytes(),
+        kind.as_bytes(),
+        who.as_bytes(),
         root.map_or("", TrustRoot::fingerprint).as_bytes(),
     ])
 }

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
 use crate::limits;
-use crate::signature::Material;
+use crate::signature::{Material, Piece};
 use crate::verdict::{Reason, SignatureProblem};
 
 /// The domain that k8s-manifest-sigstore and Kyverno use unless told otherwise.
@@ -82,7 +82,7 @@ impl RawSignature<'_> {
         name(domain, "signature", self.index)
     }
 
-    /// Decodes the pieces. A certificate or bundle that cannot be decoded becomes a leftover: it can
+    /// Decodes the pieces. A certificate or bundle that cannot be decoded is left unread: it can
     /// prove nothing, and only a keyless verifier needs it.
     ///
     /// # Errors
@@ -95,26 +95,23 @@ impl RawSignature<'_> {
         }
         let signature = STANDARD.decode(self.signature).map_err(|_| invalid(SignatureProblem::NotBase64))?;
         let mut material = Material { signature, ..Material::default() };
-        material.certificate =
-            self.piece("certificate", self.certificate, limits::CERTIFICATE_BYTES, &mut material.leftovers);
-        material.bundle = self.piece("bundle", self.bundle, limits::BUNDLE_BYTES, &mut material.leftovers);
-        Ok(material)
+        let mut piece = |piece, text: Option<&str>, limit| {
+            let decoded = read_piece(text?, limit);
+            if decoded.is_none() {
+                material.unread.push(piece);
+            }
+            decoded
+        };
+        let certificate = piece(Piece::Certificate, self.certificate, limits::CERTIFICATE_BYTES);
+        let bundle = piece(Piece::Bundle, self.bundle, limits::BUNDLE_BYTES);
+        Ok(Material { certificate, bundle, ..material })
     }
+}
 
-    fn piece(
-        &self,
-        base: &str,
-        text: Option<&str>,
-        limit: usize,
-        leftovers: &mut Vec<String>,
-    ) -> Option<String> {
-        let decoded = STANDARD.decode(text?).ok().and_then(|bytes| gunzip(&bytes, limit));
-        let piece = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        if piece.is_none() {
-            leftovers.push(format!("the {base} annotation of signature {} cannot be read", self.index));
-        }
-        piece
-    }
+/// base64(gzip(text)), if it is that and ends within the limit.
+fn read_piece(text: &str, limit: usize) -> Option<String> {
+    let bytes = gunzip(&STANDARD.decode(text).ok()?, limit)?;
+    String::from_utf8(bytes).ok()
 }
 
 /// Everything a gzip stream holds, if it ends within `limit` bytes; the limit stops decompression bombs.

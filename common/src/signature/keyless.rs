@@ -12,7 +12,7 @@ use sigstore_verify::{
 };
 use x509_cert::der::Encode as _;
 
-use super::evidence::{Material, VerifiedSignature};
+use super::evidence::{Material, Piece, VerifiedSignature};
 use super::log::RekorBundle;
 use crate::signer::Signer;
 use crate::trust::{TrustRoot, parse_certificates};
@@ -49,17 +49,23 @@ pub fn by_identity(
     demands: LogDemands,
 ) -> Result<VerifiedSignature, Reason> {
     // (1)
-    let chain = material.certificate.as_deref().ok_or(Reason::CertificateMissing)?;
+    let chain = material.certificate.as_deref().ok_or_else(|| match material.unread(Piece::Certificate) {
+        Some(detail) => untrusted(detail),
+        None => Reason::CertificateMissing,
+    })?;
     let (leaf, chain_json) = read_chain(chain)?;
     // (2)
-    let json = material.bundle.as_deref().ok_or(Reason::LogEntryMissing)?;
+    let json = material.bundle.as_deref().ok_or_else(|| match material.unread(Piece::Bundle) {
+        Some(detail) => invalid_entry(&detail),
+        None => Reason::LogEntryMissing,
+    })?;
     let entry = RekorBundle::parse(json).ok_or_else(|| invalid_entry("it is not cosign's bundle JSON"))?;
     let verification = json!({"x509CertificateChain": {"certificates": chain_json}});
     let bundle =
         entry.to_bundle(&verification, &material.signature, message).map_err(|why| invalid_entry(&why))?;
     // (3) to (7)
     let result = verify(message, &bundle, root, demands).map_err(|error| reason(&error, &leaf, &entry))?;
-    evidence(&result, material)
+    evidence(&result)
 }
 
 fn verify(
@@ -74,8 +80,6 @@ fn verify(
 }
 
 fn read_chain(text: &str) -> Result<(CertificateInfo, Vec<Value>), Reason> {
-    let untrusted =
-        |detail: String| Reason::CertificateUntrusted { subject: "the signer".to_owned(), detail };
     let chain = parse_certificates(text).map_err(untrusted)?;
     let ders = chain.iter().map(x509_cert::Certificate::to_der).collect::<Result<Vec<_>, _>>();
     let ders = ders.map_err(|error| untrusted(error.to_string()))?;
@@ -85,11 +89,15 @@ fn read_chain(text: &str) -> Result<(CertificateInfo, Vec<Value>), Reason> {
     Ok((info, ders.iter().map(|der| json!({"rawBytes": STANDARD.encode(der)})).collect()))
 }
 
+fn untrusted(detail: String) -> Reason {
+    Reason::CertificateUntrusted { subject: "the signer".to_owned(), detail }
+}
+
 fn invalid_entry(detail: &str) -> Reason {
     Reason::LogEntryInvalid { detail: detail.to_owned() }
 }
 
-fn evidence(result: &VerificationResult, material: &Material) -> Result<VerifiedSignature, Reason> {
+fn evidence(result: &VerificationResult) -> Result<VerifiedSignature, Reason> {
     // The crate's promise, asked for once more: a relaxed policy must never slip through here.
     if !(result.certificate_verified() && result.tlog_verified()) {
         return Err(invalid_entry("it was not verified"));
@@ -99,7 +107,6 @@ fn evidence(result: &VerificationResult, material: &Material) -> Result<Verified
     let signer = Signer::Keyless { subject, issuer: result.issuer().map(str::to_owned), claims };
     let mut verified = VerifiedSignature::new(signer);
     verified.logged = result.integrated_time();
-    verified.warnings.extend(material.leftovers.iter().cloned());
     Ok(verified)
 }
 
@@ -112,7 +119,9 @@ fn reason(error: &Error, leaf: &CertificateInfo, entry: &RekorBundle) -> Reason 
     let detail = error.to_string();
     let subject = leaf.identity.as_ref().map_or_else(|| "the signer".to_owned(), ToString::to_string);
     match error {
-        Error::SignatureInvalid(_) | Error::ArtifactMismatch(_) => {
+        // A hash that does not fit is the entry's: the bundle's own is made from `message`.
+        Error::ArtifactMismatch(_) => invalid_entry("it is for other bytes"),
+        Error::SignatureInvalid(_) => {
             Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate }
         }
         Error::Certificate(CertificateError::Sct(_)) => Reason::SctInvalid { detail },

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sigstore_types::{Bundle, DerPublicKey};
-use sigstore_verify::{Error, PublicKeyVerificationPolicy, TransparencyLogError, Verifier};
+use sigstore_verify::{Error, PublicKeyVerificationPolicy, Verifier};
 
 use crate::key::PublicKey;
 use crate::limits;
@@ -120,6 +120,11 @@ pub(super) fn check_entry(
     let Some(logs) = logs else {
         return Entry::Unproven("the log entry was not checked: no trust root is given".to_owned());
     };
+    // Its promise says nothing then, good or bad.
+    if !hex::decode(&entry.payload.log_id).is_ok_and(|id| logs.knows_log(&id)) {
+        let id = &entry.payload.log_id;
+        return Entry::Unproven(format!("the log entry is by a log that is not in the trust root ({id})"));
+    }
     judge(logs.verifier(), &bundle, message, key, &entry)
 }
 
@@ -136,9 +141,6 @@ fn judge(
             Some(time) => Entry::Good(time),
             None => Entry::Unproven("the log entry names no time".to_owned()),
         },
-        Err(Error::TransparencyLog(TransparencyLogError::UnknownLog { log_id })) => {
-            Entry::Unproven(format!("the log entry is by a log that is not in the trust root ({log_id})"))
-        }
         Err(
             error @ (Error::TransparencyLog(_) | Error::ArtifactMismatch(_) | Error::SignatureInvalid(_)),
         ) => Entry::Contradicts(error.to_string()),

@@ -7,7 +7,7 @@ mod keyless;
 mod log;
 
 pub use certificate::{CertificateTrust, by_certificate};
-pub use evidence::{Material, VerifiedSignature};
+pub use evidence::{Material, Piece, VerifiedSignature};
 pub use keyless::{LogDemands, by_identity};
 
 use crate::key::PublicKey;
@@ -47,6 +47,5 @@ pub fn by_key(
             log::Entry::Contradicts(detail) => return Err(Reason::LogEntryInvalid { detail }),
         }
     }
-    verified.warnings.extend(material.leftovers.iter().cloned());
     Ok(verified)
 }

@@ -19,9 +19,11 @@ use crate::limits;
 /// A trust root, checked and prepared for verification.
 pub struct TrustRoot {
     verifier: Verifier,
+    json: String,
     fingerprint: String,
     has_ct_log: bool,
     logs: Vec<String>,
+    log_ids: Vec<Vec<u8>>,
 }
 
 /// Why a trust root cannot be used.
@@ -60,18 +62,34 @@ impl TrustRoot {
         let verifier = Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
         Ok(Self {
             verifier,
+            json: json.to_owned(),
             fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
+            log_ids: root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect(),
         })
     }
 
-    /// Puts a trust root together from PEM files, for private authorities without a `trusted_root.json`.
+    /// The public-good root with pieces replaced, for private authorities without a
+    /// `trusted_root.json`; what each piece replaces is said at [`Pieces`].
     ///
     /// # Errors
     /// [`TrustError::Piece`] names the piece that cannot be read.
     pub fn from_pieces(pieces: &Pieces<'_>) -> Result<Self, TrustError> {
-        Self::from_json(&pieces.to_json()?.to_string())
+        Self::replaced(SIGSTORE_PRODUCTION_TRUSTED_ROOT, pieces)
+    }
+
+    /// This root with pieces replaced.
+    ///
+    /// # Errors
+    /// As [`Self::from_pieces`].
+    pub fn with_pieces(&self, pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        Self::replaced(&self.json, pieces)
+    }
+
+    fn replaced(base: &str, pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        let base = serde_json::from_str(base).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        Self::from_json(&pieces.replace_in(base)?.to_string())
     }
 
     /// The public-good instance, as compiled in. Parsed at first use.
@@ -98,6 +116,11 @@ impl TrustRoot {
     #[must_use]
     pub fn demands_sct(&self) -> bool {
         self.has_ct_log
+    }
+
+    /// Whether a transparency log of this id (the SHA-256 of its key) is trusted.
+    pub(crate) fn knows_log(&self, id: &[u8]) -> bool {
+        self.log_ids.iter().any(|known| known == id)
     }
 
     /// Base URLs of the transparency logs.

@@ -91,6 +91,11 @@ impl Demand {
 
     /// Judges one object.
     pub(crate) fn judge(&self, object: &Value) -> Decision {
+        self.judge_knowing(object, &Facts::default())
+    }
+
+    /// Judges one object with facts that may be known already.
+    pub(crate) fn judge_knowing(&self, object: &Value, known: &Facts) -> Decision {
         let subject = Subject {
             kind: SubjectKind::Manifest,
             source: "test.yaml#0".to_owned(),
@@ -98,7 +103,7 @@ impl Demand {
         };
         let task = Task { subject, facts: ReviewFacts::of(object), origin: self.origin };
         let sources = Offline { trust_root: self.root.clone() };
-        let context = Context { sources: &sources, known: &Facts::default(), now: now() };
+        let context = Context { sources: &sources, known, now: now() };
         futures::executor::block_on(by_manifest_rule(&task, &self.rule, None, context))
     }
 

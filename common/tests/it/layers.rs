@@ -112,3 +112,23 @@ fn paths_in_the_pages_exist() {
         }
     }
 }
+
+/// The dependencies that a member names.
+fn dependencies(member: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(repository().join(member).join("Cargo.toml")).unwrap();
+    let section =
+        manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
+    let name = |line: &str| line.split(['.', '=', ' ']).next().unwrap_or_default().to_owned();
+    section.lines().map(name).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn crates_depend_downwards_and_the_verifier_reaches_nothing() {
+    let common = dependencies("common");
+    for outward in ["kube", "k8s-openapi", "reqwest", "hyper", "tokio", "clap", "kubectl-trust", "operator"] {
+        assert!(!common.contains(&outward.to_owned()), "common depends on {outward}");
+    }
+    assert!(!dependencies("kubectl-trust").contains(&"operator".to_owned()));
+    assert!(!dependencies("operator").contains(&"kubectl-trust".to_owned()));
+    assert!(dependencies("operator").contains(&"common".to_owned()));
+}

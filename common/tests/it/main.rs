@@ -7,10 +7,12 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod authority;
 mod defaults;
 mod dialect;
 mod judge;
 mod layers;
 mod policies;
 mod reasons;
+mod tamper;
 mod vectors;

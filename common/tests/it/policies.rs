@@ -15,7 +15,7 @@ use common::sources::Offline;
 use common::verdict::{Decision, Outcome, Subject, SubjectKind};
 use serde_json::{Value, json};
 
-use crate::judge::now;
+use crate::judge::{Demand, now};
 
 fn key() -> PrivateKey {
     PrivateKey::generate(&Password::new("")).unwrap().0
@@ -88,6 +88,14 @@ fn a_threshold_is_met_by_different_signers() {
     expect(&judge(&signed(&[&a, &a]), &two_of_three, &none), Outcome::Fail, "threshold-not-met");
     expect(&judge(&signed(&[&key()]), &two_of_three, &none), Outcome::Fail, "signature-invalid");
     expect(&judge(&config("safe"), &two_of_three, &none), Outcome::Fail, "signature-missing");
+}
+
+/// No compiler lets such a rule through; should one ever, it refuses.
+#[test]
+fn a_set_that_asks_for_more_than_it_has_never_passes() {
+    let a = key();
+    let decision = Demand::keys(2, &[&a.public().to_pem()]).judge(&signed(&[&a]));
+    expect(&decision, Outcome::Fail, "threshold-not-met");
 }
 
 #[test]
