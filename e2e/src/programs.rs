@@ -170,3 +170,30 @@ fn build(program: &Program, built: &Path) -> anyhow::Result<()> {
     ensure!(output.status.success(), "building {} failed:\n{}", program.name, said.trim());
     fs::rename(copy.path().join("built"), built).with_context(|| built.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_has_its_pins_and_its_variable() {
+        for program in PROGRAMS {
+            let path = cached(program).unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(name.starts_with(program.name) && name.len() == program.name.len() + 17, "{name}");
+        }
+        assert_eq!(variable("kube-apiserver"), "TRUST_E2E_KUBE_APISERVER");
+    }
+
+    #[test]
+    fn kubernetes_programs_are_told_the_version_that_is_pinned() {
+        let kubectl = PROGRAMS.iter().find(|program| program.name == "kubectl").unwrap();
+        let flags = flags(kubectl).unwrap();
+        assert!(flags.contains(".gitVersion=v1.") && flags.contains(".gitMajor=1 "), "{flags}");
+    }
+
+    #[test]
+    fn an_unknown_program_is_an_error_not_a_skip() {
+        assert_eq!(find("kubectl-typo").unwrap_err().to_string(), "no program kubectl-typo");
+    }
+}

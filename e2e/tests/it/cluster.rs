@@ -46,12 +46,7 @@ impl Cluster {
     /// Our binary with the cluster's flags.
     fn run(&self, arguments: &str) -> Run {
         let mut command = self.trust.command(arguments.split_whitespace());
-        command.arg("--kubeconfig").arg(self.server.kubeconfig()).args([
-            "-n",
-            self.namespace,
-            "--key",
-            "k.pub",
-        ]);
+        command.arg("--kubeconfig").arg(self.server.kubeconfig()).args(["-n", self.namespace]);
         // What keeps the other programs off the network keeps this one off the cluster: it knows no NO_PROXY.
         for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
             command.env_remove(name);
@@ -60,11 +55,15 @@ impl Cluster {
     }
 
     fn verify(&self, resource: &str, more: &str) -> Verdict {
-        Verdict::of(&self.run(&format!("verify-resource {resource} -o json {more}"))).unwrap()
+        self.verify_by("k.pub", resource, more)
+    }
+
+    fn verify_by(&self, key: &str, resource: &str, more: &str) -> Verdict {
+        Verdict::of(&self.run(&format!("verify-resource {resource} --key {key} -o json {more}"))).unwrap()
     }
 
     fn diff(&self, resource: &str) -> Run {
-        self.run(&format!("diff {resource}"))
+        self.run(&format!("diff {resource} --key k.pub"))
     }
 }
 
@@ -183,8 +182,47 @@ fn what_is_not_signed_and_what_is_not_there_are_different_answers() {
     cluster.kubectl("create configmap plain --from-literal=a=b");
     let verdict = cluster.verify("configmap/plain", "");
     assert_eq!(verdict.codes(), (1, vec!["signature-missing"]), "{}", verdict.json);
-    let run = cluster.run("verify-resource cm/none");
+    let run = cluster.run("verify-resource cm/none --key k.pub");
     assert!(run.code == 2 && run.stderr.contains("none"), "{} {}{}", run.code, run.stdout, run.stderr);
+}
+
+/// The key itself may live in the cluster, as `cosign generate-key-pair k8s://…` leaves it there.
+#[test]
+fn the_key_is_read_from_a_secret() {
+    let Some(cluster) = Cluster::with_namespace("secret-key") else { return };
+    cluster.apply_signed(&DEPLOYMENT.replace("name: web\nspec", "name: web\n  namespace: secret-key\nspec"));
+    cluster.trust.keygen("stranger").unwrap();
+    for (secret, file) in [("mine", "k.pub"), ("other", "stranger.pub")] {
+        let path = cluster.trust.path(file);
+        cluster.kubectl(&format!("create secret generic {secret} --from-file=cosign.pub={}", path.display()));
+    }
+    for (secret, expected) in
+        [("mine", (0, vec!["signature-valid"])), ("other", (1, vec!["signature-invalid"]))]
+    {
+        let verdict = cluster.verify_by(&format!("k8s://secret-key/{secret}"), "deployment/web", "");
+        assert_eq!(verdict.codes(), expected, "{secret}: {}", verdict.json);
+    }
+}
+
+/// All of a kind at once; one that fails does not hide behind the others.
+#[test]
+fn every_object_of_a_kind_is_judged() {
+    let Some(cluster) = Cluster::with_namespace("several") else { return };
+    let map = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: several}}\ndata: {{a: b}}\n"
+        )
+    };
+    for name in ["one", "two"] {
+        cluster.apply_signed(&map(name));
+        cluster.kubectl(&format!("label configmap/{name} mine=yes"));
+    }
+    let verdict = cluster.verify("configmaps -l mine=yes", "--ignore-fields metadata.labels.mine");
+    assert_eq!(verdict.codes(), (0, vec!["signature-valid"; 2]), "{}", verdict.json);
+    cluster.kubectl(r#"patch configmap/two --type=merge -p {"data":{"a":"c"}}"#);
+    let verdict = cluster.verify("configmaps -l mine=yes", "--ignore-fields metadata.labels.mine");
+    assert_eq!(verdict.codes(), (1, vec!["signature-valid", "manifest-differs"]), "{}", verdict.json);
+    assert_eq!(verdict.paths(), ["data.a"]);
 }
 
 /// Server-side apply stores no second copy of the manifest, and other owners.
