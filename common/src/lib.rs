@@ -4,8 +4,8 @@
 //! modules of lower layers; a test reads the sources and checks it.
 //!
 //! 0. [`limits`]: every bound
-//! 1. [`object`] [`signer`] [`yaml`]: field paths, who signed, the YAML reader
-//! 2. [`key`] [`verdict`]: public and private keys; the tree of checks and its reasons
+//! 1. [`object`] [`signer`]: field paths, who signed
+//! 2. [`yaml`] [`key`] [`verdict`]: the YAML reader; public and private keys; the tree of checks
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
 //! 4. [`dialect`] [`signature`]: documents to policies; facts about one signature
 //! 5. [`manifest`] [`sources`]: signed manifests; where facts from outside come from

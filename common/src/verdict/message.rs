@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use super::Reason;
+use super::{Reason, printable};
 use crate::object::ObjectRef;
 
 /// One side of a difference, short enough for a line.
@@ -12,10 +12,10 @@ pub fn side(value: Option<&serde_json::Value>) -> String {
     const SHOWN: usize = 120;
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let clean: String = text.chars().map(|c| if c.is_control() { '�' } else { c }).collect();
+    let clean = printable(&text);
     match clean.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("{}… ({} bytes)", &clean[..cut], text.len()),
-        None => clean,
+        None => clean.into_owned(),
     }
 }
 

@@ -155,6 +155,12 @@ impl Reason {
         matches!(self.rank(), 200..300)
     }
 
+    /// Whether it says that something was looked at and is not as demanded.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.rank() >= 300
+    }
+
     fn row(&self) -> (&'static str, u16) {
         match self {
             Self::SignatureValid { .. } => ("signature-valid", 20),
