@@ -13,6 +13,9 @@ pub(super) const STRICTER: &[(&str, &str)] = &[
     ("comments must be separated", "not YAML; kubectl's reader is older than the rule"),
     ("!!binary scalar is not valid UTF-8", "kubectl puts replacement characters there"),
     ("cannot deserialize tagged scalar", "a tag that no manifest needs"),
+    ("wrongly indented line in block scalar", "Go drops a line that looks like a comment"),
+    ("did not find expected ',' or '}'", "a plain scalar that ends in a colon, within braces"),
+    ("plain scalar cannot start with '-'", "a lone dash within brackets"),
 ];
 
 /// Words of kubectl's refusals of what we accept: nothing that it refuses reaches a cluster.
@@ -26,6 +29,9 @@ pub(super) const LAXER: &[(&str, &str)] = &[
     ("map merge requires map or sequence of maps", "`<<: null` merges nothing"),
     ("unsupported map key of type: uint64", "a key beyond int64 is its digits to us"),
     ("invalid character '#'", "a comment after JSON"),
+    ("did not find expected node content", "a plain scalar within brackets may begin with `?` or `:` in 1.2"),
+    ("did not find expected ',' or", "and it may end in `?`"),
+    ("found character that cannot start any token", "a key may stand behind a tab"),
     ("could not find expected ':'", "a bare U+2029 ends the line in YAML 1.1"),
 ];
 
@@ -69,6 +75,11 @@ pub(super) const MISREAD: &[Misread] = &[
             "\n  base: &b {z: 2}\n  item:\n    z: 3\n    <<: *b\n",
         ],
         is: |text| text.contains(", <<:") || text.contains("\n    <<:"),
+    },
+    Misread {
+        what: "a plain scalar that begins with `?` within brackets: to Go it is a key without a value",
+        witnesses: &[" {v: [?.0b]}\n", " {v: [?a, b]}\n"],
+        is: |text| words(text).any(|word| word.len() > 1 && word.starts_with('?')),
     },
     Misread {
         what: "U+0085, U+2028, U+2029 as they are: line breaks in YAML 1.1, so Go folds them and drops the indentation",
