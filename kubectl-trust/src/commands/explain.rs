@@ -44,8 +44,11 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let verdict = world.block_on(async {
         let items = judge::items(&inputs, SubjectKind::Manifest, domain);
-        let mut verdict = judge::by_rule(&items, from_files, &demands.rule, &world, printer.progress("", 0)).await;
-        let live = judge::by_rule(&live_items(&live), Origin::Live, &demands.rule, &world, printer.progress("", 0)).await;
+        let mut verdict =
+            judge::by_rule(&items, from_files, &demands.rule, &world, printer.progress("", 0)).await;
+        let live =
+            judge::by_rule(&live_items(&live), Origin::Live, &demands.rule, &world, printer.progress("", 0))
+                .await;
         verdict.decisions.extend(live.decisions);
         verdict
     })?;
