@@ -72,11 +72,13 @@ impl Readers {
 
 fn ours(text: &str) -> Read {
     // Our own refusals by kind, whatever their words; the parser's have nothing but words.
-    let documents = common::yaml::read(text.as_bytes()).map_err(|error| match error {
-        YamlError::Null { .. } => "null document".to_owned(),
-        YamlError::Separator { .. } => "separator".to_owned(),
-        other => other.to_string(),
-    })?;
+    let refusal = |error: YamlError| {
+        if matches!(error, YamlError::Null { .. }) {
+            return "null document".to_owned();
+        }
+        if matches!(error, YamlError::Separator { .. }) { "separator".to_owned() } else { error.to_string() }
+    };
+    let documents = common::yaml::read(text.as_bytes()).map_err(refusal)?;
     Ok(documents.into_iter().map(|document| document.value).collect())
 }
 
