@@ -5,6 +5,8 @@
 //! YAML 1.1, keys become strings as in sigs.k8s.io/yaml, merge keys are expanded; duplicate keys and
 //! whatever those readers would drop in silence are errors.
 
+mod ambiguous;
+mod breaks;
 mod locate;
 mod split;
 mod tree;
@@ -12,6 +14,7 @@ mod write;
 
 use serde_json::Value;
 
+pub use ambiguous::Ambiguity;
 pub use locate::{Place, Places, locate};
 pub use write::to_yaml;
 
@@ -54,6 +57,14 @@ pub enum YamlError {
         line: usize,
         /// The reader's words; for people only.
         problem: String,
+    },
+    /// Written so that kubectl would read another value.
+    #[error("line {line}: {what}")]
+    Ambiguous {
+        /// From 1.
+        line: usize,
+        /// What it is.
+        what: Ambiguity,
     },
     /// A document that says `null`; `kubectl` would skip it in silence.
     #[error("document {} (line {line}) is empty: it says `null`", .index + 1)]
@@ -124,8 +135,11 @@ fn yaml_stream(text: &str) -> Result<Vec<Document>, YamlError> {
         if split::is_blank(chunk.text) {
             continue;
         }
-        let value = serde_saphyr::from_str_with_options::<tree::Tree>(chunk.text, options(chunk.text.len()))
+        let refused = |(line, what)| YamlError::Ambiguous { line: chunk.line + line, what };
+        let text = breaks::settle(chunk.text).map_err(refused)?;
+        let value = serde_saphyr::from_str_with_options::<tree::Tree>(&text, options(text.len()))
             .map_err(|error| syntax(&error, chunk.line))?;
+        ambiguous::find(&text).map(refused).map_or(Ok(()), Err)?;
         push(&mut documents, chunk.line, value.0)?;
     }
     Ok(documents)

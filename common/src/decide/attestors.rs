@@ -89,6 +89,9 @@ fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged]) -> R
     let found = parts.iter().flat_map(|part| part.signers.iter().flatten()).collect::<BTreeSet<_>>().len();
     let same_signer = passed.saturating_sub(found);
     match outcome {
+        Outcome::Pass if needed == 1 => {
+            nearest(Outcome::Pass).unwrap_or(Reason::ThresholdMet { needed, found: passed })
+        }
         Outcome::Pass => Reason::ThresholdMet { needed, found: passed },
         Outcome::Fault => nearest(Outcome::Fault).unwrap_or(Reason::NothingChecked),
         Outcome::Fail | Outcome::Skip if passed == 0 => {

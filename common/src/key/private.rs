@@ -5,7 +5,7 @@ use std::fmt;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA256_ASN1_SIGNING,
     EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use zeroize::Zeroizing;
@@ -79,7 +79,7 @@ impl PrivateKey {
         let curves = [
             &ECDSA_P256_SHA256_ASN1_SIGNING,
             &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &ECDSA_P521_SHA512_ASN1_SIGNING,
+            &ECDSA_P521_SHA256_ASN1_SIGNING,
         ];
         let Some(pair) = curves.into_iter().find_map(read) else {
             return Ok(None);
@@ -107,8 +107,9 @@ impl PrivateKey {
         Ok((Self::from_pkcs8(&der)?, Zeroizing::new(pem::write(encrypted::LABELS[0], &envelope))))
     }
 
-    /// Signs: ECDSA (hash of the curve's size, ASN.1 DER), Ed25519, or RSA PKCS#1 v1.5 with SHA-256,
-    /// which is what `cosign sign-blob` writes for such keys.
+    /// Signs: ECDSA in ASN.1 DER, Ed25519, or RSA PKCS#1 v1.5. The hash is SHA-256 wherever the crypto
+    /// library can, because k8s-manifest-sigstore reads no other; with P-384 it cannot, and signs with
+    /// SHA-384.
     ///
     /// # Errors
     /// [`KeyError::Refused`] when the crypto library fails.

@@ -114,7 +114,7 @@ fn ed25519() -> String {
 const BY_KEY_TYPE: &[(&str, bool, bool)] = &[
     ("p256", true, true),
     ("p384", false, false),
-    ("p521", false, false),
+    ("p521", false, true),
     ("ed25519", true, true),
     ("rsa", true, true),
 ];
