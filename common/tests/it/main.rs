@@ -12,5 +12,6 @@ mod defaults;
 mod dialect;
 mod judge;
 mod policies;
+mod properties;
 mod tamper;
 mod vectors;
