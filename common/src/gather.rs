@@ -68,7 +68,9 @@ pub async fn manifest(
         };
         attestors.push(evidence);
     }
-    ManifestEvidence { message, signatures: signed.len(), attestors, leftovers: read.leftovers }
+    let unread = signed.iter().flatten().flat_map(Material::leftovers);
+    let leftovers = read.leftovers.into_iter().chain(unread).collect();
+    ManifestEvidence { message, signatures: signed.len(), attestors, leftovers }
 }
 
 /// What gathering may ask.
@@ -243,7 +245,7 @@ fn by_identity(
     AttestorEvidence::Facts { tried: name(authority), facts: each(signed, establish) }
 }
 
-/// The trust root an entry names by PEM pieces, else the configured one.
+/// The configured trust root, with the pieces that an entry names in place of its own.
 fn trust_root(keyless: &Keyless, sources: &dyn Sources) -> Result<Arc<TrustRoot>, Reason> {
     let log = &keyless.log;
     let pieces = Pieces {
@@ -253,15 +255,12 @@ fn trust_root(keyless: &Keyless, sources: &dyn Sources) -> Result<Arc<TrustRoot>
         ct_keys: log.ct_key.as_deref(),
         tsa_chain: log.tsa_chain.as_deref(),
     };
-    if pieces.ca_roots.is_none() {
-        // The configured root knows other logs, and whoever names a key does not mean those.
-        if pieces.rekor_keys.is_some() || pieces.ct_keys.is_some() || pieces.tsa_chain.is_some() {
-            let what = "the key of a log for an identity without `roots`".to_owned();
-            return Err(Reason::PolicyUnsupported { what });
-        }
-        return sources.trust_root().ok_or(Reason::TrustRootMissing);
+    let configured = sources.trust_root().ok_or(Reason::TrustRootMissing)?;
+    if pieces.is_empty() {
+        return Ok(configured);
     }
-    let root = TrustRoot::from_pieces(&pieces)
+    let root = configured
+        .with_pieces(&pieces)
         .map_err(|error| Reason::PolicyInvalid { problem: error.to_string() })?;
     Ok(Arc::new(root))
 }

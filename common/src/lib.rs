@@ -1,17 +1,18 @@
 //! The one verifier behind `kubectl trust` and its operator.
 //!
-//! A module uses only modules of lower layers (a test checks it):
+//! Read [`evaluate`] first: it is the straight line that every front end takes. A module uses only
+//! modules of lower layers; a test reads the sources and checks it.
 //!
-//! 1. [`limits`] [`object`] [`signer`] [`yaml`]: bounds, field paths, who signed, the YAML reader
-//! 2. [`key`] [`verdict`]: public and private keys; the tree of checks and its reasons
+//! 0. [`limits`]: every bound
+//! 1. [`object`] [`signer`]: field paths, who signed
+//! 2. [`yaml`] [`key`] [`verdict`]: the YAML reader; public and private keys; the tree of checks
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
-//! 4. [`dialect`]: Kyverno YAML to policies
-//! 5. [`signature`]: facts about one signature
-//! 6. [`manifest`] [`sources`]: signed manifests; where facts from outside come from
-//! 7. [`select`] [`cache`]: which rules apply; facts that never change
-//! 8. [`gather`]: everything that must be read, before anything is judged
-//! 9. [`decide`]: the judgement, a pure function
-//! 10. [`evaluate`]: select, gather, decide: the one path every front end takes
+//! 4. [`dialect`] [`signature`]: documents to policies; facts about one signature
+//! 5. [`manifest`] [`sources`]: signed manifests; where facts from outside come from
+//! 6. [`select`] [`cache`]: which rules apply; facts that never change
+//! 7. [`gather`]: everything that must be read, before anything is judged
+//! 8. [`decide`]: the judgement, a pure function
+//! 9. [`evaluate`]: select, gather, decide
 
 pub mod cache;
 pub mod decide;

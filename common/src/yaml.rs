@@ -5,12 +5,14 @@
 //! YAML 1.1, keys become strings as in sigs.k8s.io/yaml, merge keys are expanded; duplicate keys and
 //! whatever those readers would drop in silence are errors.
 
+mod locate;
 mod split;
 mod tree;
 mod write;
 
 use serde_json::Value;
 
+pub use locate::{Place, Places, locate};
 pub use write::to_yaml;
 
 use crate::limits;

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use common::limits;
 use common::yaml::{self, Document, YamlError};
 
+use crate::output::Printer;
+
 /// The content of one file, or why it cannot be read.
 pub(crate) struct Input {
     /// The file as given; `-` for standard input.
@@ -20,7 +22,7 @@ pub(crate) struct Input {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The file itself.
-    #[error(transparent)]
+    #[error("{}", problem(.0))]
     File(#[from] io::Error),
     /// Its content.
     #[error(transparent)]
@@ -42,7 +44,7 @@ pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<V
             files.push(argument.clone());
             continue;
         }
-        let meta = fs::metadata(argument).with_context(|| argument.display().to_string())?;
+        let meta = fs::metadata(argument).map_err(|error| unreadable(argument, &error))?;
         if !meta.is_dir() {
             files.push(argument.clone());
             continue;
@@ -66,11 +68,11 @@ fn folder(path: &Path, recursive: bool, depth: usize, files: &mut Vec<PathBuf>) 
     if depth == 0 {
         bail!("{}: folders nest deeper than {FOLDER_DEPTH}", path.display());
     }
-    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
+    let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     for path in paths {
-        let is_folder = fs::metadata(&path).with_context(|| path.display().to_string())?.is_dir();
+        let is_folder = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.is_dir();
         if is_folder && recursive {
             folder(&path, recursive, depth - 1, files)?;
         } else if !is_folder && is_manifest(&path) {
@@ -96,13 +98,41 @@ pub(crate) fn bytes(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
         io::stdin().lock().take(take).read_to_end(&mut content)?;
     } else {
         let file = fs::File::open(path)?;
-        content.reserve(usize::try_from(file.metadata()?.len()).unwrap_or(0).min(limit));
+        let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if size > limit {
+            return Err(too_large(limit));
+        }
+        content.reserve(size);
         file.take(take).read_to_end(&mut content)?;
     }
     if content.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {} KiB", limit / 1024)));
+        return Err(too_large(limit));
     }
     Ok(content)
+}
+
+fn too_large(limit: usize) -> io::Error {
+    const MIB: usize = 1024 * 1024;
+    let text = if limit.is_multiple_of(MIB) {
+        format!("larger than {} MiB", limit / MIB)
+    } else {
+        format!("larger than {} KiB", limit / 1024)
+    };
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
+}
+
+/// What the system says, in words and without its number.
+pub(crate) fn problem(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
+/// The error for a path that cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}: {}", path.display(), problem(error))
 }
 
 /// Reads a small text file (a key, a certificate) with its name in the error.
@@ -110,37 +140,88 @@ pub(crate) fn bytes(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`bytes`], and text that is not UTF-8.
 pub(crate) fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
-    let content = bytes(path, limit).with_context(|| path.display().to_string())?;
+    let content = bytes(path, limit).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(content).ok().with_context(|| format!("{}: not a text file", path.display()))
 }
 
 /// Reads the documents of every file.
 pub(crate) fn documents(files: &[PathBuf]) -> Vec<Input> {
-    let read = |path: &PathBuf| Input {
-        name: path.display().to_string(),
-        documents: bytes(path, limits::INPUT_BYTES)
-            .map_err(InputError::from)
-            .and_then(|content| Ok(yaml::read(&content)?)),
+    files.iter().map(|path| read(path)).collect()
+}
+
+/// The same, with a counter on a terminal.
+pub(crate) fn counted(files: &[PathBuf], printer: &Printer) -> Vec<Input> {
+    let mut progress = printer.progress("files read", files.len());
+    let one = |path: &PathBuf| {
+        let input = read(path);
+        progress.step();
+        input
     };
-    files.iter().map(read).collect()
+    files.iter().map(one).collect()
+}
+
+fn read(path: &Path) -> Input {
+    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::from);
+    let documents = content.and_then(|content| Ok(yaml::read(&content)?));
+    Input { name: path.display().to_string(), documents }
+}
+
+/// A file that is written and not yet in its place.
+pub(crate) struct Staged {
+    path: PathBuf,
+    file: tempfile::NamedTempFile,
 }
 
 /// Writes a file whole or not at all: a new file beside it takes its place.
 ///
 /// # Errors
 /// An unwritable folder; the old file is then as it was.
-pub(crate) fn replace(path: &Path, content: &[u8], private: bool) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let special = fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    if special {
+        // A device or pipe is written to; a file in its place would be no device any more.
+        return fs::write(path, content).map_err(|error| unwritable(path, &error));
+    }
+    stage(path, content, false)?.commit(true)
+}
+
+/// Writes the new file beside the one that it shall replace. A link stays; what it points to is replaced.
+///
+/// # Errors
+/// An unwritable folder.
+pub(crate) fn stage(path: &Path, content: &[u8], private: bool) -> anyhow::Result<Staged> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<tempfile::NamedTempFile> {
+        if target.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let mut file = tempfile::Builder::new().prefix(".kubectl-trust-").tempfile_in(folder)?;
         io::Write::write_all(&mut file, content)?;
         if !private {
-            fs::set_permissions(file.path(), permissions(path))?;
+            fs::set_permissions(file.path(), permissions(&target))?;
         }
         file.as_file().sync_all()?;
-        file.persist(path).map(|_| ()).map_err(|error| error.error)
+        Ok(file)
     };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
+    let file = write().map_err(|error| unwritable(path, &error))?;
+    Ok(Staged { path: target, file })
+}
+
+impl Staged {
+    /// Puts the file into its place.
+    ///
+    /// # Errors
+    /// A place that cannot be taken; without `overwrite` also one that is taken already.
+    pub(crate) fn commit(self, overwrite: bool) -> anyhow::Result<()> {
+        let Self { path, file } = self;
+        let persisted = if overwrite { file.persist(&path) } else { file.persist_noclobber(&path) };
+        persisted.map(|_| ()).map_err(|error| unwritable(&path, &error.error))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}: cannot be written: {}", path.display(), problem(error))
 }
 
 /// Those of the file that is replaced, else what a new file gets. A private file keeps the 0600 that

@@ -3,11 +3,12 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
+use std::time::{Duration, Instant};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
-use common::verdict::Outcome;
+use common::verdict::{Outcome, printable};
 use serde_json::Value;
 
 use crate::exit::ExitStatus;
@@ -30,7 +31,7 @@ pub(crate) struct Printer {
     err: AutoStream<io::Stderr>,
     /// Whether the terminal can show `✓ ✗ - !`.
     unicode: bool,
-    failed: Option<ErrorKind>,
+    failed: Option<io::Error>,
 }
 
 impl Printer {
@@ -48,16 +49,24 @@ impl Printer {
         Self { out: BufWriter::new(Box::new(stdout)), err, unicode: utf8_locale(), failed: None }
     }
 
-    /// One line of the result.
+    /// One line of the result. Whatever a manifest, policy or certificate says is in it can neither end the
+    /// line nor write to the terminal.
     pub(crate) fn line(&mut self, text: impl Display) {
-        let written = writeln!(self.out, "{text}");
-        self.note(&written);
+        let written = writeln!(self.out, "{}", printable(&text.to_string()));
+        self.note(written);
+    }
+
+    /// One line that begins with the mark of an outcome, behind `indent` spaces.
+    pub(crate) fn marked(&mut self, indent: usize, outcome: Outcome, text: impl Display) {
+        let mark = self.mark(outcome);
+        let written = writeln!(self.out, "{:indent$}{mark} {}", "", printable(&text.to_string()));
+        self.note(written);
     }
 
     /// Bytes of the result as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         let written = self.out.write_all(bytes);
-        self.note(&written);
+        self.note(written);
     }
 
     /// The result as JSON, indented.
@@ -70,20 +79,37 @@ impl Printer {
         self.raw(common::yaml::to_yaml(value).as_bytes());
     }
 
-    /// Talk: what a person should know, on standard error.
+    /// Talk: what a person should know, on standard error, also when nobody reads standard output any more.
     pub(crate) fn note_line(&mut self, text: impl Display) {
-        let written = self.out.flush().and_then(|()| writeln!(self.err, "{text}"));
-        self.note(&written);
+        let flushed = self.out.flush();
+        self.note(flushed);
+        let written = writeln!(self.err, "{}", printable(&text.to_string()));
+        self.note(written);
     }
 
-    /// Why nothing could be done.
+    /// Why nothing could be done; several problems stand below each other.
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
+        let flushed = self.out.flush();
+        self.note(flushed);
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        self.note_line(format_args!("{style}error{style:#}: {error:#}"));
+        let text = format!("{error:#}");
+        let mut lines = text.lines();
+        let first = printable(lines.next().unwrap_or_default());
+        let mut written = writeln!(self.err, "{style}error{style:#}: {first}");
+        for line in lines {
+            written = written.and_then(|()| writeln!(self.err, "       {}", printable(line)));
+        }
+        self.note(written);
+    }
+
+    /// A counter on standard error for what may take longer than a second; only for people.
+    pub(crate) fn progress(&self, what: &'static str, total: usize) -> Progress {
+        let shown = io::stderr().is_terminal() && total > 1;
+        Progress { what, total, done: 0, next: shown.then(|| Instant::now() + PATIENCE), written: false }
     }
 
     /// The mark of an outcome; colour repeats what the mark says.
-    pub(crate) fn mark(&self, outcome: Outcome) -> String {
+    fn mark(&self, outcome: Outcome) -> String {
         let (mark, ascii, color) = match outcome {
             Outcome::Pass => ("✓", "ok", AnsiColor::Green),
             Outcome::Fail => ("✗", "FAIL", AnsiColor::Red),
@@ -94,19 +120,61 @@ impl Printer {
         format!("{style}{}{style:#}", if self.unicode { mark } else { ascii })
     }
 
-    /// Writes out what is buffered. A closed pipe ends quietly; any other failed write is a fault.
+    /// Writes out what is buffered. A closed pipe ends quietly; any other failed write is a fault, unless
+    /// there is a refusal to report already.
     pub(crate) fn finish(mut self, status: ExitStatus) -> ExitStatus {
         let flushed = self.out.flush();
-        self.note(&flushed);
-        match self.failed {
-            None | Some(ErrorKind::BrokenPipe) => status,
-            Some(_) => ExitStatus::Undecided,
+        self.note(flushed);
+        match self.failed.take() {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                let problem =
+                    anyhow::anyhow!("the output cannot be written: {}", crate::input::problem(&error));
+                self.error(&problem);
+                if status == ExitStatus::Refused { status } else { ExitStatus::Undecided }
+            }
+            Some(_) | None => status,
         }
     }
 
-    fn note(&mut self, written: &io::Result<()>) {
+    fn note(&mut self, written: io::Result<()>) {
         if let Err(error) = written {
-            self.failed.get_or_insert(error.kind());
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+/// How long nothing is said, and how long a number stands.
+const PATIENCE: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// One line on standard error that counts; it is wiped out before anything else is written.
+pub(crate) struct Progress {
+    what: &'static str,
+    total: usize,
+    done: usize,
+    /// When to write next; `None` where nobody looks.
+    next: Option<Instant>,
+    written: bool,
+}
+
+impl Progress {
+    /// One more is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        let now = Instant::now();
+        if self.next.is_some_and(|next| now >= next) {
+            self.next = Some(now + BETWEEN);
+            self.written = true;
+            // Nothing depends on it, so nothing is done about a failed write.
+            drop(write!(io::stderr(), "\r{} of {} {}\x1b[K", self.done, self.total, self.what));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.written {
+            drop(write!(io::stderr(), "\r\x1b[K"));
         }
     }
 }

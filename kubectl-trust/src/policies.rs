@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use common::dialect::{self, CompileErrors, Compiled};
+use common::limits;
+use common::object::FieldPath;
 use common::policy::{Exception, Policy};
-use common::yaml::Document;
+use common::yaml::{self, Document, Places};
 
-use crate::input::{self, Input};
+use crate::input;
 
 /// What policy files hold.
 #[derive(Debug, Default)]
@@ -28,35 +30,45 @@ impl PolicySet {
     /// An unreadable file, a document that is no policy, every problem of a policy with its path.
     pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Self> {
         let mut set = Self::default();
-        for input in input::documents(files) {
-            let Input { name, documents } = input;
-            let documents = documents.with_context(|| name.clone())?;
+        let mut problems = Vec::new();
+        for file in files {
+            let name = file.display().to_string();
+            let content =
+                input::bytes(file, limits::INPUT_BYTES).map_err(|error| input::unreadable(file, &error))?;
+            let documents = yaml::read(&content).with_context(|| name.clone())?;
             if documents.is_empty() {
                 bail!("{name}: holds no policy");
             }
             for document in documents {
-                set.add(&name, &document)?;
+                if let Err(error) = set.add(&name, &document, Some(&content)) {
+                    problems.push(format!("{error:#}"));
+                }
             }
         }
-        Ok(set)
+        if problems.is_empty() { Ok(set) } else { bail!(problems.join("\n")) }
     }
 
-    /// Compiles one document into the set.
+    /// Compiles one document into the set. `content` is the text it stands in, where there is one.
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub(crate) fn add(&mut self, file: &str, document: &Document) -> anyhow::Result<()> {
-        let place = format!("{file}:{}", document.line);
-        let compiled = dialect::compile(&document.value).map_err(|errors| failure(&place, &errors))?;
+    pub(crate) fn add(
+        &mut self,
+        file: &str,
+        document: &Document,
+        content: Option<&[u8]>,
+    ) -> anyhow::Result<()> {
+        let source = Source { file, document, content };
+        let compiled = dialect::compile(&document.value).map_err(|errors| source.failure(&errors))?;
         let warnings = match &compiled {
             Compiled::Policy(policy) => &policy.warnings,
             Compiled::Exception(exception) => &exception.warnings,
         };
-        self.warnings.extend(warnings.iter().map(|warning| format!("{place}: {warning}")));
+        self.warnings.extend(warnings.iter().map(|warning| format!("{}: {warning}", source.place())));
         match compiled {
             Compiled::Policy(policy) => {
                 if self.policies.iter().any(|known| known.id == policy.id) {
-                    bail!("{place}: there are two policies of the name {}", policy.id);
+                    bail!("{}: there are two policies of the name {}", source.place(), policy.id);
                 }
                 self.policies.push(policy);
             }
@@ -66,8 +78,33 @@ impl PolicySet {
     }
 }
 
-/// All problems of one document, each with the file in front of it.
-fn failure(place: &str, errors: &CompileErrors) -> anyhow::Error {
-    let lines: Vec<_> = errors.0.iter().map(|error| format!("{place}: {error}")).collect();
-    anyhow::anyhow!("{}", lines.join("\n       "))
+/// Where a document comes from.
+struct Source<'s> {
+    file: &'s str,
+    document: &'s Document,
+    content: Option<&'s [u8]>,
+}
+
+impl Source<'_> {
+    /// `policy.yaml:12`, or the name of an object of a cluster.
+    fn place(&self) -> String {
+        match self.content {
+            Some(_) => format!("{}:{}", self.file, self.document.line),
+            None => self.file.to_owned(),
+        }
+    }
+
+    /// All problems of the document, each with its own place in front: `policy.yaml:12:9: spec.rules[0]…`.
+    fn failure(&self, errors: &CompileErrors) -> anyhow::Error {
+        let places = self.content.and_then(|content| Places::of(content, self.document.index));
+        let place = |path: &FieldPath| match &places {
+            Some(places) => {
+                let (line, column) = places.find(path);
+                format!("{}:{line}:{column}", self.file)
+            }
+            None => self.place(),
+        };
+        let lines: Vec<_> = errors.0.iter().map(|error| format!("{}: {error}", place(&error.path))).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    }
 }

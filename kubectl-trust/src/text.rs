@@ -2,7 +2,7 @@
 
 use common::object::FieldChange;
 use common::signer::short;
-use common::verdict::{Check, Decision, Outcome, Reason, Verdict, side};
+use common::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Verdict, shell_quoted, shell_word, side};
 
 use crate::output::Printer;
 
@@ -32,21 +32,31 @@ fn sum(verdict: &Verdict) -> String {
     text
 }
 
-fn subject(decision: &Decision) -> String {
+/// `release.yaml: Deployment prod/web`.
+pub(crate) fn subject(decision: &Decision) -> String {
     let source = &decision.subject.source;
     let file = source.rsplit_once('#').map_or(source.as_str(), |(file, _)| file);
     let object = &decision.subject.object;
-    if object.kind.is_empty() { source.clone() } else { format!("{file}: {object}") }
+    if object.kind.is_empty() { nameless(source) } else { format!("{file}: {object}") }
+}
+
+/// `a.yaml`, or `a.yaml: document 2`: people count from 1.
+fn nameless(source: &str) -> String {
+    let document = source.rsplit_once('#').and_then(|(file, rest)| {
+        let (index, item) = rest.split_once('.').map_or((rest, ""), |(index, item)| (index, item));
+        let item = if item.is_empty() { String::new() } else { format!(", {item}") };
+        Some(format!("{file}: document {}{item}", index.parse::<usize>().ok()? + 1))
+    });
+    document.unwrap_or_else(|| source.to_owned())
 }
 
 fn block(printer: &mut Printer, decision: &Decision, width: usize) {
-    let mark = printer.mark(decision.outcome());
-    let subject = subject(decision);
-    match decision.outcome() {
-        Outcome::Pass => printer.line(format_args!("{mark} {subject:width$}  {}", good(decision))),
+    let (outcome, subject) = (decision.outcome(), subject(decision));
+    match outcome {
+        Outcome::Pass => printer.marked(0, outcome, format_args!("{subject:width$}  {}", good(decision))),
         Outcome::Fail | Outcome::Fault | Outcome::Skip => {
             let reason = decision.headline();
-            printer.line(format_args!("{mark} {subject}  {}  [{}]", head(reason), reason.code()));
+            printer.marked(0, outcome, format_args!("{subject}  {}  [{}]", head(reason), reason.code()));
             details(printer, decision);
         }
     }
@@ -90,7 +100,7 @@ fn details(printer: &mut Printer, decision: &Decision) {
     let headline = decision.headline();
     match headline {
         Reason::ManifestDiffers { changes, names, omitted, .. } => {
-            differences(printer, changes, names, *omitted);
+            differences(printer, 4, changes, names, *omitted);
             if let Some(signer) = decision.signers.first() {
                 printer.line(format_args!("  The signature itself is good ({signer})."));
             }
@@ -127,19 +137,26 @@ fn also(printer: &mut Printer, check: &Check, headline: &Reason) {
     }
     printer.line(format_args!("  Also: {}  [{}]", check.reason, check.reason.code()));
     if let Reason::ManifestDiffers { changes, names, omitted, .. } = &check.reason {
-        differences(printer, changes, names, *omitted);
+        differences(printer, 4, changes, names, *omitted);
     }
 }
 
-fn differences(printer: &mut Printer, changes: &[FieldChange], names: &[String], omitted: usize) {
+fn differences(
+    printer: &mut Printer,
+    indent: usize,
+    changes: &[FieldChange],
+    names: &[String],
+    omitted: usize,
+) {
+    let indent = " ".repeat(indent);
     for (change, name) in changes.iter().zip(names).take(SHOWN) {
-        printer.line(format_args!("    {name}"));
-        printer.line(format_args!("      signed: {}", side(change.signed.as_ref())));
-        printer.line(format_args!("      found:  {}", side(change.found.as_ref())));
+        printer.line(format_args!("{indent}{name}"));
+        printer.line(format_args!("{indent}  signed: {}", side(change.signed.as_ref())));
+        printer.line(format_args!("{indent}  found:  {}", side(change.found.as_ref())));
     }
     let rest = changes.len().saturating_sub(SHOWN) + omitted;
     if rest > 0 {
-        printer.line(format_args!("    … and {rest} more (all of them: -o json)"));
+        printer.line(format_args!("{indent}… and {rest} more (all of them: -o json)"));
     }
 }
 
@@ -155,14 +172,15 @@ fn advice(decision: &Decision) -> Vec<String> {
         namespace.filter(|change| change.signed.is_none()).and_then(|change| change.found.as_ref());
     if let Some(namespace) = injected.and_then(|namespace| namespace.as_str()) {
         advice.push(format!(
-            "It was signed without a namespace. To allow this one: --allow-namespace {namespace}"
+            "It was signed without a namespace. To allow this one: --allow-namespace {}",
+            shell_word(namespace)
         ));
     }
     let images = changes.iter().any(|change| is_image(&change.path.to_string()));
     let fields: Vec<_> = suggested
         .iter()
         .filter(|path| !is_image(path) && *path != "metadata.namespace")
-        .map(|path| format!("--ignore-fields '{kind}:{path}'"))
+        .map(|path| format!("--ignore-fields {}", shell_quoted(&format!("{kind}:{path}"))))
         .take(SHOWN)
         .collect();
     if !fields.is_empty() {
@@ -170,6 +188,7 @@ fn advice(decision: &Decision) -> Vec<String> {
         advice.push(format!("To allow such changes: {}{images}", fields.join(" ")));
     }
     if decision.subject.source.contains('#') {
+        let file = shell_word(file);
         advice
             .push(format!("To sign this version:  kubectl trust sign -f {file} --key cosign.key --in-place"));
     }
@@ -217,14 +236,9 @@ fn summary(verdict: &Verdict, name: &str) -> String {
 
 fn tree(printer: &mut Printer, decision: &Decision) {
     if let Some(by) = &decision.by {
-        let mark = printer.mark(decision.outcome());
-        let audit = if by.enforced { "" } else { " (audit)" };
-        printer.line(format_args!(
-            "{mark} {}/{}{audit}  [{}]",
-            by.policy,
-            by.rule,
-            decision.headline().code()
-        ));
+        let audit = if by.enforced || decision.outcome() != Outcome::Fail { "" } else { " (audit)" };
+        let (DecidedBy { policy, rule, .. }, code) = (by, decision.headline().code());
+        printer.marked(0, decision.outcome(), format_args!("{policy}/{rule}{audit}  [{code}]"));
     }
     let nearest = nearest_miss(&decision.check);
     node(printer, &decision.check, 1, nearest);
@@ -233,7 +247,7 @@ fn tree(printer: &mut Printer, decision: &Decision) {
     }
     if matches!(decision.outcome(), Outcome::Fail | Outcome::Fault) {
         for advice in advice(decision) {
-            printer.line(format_args!("    would pass: {advice}"));
+            printer.line(format_args!("    {advice}"));
         }
     }
 }
@@ -250,22 +264,32 @@ fn nearest_miss(root: &Check) -> Option<&Check> {
 }
 
 fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Check>) {
-    let mark = printer.mark(check.outcome);
-    let indent = "  ".repeat(depth);
     let what = shortened(&check.what);
-    let path = check.path.as_ref().map(|path| format!("  ({path})")).unwrap_or_default();
-    let miss =
-        if nearest.is_some_and(|nearest| std::ptr::eq(nearest, check)) { "  ← nearest miss" } else { "" };
-    let said_below = check.children.iter().any(|child| child.reason == check.reason);
-    let reason =
-        if said_below { String::new() } else { format!("  {}  [{}]", check.reason, check.reason.code()) };
-    printer.line(format_args!("{indent}{mark} {what}{reason}{path}{miss}"));
+    // Where a policy demands it; a flag is on the command line for all to see.
+    let path = check.path.as_ref().map(ToString::to_string).filter(|path| !path.starts_with("--"));
+    let path = path.map(|path| format!("  ({path})")).unwrap_or_default();
+    let miss = nearest.is_some_and(|nearest| std::ptr::eq(nearest, check));
+    let miss = if miss { "  ← nearest miss" } else { "" };
+    let reason = reason(check, &what);
+    printer.marked(2 * depth, check.outcome, format_args!("{what}{reason}{path}{miss}"));
     if let Reason::ManifestDiffers { changes, names, omitted, .. } = &check.reason
         && check.children.is_empty()
     {
-        differences(printer, changes, names, *omitted);
+        differences(printer, 2 * depth + 4, changes, names, *omitted);
     }
     for child in &check.children {
         node(printer, child, depth + 1, nearest);
+    }
+}
+
+/// What a node says for itself; what a child says below is not said twice, nor is a name.
+fn reason(check: &Check, what: &str) -> String {
+    if check.children.iter().any(|child| child.reason == check.reason) {
+        return String::new();
+    }
+    let (text, code) = (check.reason.to_string(), check.reason.code());
+    match text.strip_prefix(&format!("signed by {what}")) {
+        Some(rest) => format!("  signed it{rest}  [{code}]"),
+        None => format!("  {text}  [{code}]"),
     }
 }

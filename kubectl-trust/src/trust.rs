@@ -213,7 +213,7 @@ pub(crate) fn trust_root(trust: &TrustArgs) -> anyhow::Result<Option<Arc<TrustRo
         ct_keys: ct_keys.as_deref(),
         tsa_chain: tsa_chain.as_deref(),
     };
-    if [pieces.ca_roots, pieces.rekor_keys, pieces.ct_keys, pieces.tsa_chain].iter().all(Option::is_none) {
+    if pieces.is_empty() {
         return Ok(None);
     }
     Ok(Some(Arc::new(TrustRoot::from_pieces(&pieces)?)))

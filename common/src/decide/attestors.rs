@@ -51,11 +51,10 @@ fn unsatisfied(check: Check) -> Judged {
 /// faulty children could still have made it pass; else it fails.
 fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
     let signers = node.join(parts.iter().map(|part| part.signers.clone()).collect());
-    // A set of one says what its one entry says, unless it demands another number than one: an entry that
-    // passes must not stand for two.
+    // A set of one says what its one entry says; unless it asks for more than that entry can give.
+    let agrees = |only: &Judged| signers.is_some() == (only.check.outcome == Outcome::Pass);
     if parts.len() == 1
-        && parts.iter().all(|only| only.signers.is_some() == signers.is_some())
-        && let Some(only) = parts.pop()
+        && let Some(only) = parts.pop_if(|only| agrees(only))
     {
         return Judged { signers, ..only };
     }

@@ -57,7 +57,7 @@ pub fn manifest<'e>(
     warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
     warnings.extend(content.warnings);
     warnings.dedup();
-    let mut parts = vec![signatures.check, content.check];
+    let mut parts = vec![demanded(signatures.check), demanded(content.check)];
     if rule.dry_run.is_some() {
         // Strict matching knows the server's effects from its table; a dry run would ask the server itself.
         let reason =
@@ -66,6 +66,14 @@ pub fn manifest<'e>(
     }
     let check = Check::all("manifest", parts);
     ManifestDecision { check, signers: signers(&signatures.good), warnings, compared: content.compared }
+}
+
+/// A part that must be there: were it skipped, nothing would have been verified.
+fn demanded(check: Check) -> Check {
+    match check.outcome {
+        Outcome::Skip => Check { outcome: Outcome::Fault, reason: Reason::NothingChecked, ..check },
+        Outcome::Pass | Outcome::Fail | Outcome::Fault => check,
+    }
 }
 
 fn signers(good: &[VerifiedSignature]) -> Vec<Signer> {

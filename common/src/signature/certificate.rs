@@ -58,9 +58,7 @@ pub fn by_certificate(
         return Err(Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate });
     }
     let signer = Signer::Certificate { subject, fingerprint: key.fingerprint().to_owned() };
-    let mut verified = VerifiedSignature::new(signer);
-    verified.warnings.extend(material.leftovers());
-    Ok(verified)
+    Ok(VerifiedSignature::new(signer))
 }
 
 fn unreadable(detail: String) -> Reason {

@@ -65,7 +65,7 @@ pub fn by_identity(
         entry.to_bundle(&verification, &material.signature, message).map_err(|why| invalid_entry(&why))?;
     // (3) to (7)
     let result = verify(message, &bundle, root, demands).map_err(|error| reason(&error, &leaf, &entry))?;
-    evidence(&result, material)
+    evidence(&result)
 }
 
 fn verify(
@@ -97,7 +97,7 @@ fn invalid_entry(detail: &str) -> Reason {
     Reason::LogEntryInvalid { detail: detail.to_owned() }
 }
 
-fn evidence(result: &VerificationResult, material: &Material) -> Result<VerifiedSignature, Reason> {
+fn evidence(result: &VerificationResult) -> Result<VerifiedSignature, Reason> {
     // The crate's promise, asked for once more: a relaxed policy must never slip through here.
     if !(result.certificate_verified() && result.tlog_verified()) {
         return Err(invalid_entry("it was not verified"));
@@ -107,7 +107,6 @@ fn evidence(result: &VerificationResult, material: &Material) -> Result<Verified
     let signer = Signer::Keyless { subject, issuer: result.issuer().map(str::to_owned), claims };
     let mut verified = VerifiedSignature::new(signer);
     verified.logged = result.integrated_time();
-    verified.warnings.extend(material.leftovers());
     Ok(verified)
 }
 

@@ -47,6 +47,5 @@ pub fn by_key(
             log::Entry::Contradicts(detail) => return Err(Reason::LogEntryInvalid { detail }),
         }
     }
-    verified.warnings.extend(material.leftovers());
     Ok(verified)
 }

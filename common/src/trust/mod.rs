@@ -19,6 +19,7 @@ use crate::limits;
 /// A trust root, checked and prepared for verification.
 pub struct TrustRoot {
     verifier: Verifier,
+    json: String,
     fingerprint: String,
     has_ct_log: bool,
     logs: Vec<String>,
@@ -61,6 +62,7 @@ impl TrustRoot {
         let verifier = Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
         Ok(Self {
             verifier,
+            json: json.to_owned(),
             fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
@@ -68,12 +70,26 @@ impl TrustRoot {
         })
     }
 
-    /// Puts a trust root together from PEM files, for private authorities without a `trusted_root.json`.
+    /// The public-good root with pieces replaced, for private authorities without a
+    /// `trusted_root.json`; what each piece replaces is said at [`Pieces`].
     ///
     /// # Errors
     /// [`TrustError::Piece`] names the piece that cannot be read.
     pub fn from_pieces(pieces: &Pieces<'_>) -> Result<Self, TrustError> {
-        Self::from_json(&pieces.to_json()?.to_string())
+        Self::replaced(SIGSTORE_PRODUCTION_TRUSTED_ROOT, pieces)
+    }
+
+    /// This root with pieces replaced.
+    ///
+    /// # Errors
+    /// As [`Self::from_pieces`].
+    pub fn with_pieces(&self, pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        Self::replaced(&self.json, pieces)
+    }
+
+    fn replaced(base: &str, pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        let base = serde_json::from_str(base).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        Self::from_json(&pieces.replace_in(base)?.to_string())
     }
 
     /// The public-good instance, as compiled in. Parsed at first use.

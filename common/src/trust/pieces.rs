@@ -11,7 +11,11 @@ use super::TrustError;
 use crate::key::PublicKey;
 use crate::limits;
 
-/// PEM texts, each as `cosign`'s flag of the same name takes it.
+/// PEM texts, each as `cosign`'s flag of the same name takes it, and each in place of that part of the
+/// root they are applied to.
+///
+/// Another authority (`ca_roots`) also takes away the CT logs of the root, unless `ct_keys` names some:
+/// they saw the certificates of the old authority, not of this one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pieces<'p> {
     /// Root certificates of the authority that issues signing certificates (`--ca-roots`).
@@ -27,25 +31,34 @@ pub struct Pieces<'p> {
 }
 
 impl Pieces<'_> {
-    /// The same as a `trusted_root.json`; validity windows are left open, because PEM files name none.
-    pub(super) fn to_json(self) -> Result<Value, TrustError> {
-        let mut authority = certificates("--ca-intermediates", self.ca_intermediates)?;
-        authority.extend(certificates("--ca-roots", self.ca_roots)?);
-        let tsa = certificates("--tsa-certificate-chain", self.tsa_chain)?;
-        let chain = |certificates: Vec<Value>| {
-            if certificates.is_empty() {
-                json!([])
-            } else {
-                json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}])
-            }
-        };
-        Ok(json!({
-            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-            "tlogs": logs("--rekor-public-key", self.rekor_keys)?,
-            "ctlogs": logs("--ct-public-key", self.ct_keys)?,
-            "certificateAuthorities": chain(authority),
-            "timestampAuthorities": chain(tsa),
-        }))
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        [self.ca_roots, self.ca_intermediates, self.rekor_keys, self.ct_keys, self.tsa_chain]
+            .iter()
+            .all(Option::is_none)
+    }
+
+    /// A `trusted_root.json` with these pieces in place of its own; validity windows of pieces are left
+    /// open, because PEM files name none.
+    pub(super) fn replace_in(self, mut root: Value) -> Result<Value, TrustError> {
+        let chain = |certificates: Vec<Value>| json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}]);
+        if self.ca_roots.is_some() {
+            let mut authority = certificates("--ca-intermediates", self.ca_intermediates)?;
+            authority.extend(certificates("--ca-roots", self.ca_roots)?);
+            root["certificateAuthorities"] = chain(authority);
+            root["ctlogs"] = json!([]);
+        }
+        if self.tsa_chain.is_some() {
+            root["timestampAuthorities"] = chain(certificates("--tsa-certificate-chain", self.tsa_chain)?);
+        }
+        if self.rekor_keys.is_some() {
+            root["tlogs"] = logs("--rekor-public-key", self.rekor_keys)?;
+        }
+        if self.ct_keys.is_some() {
+            root["ctlogs"] = logs("--ct-public-key", self.ct_keys)?;
+        }
+        Ok(root)
     }
 }
 
@@ -85,8 +98,8 @@ pub(crate) fn parse_certificates(text: &str) -> Result<Vec<Certificate>, String>
 }
 
 /// A log is named by the SHA-256 of its key (RFC 6962, 3.2; Rekor uses the same).
-fn logs(piece: &'static str, text: Option<&str>) -> Result<Vec<Value>, TrustError> {
-    let Some(text) = text else { return Ok(Vec::new()) };
+fn logs(piece: &'static str, text: Option<&str>) -> Result<Value, TrustError> {
+    let Some(text) = text else { return Ok(json!([])) };
     let keys = PublicKey::parse_all(text)
         .map_err(|error| TrustError::Piece { piece, problem: error.to_string() })?;
     Ok(keys

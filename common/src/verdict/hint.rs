@@ -1,6 +1,8 @@
 //! What a person can do about a reason: a command or a policy line that works when pasted.
 
-use super::{Reason, SignatureProblem, Subject, SubjectKind};
+use std::borrow::Cow;
+
+use super::{Reason, SignatureProblem, Subject, SubjectKind, printable};
 
 impl Reason {
     /// The next step, where there is one.
@@ -16,7 +18,8 @@ impl Reason {
                 Some(format!("kubectl trust explain {file} --key KEY shows every signature and who made it"))
             }
             Self::ManifestDiffers { kind, suggested, .. } if !suggested.is_empty() => {
-                let fields = suggested.iter().map(|path| format!(" --ignore-fields '{kind}:{path}'"));
+                let field = |path: &String| shell_quoted(&format!("{kind}:{path}"));
+                let fields = suggested.iter().map(|path| format!(" --ignore-fields {}", field(path)));
                 Some(format!(
                     "to allow these changes:{}; to see them: kubectl trust diff {file} --key KEY",
                     fields.collect::<String>()
@@ -24,10 +27,10 @@ impl Reason {
             }
             Self::ManifestDiffers { .. } => Some(format!("kubectl trust diff {file} --key KEY")),
             Self::IdentityMismatch { found, .. } => {
-                Some(format!("if you trust that signer: --certificate-identity {found}"))
+                Some(format!("if you trust that signer: --certificate-identity {}", shell_word(found)))
             }
             Self::IssuerMismatch { found, .. } => {
-                Some(format!("if you trust that issuer: --certificate-oidc-issuer {found}"))
+                Some(format!("if you trust that issuer: --certificate-oidc-issuer {}", shell_word(found)))
             }
             Self::CertificateUntrusted { .. } => {
                 Some("if a private authority issued it: --ca-roots FILE or --trusted-root FILE".to_owned())
@@ -47,14 +50,64 @@ impl Reason {
 }
 
 fn file_argument(subject: &Subject) -> String {
+    let object = &subject.object;
     match subject.kind {
         SubjectKind::Manifest | SubjectKind::Blob => {
             let file = subject.source.rsplit_once('#').map_or(subject.source.as_str(), |(file, _)| file);
-            format!("-f {file}")
+            format!("-f {}", shell_word(file))
         }
-        SubjectKind::Resource => {
-            format!("{}/{} -n {}", subject.object.kind, subject.object.name, subject.object.namespace)
+        // An object in a file that was exported has the file's name, one of a cluster its own.
+        SubjectKind::Resource => match (subject.source.rsplit_once('#'), object.namespace.as_str()) {
+            (Some((file, _)), _) => format!("-f {}", shell_word(file)),
+            (None, "") => shell_word(&format!("{}/{}", object.kind, object.name)).into_owned(),
+            (None, namespace) => {
+                let name = format!("{}/{}", object.kind, object.name);
+                format!("{} -n {}", shell_word(&name), shell_word(namespace))
+            }
+        },
+        SubjectKind::Image => shell_word(&subject.source).into_owned(),
+    }
+}
+
+/// A word that a shell reads as it is. Names and identities come from whoever made the manifest or the
+/// certificate, and people paste what they are told to.
+#[must_use]
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain =
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@=+,%".contains(c));
+    if plain { Cow::Borrowed(text) } else { Cow::Owned(shell_quoted(text)) }
+}
+
+/// The same, in quotes in any case.
+#[must_use]
+pub fn shell_quoted(text: &str) -> String {
+    format!("'{}'", printable(text).replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectRef;
+
+    #[test]
+    fn what_is_pasted_runs_nothing_of_others() {
+        for (text, word) in [
+            ("release@example.com", "release@example.com"),
+            ("Deployment:spec.replicas", "Deployment:spec.replicas"),
+            ("a b", "'a b'"),
+            ("x'; rm -rf ~ #", r"'x'\''; rm -rf ~ #'"),
+            ("$(id)\n", "'$(id)\u{fffd}'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(text), word);
         }
-        SubjectKind::Image => subject.source.clone(),
+        let subject =
+            Subject { kind: SubjectKind::Image, source: "a;b".into(), object: ObjectRef::default() };
+        let found = "$(id)".to_owned();
+        let reason = Reason::IdentityMismatch { expected: String::new(), found, issuer: String::new() };
+        assert_eq!(
+            reason.hint(&subject).unwrap(),
+            "if you trust that signer: --certificate-identity '$(id)'"
+        );
     }
 }

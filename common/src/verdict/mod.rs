@@ -2,12 +2,21 @@
 //!
 //! Every front end shows the same tree: as text, as JSON, as a denial, as an exit code.
 
+mod denial;
 mod hint;
 mod json;
+mod message;
+mod printable;
+mod problem;
 mod reason;
 
+pub use denial::denial;
+pub use hint::{shell_quoted, shell_word};
 pub use json::{decision_json, to_json};
-pub use reason::{MessageProblem, Reason, SignatureProblem, Unavailable, side};
+pub use message::side;
+pub use printable::printable;
+pub use problem::{MessageProblem, SignatureProblem, Unavailable};
+pub use reason::Reason;
 
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;

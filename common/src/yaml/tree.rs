@@ -111,7 +111,7 @@ fn insert(map: &mut Map<String, Value>, key: String, value: Value) -> Option<Str
 }
 
 /// A key as a string: `on:` is `"true"` and `1:` is `"1"` to kubectl (sigs.k8s.io/yaml, `convertToJSONableObject`).
-struct Key(String);
+pub(super) struct Key(pub(super) String);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -15,7 +15,7 @@ use common::sources::Offline;
 use common::verdict::{Decision, Outcome, Subject, SubjectKind};
 use serde_json::{Value, json};
 
-use crate::judge::now;
+use crate::judge::{Demand, now};
 
 fn key() -> PrivateKey {
     PrivateKey::generate(&Password::new("")).unwrap().0
@@ -45,7 +45,7 @@ fn signed(keys: &[&PrivateKey]) -> Value {
 }
 
 /// A policy with one rule whose `manifests` block and further rule fields are given.
-fn policy(manifests: Value, more: &Value) -> Policy {
+fn policy(manifests: &Value, more: &Value) -> Policy {
     let mut rule = json!({"name": "signed", "match": {"any": [{"resources": {"kinds": ["ConfigMap"]}}]},
         "validate": {"failureAction": "Enforce", "manifests": manifests}});
     for (field, value) in more.as_object().unwrap() {
@@ -81,7 +81,7 @@ fn expect(decision: &Decision, outcome: Outcome, code: &str) {
 fn a_threshold_is_met_by_different_signers() {
     let (a, b, c) = (key(), key(), key());
     let two_of_three =
-        policy(json!({"attestors": [{"count": 2, "entries": entries(&[&a, &b, &c])}]}), &json!({}));
+        policy(&json!({"attestors": [{"count": 2, "entries": entries(&[&a, &b, &c])}]}), &json!({}));
     let none = BTreeMap::new();
     expect(&judge(&signed(&[&a, &c]), &two_of_three, &none), Outcome::Pass, "threshold-met");
     expect(&judge(&signed(&[&a]), &two_of_three, &none), Outcome::Fail, "threshold-not-met");
@@ -90,11 +90,20 @@ fn a_threshold_is_met_by_different_signers() {
     expect(&judge(&config("safe"), &two_of_three, &none), Outcome::Fail, "signature-missing");
 }
 
+/// No compiler lets such a rule through; should one ever, it refuses.
+#[test]
+fn a_set_that_asks_for_more_than_it_has_never_passes() {
+    let a = key();
+    let decision = Demand::keys(2, &[&a.public().to_pem()]).judge(&signed(&[&a]));
+    expect(&decision, Outcome::Fail, "threshold-not-met");
+}
+
 #[test]
 fn sets_are_anded_and_nested_sets_count_as_one_entry() {
     let (a, b, c) = (key(), key(), key());
     let nested = json!({"attestor": {"count": 1, "entries": entries(&[&b, &c])}});
-    let both = policy(json!({"attestors": [{"entries": entries(&[&a])}, {"entries": [nested]}]}), &json!({}));
+    let both =
+        policy(&json!({"attestors": [{"entries": entries(&[&a])}, {"entries": [nested]}]}), &json!({}));
     let none = BTreeMap::new();
     expect(&judge(&signed(&[&a, &c]), &both, &none), Outcome::Pass, "threshold-met");
     assert_eq!(judge(&signed(&[&a]), &both, &none).outcome(), Outcome::Fail);
@@ -106,7 +115,7 @@ fn a_key_may_come_from_a_variable_and_a_missing_one_is_a_fault() {
     let a = key();
     let rule = json!({"attestors": [{"entries": [{"keys": {"publicKeys": "{{ keys.data.org }}"}}]}]});
     let context = json!({"context": [{"name": "keys", "configMap": {"name": "keys", "namespace": "x"}}]});
-    let policy = policy(rule, &context);
+    let policy = policy(&rule, &context);
     let given = |pem: &str| BTreeMap::from([("keys.data.org".to_owned(), json!(pem))]);
     let object = signed(&[&a]);
     expect(&judge(&object, &policy, &given(&a.public().to_pem())), Outcome::Pass, "signature-valid");
@@ -120,16 +129,16 @@ fn what_needs_a_cluster_or_another_version_is_a_named_fault() {
     let a = key();
     let none = BTreeMap::new();
     let secret = json!({"attestors": [{"entries": [{"keys": {"publicKeys": "k8s://x/y"}}]}]});
-    expect(&judge(&signed(&[&a]), &policy(secret, &json!({})), &none), Outcome::Fault, "key-unavailable");
+    expect(&judge(&signed(&[&a]), &policy(&secret, &json!({})), &none), Outcome::Fault, "key-unavailable");
     let elsewhere =
         json!({"repository": "registry.example.com/x", "attestors": [{"entries": entries(&[&a])}]});
     expect(
-        &judge(&signed(&[&a]), &policy(elsewhere, &json!({})), &none),
+        &judge(&signed(&[&a]), &policy(&elsewhere, &json!({})), &none),
         Outcome::Fault,
         "policy-unsupported",
     );
     let kms = json!({"attestors": [{"entries": [{"keys": {"kms": "awskms:///alias/x"}}]}]});
-    expect(&judge(&signed(&[&a]), &policy(kms, &json!({})), &none), Outcome::Fault, "key-unavailable");
+    expect(&judge(&signed(&[&a]), &policy(&kms, &json!({})), &none), Outcome::Fault, "key-unavailable");
 }
 
 /// One good key of two where only one is needed is enough, whatever the other says.
@@ -138,8 +147,8 @@ fn a_fault_that_cannot_change_the_answer_does_not() {
     let a = key();
     let mut of = entries(&[&a]);
     of.push(json!({"keys": {"publicKeys": "k8s://x/y"}}));
-    let any = policy(json!({"attestors": [{"count": 1, "entries": of.clone()}]}), &json!({}));
-    let all = policy(json!({"attestors": [{"entries": of}]}), &json!({}));
+    let any = policy(&json!({"attestors": [{"count": 1, "entries": of.clone()}]}), &json!({}));
+    let all = policy(&json!({"attestors": [{"entries": of}]}), &json!({}));
     let none = BTreeMap::new();
     expect(&judge(&signed(&[&a]), &any, &none), Outcome::Pass, "threshold-met");
     expect(&judge(&signed(&[&a]), &all, &none), Outcome::Fault, "key-unavailable");
@@ -155,7 +164,7 @@ fn an_attestors_annotations_are_those_of_the_object() {
     let a = key();
     let mut entry = entries(&[&a]);
     entry[0]["annotations"] = json!({"team": "shop"});
-    let policy = policy(json!({"attestors": [{"entries": entry}]}), &json!({}));
+    let policy = policy(&json!({"attestors": [{"entries": entry}]}), &json!({}));
     let mut object = config("safe");
     let none = BTreeMap::new();
     expect(&judge(&signed(&[&a]), &policy, &none), Outcome::Fail, "annotation-mismatch");
@@ -168,7 +177,7 @@ fn an_attestors_annotations_are_those_of_the_object() {
 fn a_dry_run_is_recorded_as_needing_a_cluster() {
     let a = key();
     let rule = json!({"dryRun": {"enable": true}, "attestors": [{"entries": entries(&[&a])}]});
-    let decision = judge(&signed(&[&a]), &policy(rule, &json!({})), &BTreeMap::new());
+    let decision = judge(&signed(&[&a]), &policy(&rule, &json!({})), &BTreeMap::new());
     expect(&decision, Outcome::Pass, "signature-valid");
     let mut codes = Vec::new();
     decision.check.walk(&mut |check| codes.push((check.outcome, check.reason.code())));

@@ -101,7 +101,7 @@ impl World {
             for (index, mut value) in client.list(&resource.path(None), None).await?.into_iter().enumerate() {
                 restore_type(&mut value, resource);
                 let name = format!("{}/{}", resource.plural, ObjectRef::of(&value).name);
-                set.add(&name, &Document { index, line: 1, value })?;
+                set.add(&name, &Document { index, line: 1, value }, None)?;
             }
         }
         if set.policies.is_empty() {

@@ -6,7 +6,7 @@ use common::evaluate::Context;
 use common::manifest::DEFAULT_DOMAIN;
 use common::object::ObjectRef;
 use common::policy::{Operation, Policy};
-use common::verdict::{Decision, Outcome, SubjectKind, Verdict, to_json};
+use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word, to_json};
 
 use super::judge;
 use super::verify_resource::live_items;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     };
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
-    let inputs = input::documents(&input::expand(&args.resources, true)?);
+    let inputs = input::counted(&input::expand(&args.resources, true)?, printer);
     let world = World::new(args.kube.clone(), None);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
@@ -45,7 +45,9 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let mut items = judge::items(&inputs, SubjectKind::Manifest, DEFAULT_DOMAIN);
         items.extend(live_items(&live));
         let mut decisions = Vec::new();
+        let mut progress = printer.progress("resources judged", items.len());
         for item in &items {
+            progress.step();
             decisions.extend(judge_item(item, &set, &asked, context).await?);
         }
         anyhow::Ok(decisions)
@@ -75,12 +77,48 @@ fn show(
         Format::Json => printer.json(&to_json(&verdict())),
         Format::Yaml => printer.yaml(&to_json(&verdict())),
         Format::Text => {
-            for decision in decisions {
-                line(decision, args.detailed_results, printer);
+            for of_one in decisions.chunk_by(|a, b| a.subject == b.subject) {
+                resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
             }
             printer.line(numbers.line());
         }
     }
+}
+
+/// What one resource's rules say: the refusal that a cluster would give, then what only warns or is not
+/// ours to judge, and the rest if it is asked for.
+fn resource(decisions: &[&Decision], args: &ApplyArgs, printer: &mut Printer) {
+    let Some(first) = decisions.first() else { return };
+    let enforced = |decision: &&&Decision| decision.by.as_ref().is_some_and(|by| by.enforced);
+    let refusing: Vec<_> = decisions
+        .iter()
+        .filter(enforced)
+        .filter(|decision| matches!(decision.outcome(), Outcome::Fail | Outcome::Fault))
+        .copied()
+        .collect();
+    let explain = explain(first, args);
+    let text = denial(&first.subject.object, refusing.iter().copied(), Some(&explain));
+    text.iter().flat_map(|text| text.lines()).for_each(|text| printer.line(text));
+    let rest =
+        decisions.iter().filter(|decision| !refusing.iter().any(|known| std::ptr::eq(*known, **decision)));
+    rest.for_each(|decision| line(decision, args.detailed_results, printer));
+    if text.is_some() {
+        printer.line("");
+    }
+}
+
+/// The command that shows the whole tree of a resource.
+fn explain(decision: &Decision, args: &ApplyArgs) -> String {
+    let source = &decision.subject.source;
+    let object = &decision.subject.object;
+    let mut command = match source.rsplit_once('#') {
+        Some((file, _)) => format!("kubectl trust explain -f {}", shell_word(file)),
+        None => format!("kubectl trust explain {} -n {}", shell_word(source), shell_word(&object.namespace)),
+    };
+    for policy in &args.policies {
+        command.push_str(&format!(" --policy {}", shell_word(&policy.display().to_string())));
+    }
+    command
 }
 
 /// Skips say something only about rules that are not ours to judge, unless all is asked for.
@@ -95,10 +133,11 @@ fn line(decision: &Decision, detailed: bool, printer: &mut Printer) {
     if quiet && !detailed {
         return;
     }
-    let mark = printer.mark(decision.outcome());
     let audit = if by.enforced || decision.outcome() != Outcome::Fail { "" } else { " (audit)" };
     let ObjectRef { kind, namespace, name, .. } = &decision.subject.object;
-    printer.line(format_args!("{mark} policy {}.{}{audit} -> {kind}/{namespace}/{name}", by.policy, by.rule));
+    let (policy, rule) = (&by.policy, &by.rule);
+    let text = format_args!("policy {policy}.{rule}{audit} -> {kind}/{namespace}/{name}").to_string();
+    printer.marked(0, decision.outcome(), text);
     printer.line(format_args!("    {}  [{}]", decision.headline(), decision.headline().code()));
     decision.warnings.iter().for_each(|warning| printer.line(format_args!("    warning: {warning}")));
 }
@@ -134,7 +173,7 @@ impl Numbers {
 
     fn line(self) -> String {
         let Self { pass, fail, warn, error, skip } = self;
-        format!("\npass: {pass}, fail: {fail}, warn: {warn}, error: {error}, skip: {skip}")
+        format!("pass: {pass}, fail: {fail}, warn: {warn}, error: {error}, skip: {skip}")
     }
 
     fn status(self) -> ExitStatus {

@@ -19,6 +19,7 @@ use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
+use crate::text;
 use crate::trust::{self, Demands};
 
 /// One object, judged and compared.
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::documents(&files);
+    let inputs = input::counted(&files, printer);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
@@ -87,8 +88,9 @@ async fn compare<'i>(
 fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
     let subject = &one.decision.subject;
     let (Some(object), Some((signed, comparison))) = (one.object, &one.with) else {
-        let (mark, reason) = (printer.mark(one.decision.outcome()), one.decision.headline());
-        printer.line(format_args!("{mark} {}: {reason}  [{}]", subject.source, reason.code()));
+        let (outcome, reason) = (one.decision.outcome(), one.decision.headline());
+        let name = text::subject(&one.decision);
+        printer.marked(0, outcome, format_args!("{name}  {reason}  [{}]", reason.code()));
         return;
     };
     printer.line(format_args!("{} against what was signed ({})", subject.object, signature(&one.decision)));

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::Format;
 use crate::input::Input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::text;
 
 /// One object to be judged, or why there is none.
@@ -87,11 +87,13 @@ pub(crate) async fn by_rule(
     origin: Origin,
     rule: &ManifestRule,
     sources: &dyn Sources,
+    mut progress: Progress,
 ) -> Verdict {
     let known = Facts::default();
     let context = Context { sources, known: &known, now: now() };
     let mut decisions = Vec::with_capacity(items.len());
     for item in items {
+        progress.step();
         decisions.push(match item {
             Item::Object { subject, object } => {
                 let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin };

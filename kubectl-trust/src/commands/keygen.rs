@@ -21,8 +21,11 @@ pub(crate) fn run(args: &KeygenArgs, printer: &mut Printer) -> anyhow::Result<Ex
         }
     }
     let (key, pem) = PrivateKey::generate(&new_password()?)?;
-    input::replace(&private, pem.as_bytes(), true)?;
-    input::replace(&public, key.public().to_pem().as_bytes(), false)?;
+    let staged = [
+        input::stage(&private, pem.as_bytes(), true)?,
+        input::stage(&public, key.public().to_pem().as_bytes(), false)?,
+    ];
+    staged.into_iter().try_for_each(|file| file.commit(*force))?;
     printer.line(format_args!("Private key: {} (encrypted; keep it)", private.display()));
     printer.line(format_args!("Public key:  {} ({})", public.display(), key.public().fingerprint()));
     Ok(ExitStatus::Trusted)

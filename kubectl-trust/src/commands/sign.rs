@@ -130,14 +130,17 @@ fn warn_size(printer: &mut Printer, file: &Path, documents: &[Value], domain: &s
 fn write(args: &SignArgs, signed: &[(PathBuf, String, usize)], printer: &mut Printer) -> anyhow::Result<()> {
     let whole = || signed.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join("---\n");
     if args.in_place {
-        for (file, text, count) in signed {
-            input::replace(file, text.as_bytes(), false)?;
+        // All are written before the first takes its place: a full disk leaves every file as it was.
+        let staged = signed.iter().map(|(file, text, _)| input::stage(file, text.as_bytes(), false));
+        let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
+        for ((file, _, count), staged) in signed.iter().zip(staged) {
+            staged.commit(true)?;
             printer.note_line(format_args!("{}: {count} document{} signed", file.display(), plural(*count)));
         }
     } else if args.output.as_os_str() == "-" {
         printer.raw(whole().as_bytes());
     } else {
-        input::replace(&args.output, whole().as_bytes(), false)?;
+        input::replace(&args.output, whole().as_bytes())?;
         let count: usize = signed.iter().map(|(_, _, count)| count).sum();
         printer.note_line(format_args!(
             "{}: {count} document{} signed",

@@ -21,10 +21,11 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::documents(&files);
+    let inputs = input::counted(&files, printer);
     let items = judge::items(&inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
-    let verdict = world.block_on(judge::by_rule(&items, Origin::File, &demands.rule, &world))?;
+    let progress = printer.progress("manifests verified", items.len());
+    let verdict = world.block_on(judge::by_rule(&items, Origin::File, &demands.rule, &world, progress))?;
     judge::print(&verdict, args.output, printer);
     if args.output == Format::Text {
         demands.weakened.iter().for_each(|what| printer.note_line(what));

@@ -33,6 +33,8 @@ pub(crate) struct TestFile {
     pub(crate) cases: Vec<Case>,
     /// Fields that have no effect here.
     pub(crate) unused: Vec<String>,
+    /// Its text, for the places of what failed.
+    pub(crate) content: Vec<u8>,
 }
 
 /// One expectation, for one or several resources.
@@ -120,12 +122,13 @@ const OTHER_RESULT_FIELDS: [&str; 16] = [
 /// the field's path.
 pub(crate) fn read(path: &Path) -> anyhow::Result<TestFile> {
     let place = path.display().to_string();
-    let content = input::bytes(path, limits::INPUT_BYTES).with_context(|| place.clone())?;
+    let content = input::bytes(path, limits::INPUT_BYTES).map_err(|error| input::unreadable(path, &error))?;
     let mut documents = yaml::read(&content).with_context(|| place.clone())?;
     let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
         bail!("{place}: a test file holds one document");
     };
-    parse(path, &document.value).with_context(|| place)
+    let file = parse(path, &document.value).with_context(|| place)?;
+    Ok(TestFile { content, ..file })
 }
 
 fn parse(path: &Path, document: &Value) -> anyhow::Result<TestFile> {
@@ -157,6 +160,7 @@ fn parse(path: &Path, document: &Value) -> anyhow::Result<TestFile> {
         userinfo: one_path(folder, fields, "userinfo")?,
         cases: cases(fields, &mut unused)?,
         unused,
+        content: Vec::new(),
     })
 }
 

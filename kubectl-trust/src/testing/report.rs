@@ -90,17 +90,20 @@ fn text(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
         };
         let (of_rule, of_resource) = (width(rule), width(|row| row.resource.clone()));
         for row in rows {
-            let mark = printer.mark(outcome(row));
             let (rule, resource, result) = (rule(row), &row.resource, result(row));
             let message =
                 if row.passed == Some(true) && !shown.detailed { brief(row) } else { String::new() };
-            printer
-                .line(format_args!("  {mark} {rule:of_rule$}  {resource:of_resource$}  {result}{message}"));
+            let cells = format!("{rule:of_rule$}  {resource:of_resource$}  {result}{message}");
+            printer.marked(2, outcome(row), cells.trim_end());
             if row.passed != Some(true) || shown.detailed {
                 printer.line(format_args!("      {}", row.message));
             }
             if row.passed == Some(false) {
-                printer.line(format_args!("      {}: results[{}]", outcomes.path.display(), row.index));
+                let (path, index) = (outcomes.path.display(), row.index);
+                match row.line {
+                    Some(line) => printer.line(format_args!("      {path}:{line}: results[{index}]")),
+                    None => printer.line(format_args!("      {path}: results[{index}]")),
+                }
             }
         }
     }
@@ -145,7 +148,7 @@ fn row_json(row: &Row) -> Value {
     let passed = row.passed.map_or(Value::Null, Value::from);
     let mut value = json!({
         "policy": row.policy, "rule": row.rule, "resource": row.resource, "expected": row.expected.word(),
-        "got": row.got.map(super::file::Expected::word), "passed": passed, "message": row.message,
+        "line": row.line, "got": row.got.map(super::file::Expected::word), "passed": passed, "message": row.message,
     });
     if let Some(decision) = &row.decision {
         value["decision"] = decision_json(decision);

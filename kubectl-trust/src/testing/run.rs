@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use common::cache::Facts;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
-use common::object::{ObjectRef, Origin};
+use common::object::{FieldPath, ObjectRef, Origin};
 use common::policy::{KeyRef, Operation, Policy, ReviewFacts, UserInfo};
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome, Subject, SubjectKind, Unavailable};
+use common::yaml::Places;
 use serde_json::Value;
 
 use super::file::{Case, Expected, TestFile};
@@ -26,6 +27,8 @@ use crate::policies::PolicySet;
 pub(crate) struct Row {
     /// Which entry of `results`.
     pub(crate) index: usize,
+    /// The line of that entry, where the row failed.
+    pub(crate) line: Option<usize>,
     /// The policy.
     pub(crate) policy: String,
     /// The rule, as the policy has it.
@@ -86,8 +89,19 @@ pub(crate) async fn run(file: &TestFile) -> anyhow::Result<Outcomes> {
         }
         decisions.insert(operation, of_operation);
     }
-    let rows = file.cases.iter().flat_map(|case| rows(case, &set.policies, &decisions)).collect();
+    let mut rows: Vec<_> = file.cases.iter().flat_map(|case| rows(case, &set.policies, &decisions)).collect();
+    locate(&mut rows, &file.content);
     Ok(Outcomes { path: file.path.clone(), name: file.name.clone(), rows, warnings })
+}
+
+/// Gives every failed row the line of its expectation.
+fn locate(rows: &mut [Row], content: &[u8]) {
+    let mut failed = rows.iter_mut().filter(|row| row.passed == Some(false)).peekable();
+    let places = failed.peek().and_then(|_| Places::of(content, 0));
+    let Some(places) = places else { return };
+    for row in failed {
+        row.line = Some(places.find(&FieldPath::keys(["results"]).index(row.index)).0);
+    }
 }
 
 fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
@@ -261,6 +275,7 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
     let object = &decision.subject.object;
     Row {
         index: case.index,
+        line: None,
         policy: case.policy.clone(),
         rule: by.map_or_else(|| case.rule.clone(), |by| by.rule),
         resource: ObjectRef { namespace: namespace_of(object).to_owned(), ..object.clone() }.to_string(),
@@ -283,6 +298,7 @@ fn not_found(case: &Case, name: &str, policies: &[Policy]) -> Row {
     };
     Row {
         index: case.index,
+        line: None,
         policy: case.policy.clone(),
         rule: case.rule.clone(),
         resource: name.to_owned(),

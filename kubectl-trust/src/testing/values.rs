@@ -146,7 +146,7 @@ pub(crate) fn user(path: &Path) -> anyhow::Result<UserInfo> {
 
 fn single(path: &Path) -> anyhow::Result<Value> {
     let place = || path.display().to_string();
-    let content = input::bytes(path, limits::INPUT_BYTES).with_context(place)?;
+    let content = input::bytes(path, limits::INPUT_BYTES).map_err(|error| input::unreadable(path, &error))?;
     let mut documents = yaml::read(&content).with_context(place)?;
     match (documents.pop(), documents.is_empty()) {
         (Some(document), true) => Ok(document.value),

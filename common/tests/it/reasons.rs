@@ -1,0 +1,169 @@
+//! `docs/reasons.md` is generated from here: every code, what it says, what to do.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use common::object::{FieldChange, FieldPath, ObjectRef};
+use common::verdict::{MessageProblem, Reason, SignatureProblem, Subject, SubjectKind, Unavailable};
+use serde_json::json;
+
+fn object(name: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: "prod".into(),
+        name: name.into(),
+    }
+}
+
+fn subject() -> Subject {
+    Subject { kind: SubjectKind::Manifest, source: "release.yaml#0".into(), object: object("web") }
+}
+
+/// One of every kind; the test below fails when a variant is missing here.
+#[expect(clippy::too_many_lines, reason = "one line a reason")]
+fn samples() -> Vec<(&'static str, Reason)> {
+    let text = |text: &str| text.to_owned();
+    let time = |text: &str| text.parse().unwrap();
+    let path = FieldPath::keys(["spec", "replicas"]);
+    let change = FieldChange { path, signed: Some(json!(2)), found: Some(json!(5)) };
+    let by_key = SignatureProblem::NotByKey { key: text("key sha256:9f1c2ab01f0a…"), signatures: 2 };
+    let (subject, issuer) = (text("dev@example.com"), text("https://accounts.example.com"));
+    vec![
+        ("pass", Reason::SignatureValid { signer: text("key sha256:9f1c2ab01f0a…"), logged: None }),
+        ("pass", Reason::ManifestMatches { ignored: 1, effects: 21, allowed: vec![] }),
+        ("pass", Reason::ThresholdMet { needed: 2, found: 2 }),
+        ("pass", Reason::AnnotationsMatch),
+        ("fail", Reason::SignatureMissing { looked_for: text("cosign.sigstore.dev/signature") }),
+        ("fail", Reason::SignatureInvalid { problem: by_key }),
+        ("fail", Reason::MessageMissing { looked_for: text("cosign.sigstore.dev/message") }),
+        ("fail", Reason::MessageUnreadable { problem: MessageProblem::BrokenGzip }),
+        (
+            "fail",
+            Reason::ManifestDiffers {
+                kind: text("Deployment"),
+                changes: vec![change],
+                omitted: 0,
+                names: vec![text("spec.replicas")],
+                suggested: vec![text("spec.replicas")],
+            },
+        ),
+        ("fail", Reason::TargetMismatch { object: object("web"), signed: vec![object("api")] }),
+        (
+            "fail",
+            Reason::IdentityMismatch {
+                expected: subject.clone(),
+                found: text("intern@example.com"),
+                issuer: issuer.clone(),
+            },
+        ),
+        (
+            "fail",
+            Reason::IssuerMismatch {
+                expected: issuer.clone(),
+                found: text("https://other.example.com"),
+                subject: subject.clone(),
+            },
+        ),
+        (
+            "fail",
+            Reason::ClaimMismatch {
+                claim: text("githubWorkflowRef"),
+                expected: text("refs/heads/main"),
+                found: None,
+            },
+        ),
+        ("fail", Reason::CertificateMissing),
+        ("fail", Reason::CertificateUntrusted { subject, detail: text("unknown issuer") }),
+        (
+            "fail",
+            Reason::CertificateNotValidAtSigning {
+                signed: time("2026-01-02T00:00:00Z"),
+                not_before: time("2026-01-01T00:00:00Z"),
+                not_after: time("2026-01-01T00:10:00Z"),
+            },
+        ),
+        ("fail", Reason::LogEntryMissing),
+        ("fail", Reason::LogEntryInvalid { detail: text("it is for another signature") }),
+        ("fail", Reason::TimestampMissing),
+        ("fail", Reason::SctInvalid { detail: text("none in the certificate") }),
+        ("fail", Reason::AnnotationMismatch { key: text("team"), expected: text("shop"), found: None }),
+        ("fail", Reason::ThresholdNotMet { needed: 2, found: 1, same_signer: 0 }),
+        ("fault", Reason::InputUnreadable { problem: text("line 3: a mapping is not closed") }),
+        ("fault", Reason::InputEmpty),
+        ("fault", Reason::PolicyInvalid { problem: text("spec.rules: missing") }),
+        ("fault", Reason::PolicyUnsupported { what: text("verifying images") }),
+        (
+            "fault",
+            Reason::KeyUnavailable { reference: text("k8s://ns/name"), problem: Unavailable::NeedsCluster },
+        ),
+        ("fault", Reason::TrustRootMissing),
+        ("fault", Reason::NamespaceLabelsUnknown { namespace: text("prod") }),
+        (
+            "fault",
+            Reason::VariableUnresolved {
+                variable: text("spec.rules[0].preconditions.all[0].key"),
+                problem: text("the variable `keys` is not known"),
+            },
+        ),
+        ("skip", Reason::NotHandled { rule_type: text("validate.pattern") }),
+        ("skip", Reason::NeedsCluster { what: text("the server-side dry run that the rule asks for") }),
+        ("skip", Reason::NotMatched { why: text("another kind") }),
+        ("skip", Reason::PreconditionsNotMet { why: text("CREATE Equals UPDATE does not hold") }),
+        ("skip", Reason::ExceptionApplies { names: vec![text("ops/legacy")] }),
+        ("fault", Reason::NothingChecked),
+    ]
+}
+
+/// The codes that the sources have, so that none is forgotten above.
+fn codes_in_source() -> BTreeSet<String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verdict/reason.rs");
+    let text = fs::read_to_string(source).unwrap();
+    let table = text.split("fn row(&self)").nth(1).unwrap().split("\n    }\n").next().unwrap().to_owned();
+    table.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn page() -> String {
+    let mut page = String::from(
+        "# Reasons\n\nEvery check ends with one of these codes; they never change meaning. This page is generated by\n\
+         `common/tests/it/reasons.rs`; `UPDATE=1 cargo test -p common --test it reasons` writes it anew.\n\n\
+         | code | outcome | says (an example) | what to do |\n|---|---|---|---|\n",
+    );
+    let mut samples = samples();
+    samples.sort_by_key(|(outcome, reason)| {
+        (["fail", "fault", "skip", "pass"].iter().position(|o| o == outcome), reason.code())
+    });
+    for (outcome, reason) in samples {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let (says, hint) = (cell(&reason.to_string()), cell(&reason.hint(&subject()).unwrap_or_default()));
+        writeln!(page, "| `{}` | {outcome} | {says} | {hint} |", reason.code()).unwrap();
+    }
+    page
+}
+
+#[test]
+fn every_code_is_on_the_page_and_is_unique() {
+    let codes: Vec<_> = samples().iter().map(|(_, reason)| reason.code().to_owned()).collect();
+    let unique: BTreeSet<_> = codes.iter().cloned().collect();
+    assert_eq!(unique.len(), codes.len(), "a code is used twice");
+    assert_eq!(unique, codes_in_source());
+}
+
+#[test]
+fn the_page_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reasons.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, page()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page(), "run it with UPDATE=1");
+}
+
+#[test]
+fn faults_are_told_from_findings_by_the_reason_itself() {
+    for (outcome, reason) in samples() {
+        let fault = outcome == "fault" && reason != Reason::NothingChecked;
+        assert_eq!(reason.is_fault(), fault, "{}", reason.code());
+    }
+}
