@@ -106,13 +106,20 @@ fn json_stream(text: &str) -> Result<Option<Vec<Document>>, YamlError> {
             Err(error) if error.is_data() => return Err(json_error(&error)),
             Err(_) => return Ok(None),
         };
-        push(&mut documents, line, value)?;
         // Counted from the last document on: from the beginning, a stream of many documents and line ends
         // would cost their product (a message of 8 MiB in a request: minutes).
-        line += text[start..stream.byte_offset()].matches('\n').count();
+        let before = &text[start..stream.byte_offset()];
+        let inside = before.trim_start();
+        line += lines(&before[..before.len() - inside.len()]);
+        push(&mut documents, line, value)?;
+        line += lines(inside);
         start = stream.byte_offset();
     }
     Ok(Some(documents))
+}
+
+fn lines(text: &str) -> usize {
+    text.matches('\n').count()
 }
 
 fn json_error(error: &serde_json::Error) -> YamlError {
