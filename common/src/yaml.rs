@@ -56,7 +56,7 @@ pub enum YamlError {
         problem: String,
     },
     /// A document that says `null`; `kubectl` would skip it in silence.
-    #[error("document {index} (line {line}) is `null`")]
+    #[error("document {} (line {line}) is empty: it says `null`", .index + 1)]
     Null {
         /// From 0.
         index: usize,

@@ -13,6 +13,8 @@ pub(crate) enum ExitStatus {
     Refused,
     /// 2: no refusal, but something could not be decided, read or understood.
     Undecided,
+    /// What `--warn-exit-code` says, where there are only warnings.
+    Warned(u8),
 }
 
 impl ExitStatus {
@@ -32,6 +34,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Trusted => 0,
             ExitStatus::Refused => 1,
             ExitStatus::Undecided => 2,
+            ExitStatus::Warned(code) => code,
         })
     }
 }

@@ -69,9 +69,18 @@ impl Printer {
         self.note(written);
     }
 
-    /// The result as JSON, indented.
+    /// The result as JSON, indented. Characters that a terminal obeys stand only inside strings, so they
+    /// can be escaped.
     pub(crate) fn json(&mut self, value: &Value) {
-        self.line(format_args!("{value:#}"));
+        let mut text = String::new();
+        for c in format!("{value:#}\n").chars() {
+            if c == '\n' || printable(c.encode_utf8(&mut [0; 4])).starts_with(c) {
+                text.push(c);
+            } else {
+                text.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+        }
+        self.raw(text.as_bytes());
     }
 
     /// The result as YAML.

@@ -65,7 +65,8 @@ fn block(printer: &mut Printer, decision: &Decision, width: usize) {
     }
 }
 
-fn good(decision: &Decision) -> String {
+/// `signed by key sha256:…, unchanged`.
+pub(crate) fn good(decision: &Decision) -> String {
     let signers: Vec<_> = decision.signers.iter().map(|signer| format!("signed by {signer}")).collect();
     let mut content = String::new();
     decision.check.walk(&mut |check| {

@@ -10,6 +10,7 @@ mod reader;
 use serde_json::Value;
 
 pub use error::{CompileError, CompileErrors, Problem};
+pub use reader::nearest;
 
 use crate::object::FieldPath;
 use crate::policy::{Exception, Policy};

@@ -296,7 +296,8 @@ impl<'v, 'r> Fields<'v, 'r> {
 }
 
 /// The nearest of several names, if it is near: a third of the letters may differ.
-pub(super) fn nearest<'n>(typed: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'n>(typed: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     if typed.len() > 64 {
         return None;
     }

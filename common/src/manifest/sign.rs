@@ -33,7 +33,7 @@ pub struct Options<'s> {
     pub annotations: &'s [(String, String)],
 }
 
-/// Why documents cannot be signed. The number is that of the document, from 0.
+/// Why documents cannot be signed. The index is that of the document, from 0; the messages count from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
@@ -41,7 +41,7 @@ pub enum SignError {
     #[error("holds nothing to sign")]
     Empty,
     /// Not a Kubernetes object.
-    #[error("document {index}: {field} is missing, so this is not a Kubernetes object")]
+    #[error("document {}: {field} is missing, so this is not a Kubernetes object", .index + 1)]
     NotAnObject {
         /// Which document.
         index: usize,
@@ -49,13 +49,13 @@ pub enum SignError {
         field: &'static str,
     },
     /// `metadata.annotations` is no map.
-    #[error("document {index}: metadata.annotations: expected a map")]
+    #[error("document {}: metadata.annotations: expected a map", .index + 1)]
     Annotations {
         /// Which document.
         index: usize,
     },
     /// Appending to something that was not signed.
-    #[error("document {index} ({object}) is not signed yet; sign it without --append first")]
+    #[error("document {} ({object}) is not signed yet; sign it without --append first", .index + 1)]
     NothingToAppendTo {
         /// Which document.
         index: usize,
@@ -64,7 +64,7 @@ pub enum SignError {
     },
     /// Appending to something that changed since: the earlier signatures would stop to hold.
     #[error(
-        "document {index} ({object}) was changed after it was signed; --replace signs it afresh and drops the earlier signatures"
+        "document {} ({object}) was changed after it was signed; --replace signs it afresh and drops the earlier signatures", .index + 1
     )]
     Changed {
         /// Which document.
@@ -73,7 +73,7 @@ pub enum SignError {
         object: Box<ObjectRef>,
     },
     /// Appending to signatures over different messages.
-    #[error("document {index} ({object}): its earlier signature cannot be extended: {problem}")]
+    #[error("document {} ({object}): its earlier signature cannot be extended: {problem}", .index + 1)]
     Earlier {
         /// Which document.
         index: usize,

@@ -81,9 +81,28 @@ fn details(text: &mut String, decision: &Decision) {
             line(text, "found:      ", &found);
         }
     }
-    if let Some(hint) = reason.hint(&decision.subject) {
-        line(text, "would pass: ", &hint);
+    if let Some(pass) = would_pass(decision) {
+        line(text, "would pass: ", &pass);
     }
+}
+
+/// What to do; for a difference in the words of a policy, because there are no flags here.
+fn would_pass(decision: &Decision) -> Option<String> {
+    let reason = decision.headline();
+    let Reason::ManifestDiffers { kind, suggested, .. } = reason else {
+        return reason.hint(&decision.subject);
+    };
+    // An image that may change without a signature is what the rule is there against.
+    let fields: Vec<_> = suggested.iter().filter(|path| path.rsplit('.').next() != Some("image")).collect();
+    let as_signed = "the object as it was signed, or signed again";
+    if fields.is_empty() || fields.len() > SHOWN {
+        return Some(as_signed.to_owned());
+    }
+    let fields = fields.into_iter().map(|path| quoted(path)).collect::<Vec<_>>().join(", ");
+    let kind = key(kind);
+    Some(format!(
+        "{as_signed}; or in the rule ignoreFields: [{{objects: [{{kind: {kind}}}], fields: [{fields}]}}]"
+    ))
 }
 
 fn differences(text: &mut String, changes: &[FieldChange], names: &[String], omitted: usize) {

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     })??;
     let numbers = Numbers::of(&decisions, &set.policies, args.audit_warn);
     show(args, &decisions, &set.policies, numbers, printer);
-    Ok(numbers.status())
+    Ok(numbers.status(args.warn_exit_code))
 }
 
 fn show(
@@ -176,10 +176,11 @@ impl Numbers {
         format!("pass: {pass}, fail: {fail}, warn: {warn}, error: {error}, skip: {skip}")
     }
 
-    fn status(self) -> ExitStatus {
+    fn status(self, warned: u8) -> ExitStatus {
         match self {
             Self { fail: 1.., .. } => ExitStatus::Refused,
             Self { error: 1.., .. } | Self { pass: 0, warn: 0, .. } => ExitStatus::Undecided,
+            Self { warn: 1.., .. } => ExitStatus::Warned(warned),
             Self { .. } => ExitStatus::Trusted,
         }
     }

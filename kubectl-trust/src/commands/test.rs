@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::policy::wildcard;
 use common::verdict::Decision;
 
 use crate::cli::TestArgs;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
+use crate::input;
 use crate::output::Printer;
 use crate::testing::file::{self, TestFile};
 use crate::testing::report::{self, Shown, Sum};
@@ -94,11 +95,12 @@ fn run_file(path: &Path, selector: Option<&Selector>) -> anyhow::Result<run::Out
         selector.keep(&mut file);
     }
     let world = World::offline();
-    world.block_on(run::run(&file))?.with_context(|| path.display().to_string())
+    // What it reads has names of its own.
+    world.block_on(run::run(&file))?
 }
 
 fn find(path: &Path, name: &str, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let meta = fs::metadata(path).with_context(|| path.display().to_string())?;
+    let meta = fs::metadata(path).map_err(|error| input::unreadable(path, &error))?;
     if !meta.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -106,8 +108,8 @@ fn find(path: &Path, name: &str, depth: usize, files: &mut Vec<PathBuf>) -> anyh
     if depth == 0 {
         bail!("{}: folders nest deeper than {FOLDER_DEPTH}", path.display());
     }
-    let entries = fs::read_dir(path).with_context(|| path.display().to_string())?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>().with_context(|| path.display().to_string())?;
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = entries.map_err(|error| input::unreadable(path, &error))?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = if path == Path::new(".") { PathBuf::from(entry.file_name()) } else { entry.path() };

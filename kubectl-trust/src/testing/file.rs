@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use common::limits;
-use common::yaml;
+use common::object::{FieldPath, Segment};
+use common::policy::Operation;
+use common::{dialect, limits, yaml};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -53,7 +54,7 @@ pub(crate) struct Case {
     /// What must come out.
     pub(crate) expected: Expected,
     /// `CREATE`, `UPDATE`, `DELETE`.
-    pub(crate) operation: Option<String>,
+    pub(crate) operation: Operation,
 }
 
 /// What can be expected.
@@ -80,6 +81,31 @@ impl Expected {
     }
 }
 
+const FIELDS: [&str; 11] = [
+    "apiVersion",
+    "kind",
+    "metadata",
+    "name",
+    "policies",
+    "resources",
+    "exceptions",
+    "variables",
+    "values",
+    "userinfo",
+    "results",
+];
+const RESULT_FIELDS: [&str; 10] = [
+    "policy",
+    "rule",
+    "resource",
+    "resources",
+    "resourceSpecs",
+    "namespace",
+    "kind",
+    "result",
+    "status",
+    "operation",
+];
 /// Fields of the schema that other engines use.
 const OTHER_FIELDS: [&str; 12] = [
     "targetResources",
@@ -127,131 +153,183 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<TestFile> {
     let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
         bail!("{place}: a test file holds one document");
     };
-    let file = parse(path, &document.value).with_context(|| place)?;
-    Ok(TestFile { content, ..file })
+    match parse(path, &document.value) {
+        Ok(file) => Ok(TestFile { content, ..file }),
+        Err(mistake) => match yaml::locate(&content, 0, &mistake.path) {
+            Some((line, column)) => bail!("{place}:{line}:{column}: {mistake}"),
+            None => bail!("{place}: {mistake}"),
+        },
+    }
 }
 
-fn parse(path: &Path, document: &Value) -> anyhow::Result<TestFile> {
-    let Some(fields) = document.as_object() else {
-        bail!("not an object: a test is a map with policies, resources and results")
+/// What is wrong with a field.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+struct Mistake {
+    path: FieldPath,
+    problem: String,
+}
+
+fn mistake<T>(path: &FieldPath, problem: impl Into<String>) -> Result<T, Mistake> {
+    Err(Mistake { path: path.clone(), problem: problem.into() })
+}
+
+fn unknown<T>(path: &FieldPath, known: &[&str]) -> Result<T, Mistake> {
+    let typed = match path.segments().last() {
+        Some(Segment::Key(key)) => key.as_str(),
+        Some(Segment::Index(_)) | None => "",
     };
-    if let Some(kind) = fields.get("kind").filter(|kind| *kind != "Test") {
-        bail!("kind: expected Test, found {kind}");
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut unused = Vec::new();
-    for key in fields.keys() {
-        match key.as_str() {
-            "apiVersion" | "kind" | "metadata" | "name" | "policies" | "resources" | "exceptions"
-            | "variables" | "values" | "userinfo" | "results" => {}
-            other if OTHER_FIELDS.contains(&other) => unused.push(other.to_owned()),
-            other => bail!("{other}: unknown field"),
+    let near = dialect::nearest(typed, known.iter().copied());
+    let meant = near.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+    mistake(path, format!("unknown field{meant}"))
+}
+
+/// A map, and where it stands.
+struct Fields<'v> {
+    map: &'v Map<String, Value>,
+    path: FieldPath,
+}
+
+impl<'v> Fields<'v> {
+    fn of(value: &'v Value, path: FieldPath) -> Result<Self, Mistake> {
+        match value.as_object() {
+            Some(map) => Ok(Self { map, path }),
+            None => mistake(&path, "expected a map"),
         }
     }
-    let name = fields.get("name").or_else(|| document.pointer("/metadata/name")).and_then(Value::as_str);
-    Ok(TestFile {
-        path: path.to_owned(),
-        name: name.unwrap_or_default().to_owned(),
-        policies: paths(folder, fields, "policies", true)?,
-        resources: paths(folder, fields, "resources", false)?,
-        exceptions: paths(folder, fields, "exceptions", false)?,
-        variables: one_path(folder, fields, "variables")?,
-        values: fields.get("values").cloned(),
-        userinfo: one_path(folder, fields, "userinfo")?,
-        cases: cases(fields, &mut unused)?,
-        unused,
-        content: Vec::new(),
-    })
-}
 
-fn paths(
-    folder: &Path,
-    fields: &Map<String, Value>,
-    field: &str,
-    required: bool,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let list = strings(fields.get(field), field)?;
-    if list.is_empty() && required {
-        bail!("{field}: a test names at least one");
+    fn at(&self, field: &str) -> FieldPath {
+        self.path.key(field)
     }
-    list.iter()
-        .enumerate()
-        .map(|(index, name)| existing(folder, name, &format!("{field}[{index}]")))
-        .collect()
-}
 
-fn one_path(folder: &Path, fields: &Map<String, Value>, field: &str) -> anyhow::Result<Option<PathBuf>> {
-    match fields.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(name)) => existing(folder, name, field).map(Some),
-        Some(_) => bail!("{field}: expected a file name"),
+    /// Every key is one of `known`, or one of `unused`, which is noted.
+    fn check(&self, known: &[&str], unused: &[&str], noted: &mut Vec<String>) -> Result<(), Mistake> {
+        for key in self.map.keys() {
+            if unused.contains(&key.as_str()) {
+                noted.push(self.at(key).to_string());
+            } else if !known.contains(&key.as_str()) {
+                return unknown(&self.at(key), known);
+            }
+        }
+        Ok(())
+    }
+
+    /// Text that is not empty.
+    fn text(&self, field: &str) -> Option<&'v str> {
+        self.map.get(field).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn list(&self, field: &str) -> Result<&'v [Value], Mistake> {
+        match self.map.get(field) {
+            None | Some(Value::Null) => Ok(&[]),
+            Some(Value::Array(list)) => Ok(list),
+            Some(_) => mistake(&self.at(field), "expected a list"),
+        }
+    }
+
+    fn strings(&self, field: &str) -> Result<Vec<String>, Mistake> {
+        let one = |(index, value): (usize, &Value)| match value.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => mistake(&self.at(field).index(index), "expected text"),
+        };
+        self.list(field)?.iter().enumerate().map(one).collect()
+    }
+
+    fn files(&self, field: &str, folder: &Path) -> Result<Vec<PathBuf>, Mistake> {
+        let names = self.strings(field)?;
+        let one = |(index, name): (usize, &String)| existing(folder, name, &self.at(field).index(index));
+        names.iter().enumerate().map(one).collect()
+    }
+
+    fn file(&self, field: &str, folder: &Path) -> Result<Option<PathBuf>, Mistake> {
+        match self.map.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(name)) => existing(folder, name, &self.at(field)).map(Some),
+            Some(_) => mistake(&self.at(field), "expected a file name"),
+        }
     }
 }
 
-fn existing(folder: &Path, name: &str, field: &str) -> anyhow::Result<PathBuf> {
+fn existing(folder: &Path, name: &str, at: &FieldPath) -> Result<PathBuf, Mistake> {
     if name.contains("://") {
-        bail!("{field}: {name}: a test contacts nothing; keep the file beside it");
+        return mistake(at, format!("{name}: a test contacts nothing; keep the file beside it"));
     }
     let path = folder.join(name);
     if path.try_exists().unwrap_or(false) {
         Ok(path)
     } else {
-        bail!("{field}: {}: no such file", path.display())
+        mistake(at, format!("{}: no such file or directory", path.display()))
     }
 }
 
-fn strings(value: Option<&Value>, field: &str) -> anyhow::Result<Vec<String>> {
-    let list = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(list)) => list,
-        Some(_) => bail!("{field}: expected a list"),
+fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
+    let fields = Fields::of(document, FieldPath::root())?;
+    if let Some(kind) = fields.map.get("kind").filter(|kind| *kind != "Test") {
+        return mistake(&fields.at("kind"), format!("expected Test, found {kind}"));
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut unused = Vec::new();
+    fields.check(&FIELDS, &OTHER_FIELDS, &mut unused)?;
+    let name = fields.map.get("name").or_else(|| document.pointer("/metadata/name")).and_then(Value::as_str);
+    let policies = fields.files("policies", folder)?;
+    if policies.is_empty() {
+        return mistake(&fields.at("policies"), "a test names at least one");
+    }
+    let Some(Value::Array(results)) = fields.map.get("results") else {
+        return mistake(&fields.at("results"), "expected a list of what must come out");
     };
-    let one = |(index, value): (usize, &Value)| match value.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => bail!("{field}[{index}]: expected text"),
-    };
-    list.iter().enumerate().map(one).collect()
-}
-
-fn cases(fields: &Map<String, Value>, unused: &mut Vec<String>) -> anyhow::Result<Vec<Case>> {
-    let Some(results) = fields.get("results").and_then(Value::as_array) else {
-        bail!("results: expected a list of what must come out");
-    };
-    results.iter().enumerate().map(|(index, value)| case(index, value, unused)).collect()
+    let at = |index| fields.at("results").index(index);
+    let results = results.iter().enumerate();
+    let cases = results.map(|(index, value)| case(index, &Fields::of(value, at(index))?, &mut unused));
+    let cases = cases.collect::<Result<_, _>>()?;
+    Ok(TestFile {
+        path: path.to_owned(),
+        name: name.unwrap_or_default().to_owned(),
+        policies,
+        resources: fields.files("resources", folder)?,
+        exceptions: fields.files("exceptions", folder)?,
+        variables: fields.file("variables", folder)?,
+        values: fields.map.get("values").cloned(),
+        userinfo: fields.file("userinfo", folder)?,
+        cases,
+        unused,
+        content: Vec::new(),
+    })
 }
 
 /// One result: `resource`, `namespace` and `status` are older names of today's fields.
-fn case(index: usize, value: &Value, unused: &mut Vec<String>) -> anyhow::Result<Case> {
-    let place = format!("results[{index}]");
-    let Some(fields) = value.as_object() else { bail!("{place}: expected a map") };
-    for key in fields.keys() {
-        match key.as_str() {
-            "policy" | "rule" | "resource" | "resources" | "resourceSpecs" | "namespace" | "kind"
-            | "result" | "status" | "operation" => {}
-            other if OTHER_RESULT_FIELDS.contains(&other) => unused.push(format!("{place}.{other}")),
-            other => bail!("{place}.{other}: unknown field"),
-        }
-    }
-    let text = |field: &str| fields.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let Some(policy) = text("policy") else { bail!("{place}.policy: missing") };
-    let Some(word) = text("result").or(text("status")) else { bail!("{place}.result: missing") };
-    let expected = serde_json::from_value(Value::from(word))
-        .ok()
-        .with_context(|| format!("{place}.result: `{word}` is none of pass, fail, skip, warn, error"))?;
-    let mut resources = strings(fields.get("resources"), &format!("{place}.resources"))?;
-    resources.extend(text("resource").map(str::to_owned));
-    resources.extend(specs(fields.get("resourceSpecs")));
+fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<Case, Mistake> {
+    fields.check(&RESULT_FIELDS, &OTHER_RESULT_FIELDS, unused)?;
+    let Some(policy) = fields.text("policy") else { return mistake(&fields.at("policy"), "missing") };
+    let Some(word) = fields.text("result").or(fields.text("status")) else {
+        return mistake(&fields.at("result"), "missing");
+    };
+    let Ok(expected) = serde_json::from_value(Value::from(word)) else {
+        let problem = format!("`{word}` is none of pass, fail, skip, warn, error");
+        return mistake(&fields.at("result"), problem);
+    };
+    let operation = match fields.text("operation") {
+        None => Operation::default(),
+        Some(text) => match Operation::parse(text) {
+            Some(operation) => operation,
+            None => {
+                let problem = format!("`{text}` is none of CREATE, UPDATE, DELETE, CONNECT");
+                return mistake(&fields.at("operation"), problem);
+            }
+        },
+    };
+    let mut resources = fields.strings("resources")?;
+    resources.extend(fields.text("resource").map(str::to_owned));
+    resources.extend(specs(fields.map.get("resourceSpecs")));
     if resources.is_empty() {
-        bail!("{place}.resources: names no resource");
+        return mistake(&fields.at("resources"), "names no resource");
     }
-    if let Some(namespace) = text("namespace") {
-        resources
-            .iter_mut()
-            .filter(|name| !name.contains('/'))
-            .for_each(|name| *name = format!("{namespace}/{name}"));
+    if let Some(namespace) = fields.text("namespace") {
+        let bare = resources.iter_mut().filter(|name| !name.contains('/'));
+        bare.for_each(|name| *name = format!("{namespace}/{name}"));
     }
-    let rule = text("rule").unwrap_or("*").to_owned();
-    let (kind, operation) = (text("kind").map(str::to_owned), text("operation").map(str::to_owned));
+    let rule = fields.text("rule").unwrap_or("*").to_owned();
+    let kind = fields.text("kind").map(str::to_owned);
     Ok(Case { index, policy: policy.to_owned(), rule, resources, kind, expected, operation })
 }
 
@@ -272,7 +350,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(results: &Value) -> anyhow::Result<TestFile> {
+    fn parsed(results: &Value) -> Result<TestFile, Mistake> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         parse(&folder.join("kyverno-test.yaml"), &json!({"policies": ["Cargo.toml"], "results": results}))
     }
@@ -283,7 +361,7 @@ mod tests {
             &json!([{"policy": "p", "rule": "r", "resource": "a", "namespace": "n", "status": "fail"}]),
         );
         let new = parsed(&json!([{"policy": "p", "rule": "r", "resources": ["n/a"], "result": "fail"}]));
-        let of = |file: anyhow::Result<TestFile>| format!("{:?}", file.unwrap().cases);
+        let of = |file: Result<TestFile, Mistake>| format!("{:?}", file.unwrap().cases);
         assert_eq!(of(old), of(new));
     }
 
@@ -292,7 +370,7 @@ mod tests {
         for (results, expected) in [
             (
                 json!([{"policy": "p", "resources": ["a"], "reslt": "fail"}]),
-                "results[0].reslt: unknown field",
+                "results[0].reslt: unknown field, did you mean `result`?",
             ),
             (json!([{"policy": "p", "resources": ["a"]}]), "results[0].result: missing"),
             (

@@ -110,14 +110,11 @@ fn text(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
     printer.line(Sum::of(all).line());
 }
 
-/// What a refusal that was expected says, on its line.
+/// What a refusal that was expected says, on its line; the rest of it with `--detailed-results`.
 fn brief(row: &Row) -> String {
-    let refused = row.decision.as_ref().is_some_and(|decision| decision.outcome() != Outcome::Pass);
-    if refused {
-        format!("   {}", row.decision.as_ref().map_or("", |decision| decision.headline().code()))
-    } else {
-        String::new()
-    }
+    let refused = row.decision.as_ref().filter(|decision| decision.outcome() != Outcome::Pass);
+    let first = |text: String| text.split(": ").next().unwrap_or_default().to_owned();
+    refused.map(|decision| format!("   {}", first(decision.headline().to_string()))).unwrap_or_default()
 }
 
 fn rule(row: &Row) -> String {

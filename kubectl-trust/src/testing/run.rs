@@ -1,6 +1,6 @@
 //! Running one test file: every policy against every resource, then each expectation against that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use super::values::{self, ValuesFile};
 use crate::commands::judge::{self, Item};
 use crate::input;
 use crate::policies::PolicySet;
+use crate::text;
 
 /// What became of one expectation for one resource.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ pub(crate) async fn run(file: &TestFile) -> anyhow::Result<Outcomes> {
     let mut warnings = std::mem::take(&mut set.warnings);
     warnings.extend(file.unused.iter().map(|field| format!("{field} has no effect here")));
     let mut decisions = BTreeMap::new();
-    for operation in operations(file)? {
+    for operation in operations(file) {
         let mut of_operation = Vec::new();
         for item in &items {
             let asked = Asked { operation, user: user.as_ref(), values: &values };
@@ -113,24 +114,8 @@ fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
 }
 
 /// The operations that any case asks for; each is evaluated once.
-fn operations(file: &TestFile) -> anyhow::Result<Vec<Operation>> {
-    let mut operations = Vec::new();
-    for case in &file.cases {
-        let operation = operation(case)?;
-        if !operations.contains(&operation) {
-            operations.push(operation);
-        }
-    }
-    Ok(operations)
-}
-
-fn operation(case: &Case) -> anyhow::Result<Operation> {
-    match &case.operation {
-        None => Ok(Operation::Create),
-        Some(text) => Operation::parse(text).with_context(|| {
-            format!("results[{}].operation: `{text}` is none of CREATE, UPDATE, DELETE, CONNECT", case.index)
-        }),
-    }
+fn operations(file: &TestFile) -> BTreeSet<Operation> {
+    file.cases.iter().map(|case| case.operation).collect()
 }
 
 /// What is asked about every resource.
@@ -221,8 +206,7 @@ fn namespace_of(object: &ObjectRef) -> &str {
 
 /// The rows of one expectation: one for each resource it names.
 fn rows(case: &Case, policies: &[Policy], decisions: &BTreeMap<Operation, Vec<Decision>>) -> Vec<Row> {
-    let operation = operation(case).unwrap_or_default();
-    let all = decisions.get(&operation).map_or(&[][..], Vec::as_slice);
+    let all = decisions.get(&case.operation).map_or(&[][..], Vec::as_slice);
     let one = |name: &String| {
         let matching: Vec<_> = all.iter().filter(|decision| speaks_of(decision, case, name)).collect();
         if matching.is_empty() {
@@ -282,7 +266,12 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
         expected: case.expected,
         got: Some(got),
         passed: (!not_handled).then_some(got == case.expected),
-        message: decision.headline().to_string(),
+        message: match got {
+            Expected::Pass => format!("every check passed: {}", text::good(decision)),
+            Expected::Fail | Expected::Warn | Expected::Error | Expected::Skip => {
+                decision.headline().to_string()
+            }
+        },
         decision: Some(decision.clone()),
     }
 }

@@ -3,7 +3,7 @@
 //! A comparison of equal objects never comes here; one look-up costs a walk of the path's length.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde_json::Value;
 
@@ -27,13 +27,14 @@ pub(in crate::manifest) struct Node {
     rows: Vec<Compiled>,
 }
 
-/// By kind, then for each group and version.
-type Kinds = BTreeMap<&'static str, Vec<(&'static Kind, Node)>>;
+/// By kind, then for each group and version. Each kind is compiled when an object of it first differs: a
+/// command that looks at one Deployment need not read the rows of all kinds.
+type Kinds = BTreeMap<&'static str, Vec<(&'static Kind, OnceLock<Node>)>>;
 
 static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
     let mut kinds = Kinds::new();
     for kind in workload::KINDS.iter().chain(cluster::KINDS).chain(extension::KINDS) {
-        kinds.entry(kind.name).or_default().push((kind, compile(kind)));
+        kinds.entry(kind.name).or_default().push((kind, OnceLock::new()));
     }
     kinds
 });
@@ -41,7 +42,7 @@ static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
 /// The rows of a kind; `None` where nothing is known beyond the rules for every kind.
 pub(in crate::manifest) fn of(group: &str, version: &str, kind: &str) -> Option<&'static Node> {
     let is = |of: &Kind| of.group == group && (of.version.is_empty() || of.version == version);
-    KINDS.get(kind)?.iter().find(|(of, _)| is(of)).map(|(_, node)| node)
+    KINDS.get(kind)?.iter().find(|(of, _)| is(of)).map(|(of, node)| node.get_or_init(|| compile(of)))
 }
 
 impl Node {
@@ -198,7 +199,7 @@ mod tests {
             }
             node.keys.values().chain(node.any.as_deref()).chain(node.item.as_deref()).for_each(check);
         }
-        KINDS.values().flatten().for_each(|(_, node)| check(node));
+        KINDS.values().flatten().for_each(|(kind, _)| check(&compile(kind)));
         assert!(KINDS.len() > 30);
     }
 }

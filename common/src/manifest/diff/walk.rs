@@ -2,6 +2,8 @@
 //!
 //! Equal subtrees cost one pass without allocation; the table is asked only where something differs.
 
+use std::cell::OnceCell;
+
 use serde_json::{Map, Value};
 
 use super::super::defaults::every::{self, BOOKKEEPING, LAST_APPLIED};
@@ -26,7 +28,8 @@ pub(super) fn run(
     let empty = Value::Object(Map::new());
     let mut walk = Walk {
         how,
-        table: if built_in { table::of(object.group(), object.version(), &object.kind) } else { None },
+        object: &object,
+        table: OnceCell::new(),
         built_in,
         empty: &empty,
         levels: Vec::with_capacity(16),
@@ -48,7 +51,9 @@ pub(super) fn run(
 
 pub(super) struct Walk<'w, 'v> {
     pub(super) how: &'w Expectations<'w>,
-    table: Option<&'static Node>,
+    object: &'w ObjectRef,
+    /// The rows of the object's kind, looked up when something first differs.
+    table: OnceCell<Option<&'static Node>>,
     built_in: bool,
     empty: &'v Value,
     pub(super) levels: Vec<Level<'v>>,
@@ -56,6 +61,12 @@ pub(super) struct Walk<'w, 'v> {
 }
 
 impl<'v> Walk<'_, 'v> {
+    fn table(&self) -> Option<&'static Node> {
+        let of = self.object;
+        let look_up = || self.built_in.then(|| table::of(of.group(), of.version(), &of.kind)).flatten();
+        *self.table.get_or_init(look_up)
+    }
+
     /// Compares one step further down.
     pub(super) fn child(&mut self, step: Step<'v>, signed: Option<&'v Value>, found: Option<&'v Value>) {
         let (signed, found) = self.with_empty(step, signed, found);
@@ -168,7 +179,7 @@ impl<'v> Walk<'_, 'v> {
     /// The rows for this place that the origin of the object allows.
     pub(super) fn rows(&self) -> Vec<&'static Compiled> {
         let mut rows = Vec::new();
-        if let Some(table) = self.table {
+        if let Some(table) = self.table() {
             table.rows(self.levels.get(1..).unwrap_or_default(), &mut rows);
         }
         let site = Site::new(&self.levels);
@@ -182,7 +193,7 @@ impl<'v> Walk<'_, 'v> {
         if signed.is_null() {
             return Some(&every::NULL);
         }
-        if !self.built_in || self.table.is_some_and(|table| table.is_opaque(self.below_root())) {
+        if !self.built_in || self.table().is_some_and(|table| table.is_opaque(self.below_root())) {
             return None;
         }
         match signed {
@@ -246,7 +257,7 @@ impl<'v> Walk<'_, 'v> {
     /// elements to it, or because an empty list was signed.
     fn takes_elements(&self, signed: Option<&Value>) -> bool {
         let empty = matches!(signed, Some(Value::Array(_)));
-        empty || self.table.is_some_and(|table| table.has_items(self.below_root()))
+        empty || self.table().is_some_and(|table| table.has_items(self.below_root()))
     }
 
     /// Reports where a subtree that was not signed deviates from the whole default. Quantities in it are

@@ -1,0 +1,209 @@
+//! A Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager.
+//!
+//! RBAC, admission, defaulting, garbage collection and the controllers of workloads are all real. There
+//! is no scheduler and no node, so Pods stay pending.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+use crate::process::{self, Run, Server};
+use crate::programs;
+
+/// How long the control plane may take to come up: 8 s on an idle machine.
+const START: Duration = Duration::from_secs(180);
+/// What an administrator presents; it opens a server that only this machine can reach.
+const TOKEN: &str = "admin-token";
+
+/// A running control plane. It ends with the process, however that ends.
+#[derive(Debug)]
+pub struct ApiServer {
+    folder: PathBuf,
+    kubectl: PathBuf,
+    servers: Vec<Server>,
+}
+
+/// The one control plane that the tests of a process share, each in a namespace of its own; started by
+/// whoever asks first. `None` where [`programs::find`] says so.
+///
+/// # Errors
+/// A program is missing, or the control plane does not come up.
+pub fn shared() -> anyhow::Result<Option<&'static ApiServer>> {
+    static SHARED: OnceLock<Result<Option<ApiServer>, String>> = OnceLock::new();
+    let started = SHARED.get_or_init(|| ApiServer::start().map_err(|error| format!("{error:#}")));
+    match started {
+        Ok(server) => Ok(server.as_ref()),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+/// Where everything listens.
+struct Ports {
+    etcd: u16,
+    peer: u16,
+    api: u16,
+    manager: u16,
+}
+
+impl ApiServer {
+    fn start() -> anyhow::Result<Option<Self>> {
+        let (Some(etcd), Some(api), Some(manager), Some(kubectl)) = (
+            programs::find("etcd")?,
+            programs::find("kube-apiserver")?,
+            programs::find("kube-controller-manager")?,
+            programs::find("kubectl")?,
+        ) else {
+            return Ok(None);
+        };
+        // Kept: it is deleted by whoever ends etcd, which outlives this process's last chance to do so.
+        let folder = TempDir::with_prefix("trust-e2e-kube-")?.keep();
+        let ports = ports()?;
+        write_credentials(&folder, ports.api)?;
+        let mut this = Self { folder, kubectl, servers: Vec::new() };
+        this.serve("etcd", &mut etcd_command(&etcd, &this.folder, &ports))?;
+        this.serve("kube-apiserver", &mut api_command(&api, &this.folder, &ports))?;
+        let deadline = Instant::now() + START;
+        this.wait("kube-apiserver", "/readyz", deadline)?;
+        this.serve("kube-controller-manager", &mut manager_command(&manager, &this.folder, &ports))?;
+        let account = "/api/v1/namespaces/default/serviceaccounts/default";
+        this.wait("kube-controller-manager", account, deadline)?;
+        Ok(Some(this))
+    }
+
+    fn serve(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+        let owned = (name == "etcd").then_some(self.folder.as_path());
+        let log = self.folder.join(format!("{name}.log"));
+        self.servers.push(Server::start(command, &log, owned)?);
+        Ok(())
+    }
+
+    /// Waits until a path answers.
+    fn wait(&self, name: &str, path: &str, deadline: Instant) -> anyhow::Result<()> {
+        loop {
+            let answer = self.kubectl(["get", "--raw", path, "--request-timeout=5s"])?;
+            if answer.code == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let log = fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap_or_default();
+                let last: Vec<_> = log.lines().rev().take(20).collect();
+                bail!("{name} did not come up: {}{}", answer.stderr, last.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// The kubeconfig of a cluster administrator.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// Runs real kubectl as administrator.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Run> {
+        let mut command = process::isolated(&self.kubectl, &self.folder);
+        process::run(command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments))
+    }
+
+    /// Makes a namespace, complete with its service account, and gives its name. Namespaces are not
+    /// deleted: the whole cluster goes when the process does.
+    ///
+    /// # Errors
+    /// kubectl fails, or the controller manager does not do its part.
+    pub fn namespace(&self, name: &str) -> anyhow::Result<()> {
+        self.kubectl(["create", "namespace", name])?.success()?;
+        let account = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
+        self.wait("kube-controller-manager", &account, Instant::now() + START)
+    }
+}
+
+/// Distinct free ports: all are held until the last is found.
+fn ports() -> anyhow::Result<Ports> {
+    let held = (0..4).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+    let numbers = held.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let distinct: BTreeSet<_> = numbers.iter().map(std::net::SocketAddr::port).collect();
+    let mut distinct = distinct.into_iter();
+    let mut next = || distinct.next().context("no free ports");
+    Ok(Ports { etcd: next()?, peer: next()?, api: next()?, manager: next()? })
+}
+
+fn write_credentials(folder: &Path, api: u16) -> anyhow::Result<()> {
+    let pair = rcgen::KeyPair::generate()?;
+    fs::write(folder.join("accounts.key"), pair.serialize_pem())?;
+    fs::write(folder.join("accounts.pub"), pair.public_key_pem())?;
+    fs::write(folder.join("tokens.csv"), format!("{TOKEN},admin,1,\"system:masters\"\n"))?;
+    // The server's own certificate is also its authority; it writes it when it starts.
+    let config = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "e2e",
+        "clusters": [{"name": "e2e", "cluster": {
+            "server": format!("https://127.0.0.1:{api}"),
+            "certificate-authority": folder.join("certificates/apiserver.crt"),
+        }}],
+        "users": [{"name": "admin", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "admin"}}],
+    });
+    fs::write(folder.join("kubeconfig"), config.to_string())?;
+    Ok(())
+}
+
+fn etcd_command(program: &Path, folder: &Path, ports: &Ports) -> Command {
+    let (client, peer) = (url(ports.etcd), url(ports.peer));
+    let mut command = process::isolated(program, folder);
+    command
+        .arg(format!("--data-dir={}", folder.join("etcd").display()))
+        .arg(format!("--listen-client-urls={client}"))
+        .arg(format!("--advertise-client-urls={client}"))
+        .arg(format!("--listen-peer-urls={peer}"))
+        .arg(format!("--initial-advertise-peer-urls={peer}"))
+        .arg(format!("--initial-cluster=default={peer}"))
+        // Nothing here has to survive a crash.
+        .arg("--unsafe-no-fsync");
+    command
+}
+
+fn api_command(program: &Path, folder: &Path, ports: &Ports) -> Command {
+    let issuer = "https://kubernetes.default.svc";
+    let mut command = process::isolated(program, folder);
+    command
+        .arg(format!("--etcd-servers={}", url(ports.etcd)))
+        .arg("--bind-address=127.0.0.1")
+        .arg("--advertise-address=127.0.0.1")
+        .arg(format!("--secure-port={}", ports.api))
+        .arg(format!("--cert-dir={}", folder.join("certificates").display()))
+        .arg("--service-cluster-ip-range=10.96.0.0/16")
+        .arg(format!("--service-account-issuer={issuer}"))
+        .arg(format!("--api-audiences={issuer}"))
+        .arg(format!("--service-account-key-file={}", folder.join("accounts.pub").display()))
+        .arg(format!("--service-account-signing-key-file={}", folder.join("accounts.key").display()))
+        .arg("--authorization-mode=RBAC")
+        .arg(format!("--token-auth-file={}", folder.join("tokens.csv").display()))
+        .arg("--endpoint-reconciler-type=none");
+    command
+}
+
+fn manager_command(program: &Path, folder: &Path, ports: &Ports) -> Command {
+    let mut command = process::isolated(program, folder);
+    command
+        .arg(format!("--kubeconfig={}", folder.join("kubeconfig").display()))
+        .arg(format!("--service-account-private-key-file={}", folder.join("accounts.key").display()))
+        .arg("--use-service-account-credentials")
+        .arg("--leader-elect=false")
+        .arg("--bind-address=127.0.0.1")
+        .arg(format!("--secure-port={}", ports.manager))
+        .arg(format!("--cert-dir={}", folder.join("manager-certificates").display()));
+    command
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}

@@ -1,0 +1,10 @@
+//! The whole product against real programs, in one binary.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
+mod cluster;
+mod cosign;
+mod interop;
+mod kyverno;
+mod plugin;
+mod world;
+mod yaml;

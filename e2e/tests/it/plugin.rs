@@ -1,0 +1,81 @@
+//! Called as users call it: `kubectl trust …`.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use e2e::process::{Run, run};
+use e2e::trust::Verdict;
+
+use crate::world::{CONFIG_MAP, World};
+
+/// Real kubectl, with our binary on the path as its plugin.
+struct Kubectl {
+    world: World,
+}
+
+impl Kubectl {
+    fn new() -> Option<Self> {
+        let world = World::with(&["kubectl"])?;
+        let folder = world.trust.path("bin");
+        std::fs::create_dir(&folder).unwrap();
+        symlink(world.trust.binary(), folder.join("kubectl-trust")).unwrap();
+        Some(Self { world })
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = self.world.trust.other(self.world.program("kubectl"), arguments.split_whitespace());
+        command.env("PATH", self.world.trust.path("bin"));
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Run {
+        run(&mut self.command(arguments)).unwrap()
+    }
+}
+
+#[test]
+fn kubectl_finds_the_plugin_and_hands_on_exit_codes() {
+    let Some(kubectl) = Kubectl::new() else { return };
+    let trust = &kubectl.world.trust;
+    trust.write("m.yaml", CONFIG_MAP).unwrap();
+    for arguments in [
+        "trust keygen --output-prefix k",
+        "trust sign -f m.yaml --key k.key -o s.yaml",
+        "trust verify -f s.yaml --key k.pub",
+    ] {
+        let run = kubectl.run(arguments);
+        assert_eq!(run.code, 0, "{arguments}: {}{}", run.stdout, run.stderr);
+    }
+    let signed = trust.read("s.yaml").unwrap();
+    trust.write("changed.yaml", signed.replace("mode: production", "mode: test")).unwrap();
+    let verdict = Verdict::of(&kubectl.run("trust verify -f changed.yaml --key k.pub -o json")).unwrap();
+    assert_eq!(verdict.codes(), (1, vec!["manifest-differs"]), "{}", verdict.json);
+    assert_eq!(verdict.paths(), ["data.mode"]);
+}
+
+#[test]
+fn what_cannot_be_decided_is_exit_code_2_through_kubectl_as_well() {
+    let Some(kubectl) = Kubectl::new() else { return };
+    kubectl.world.trust.keygen("k").unwrap();
+    kubectl.world.trust.write("empty.yaml", "# nothing\n").unwrap();
+    let verdict = Verdict::of(&kubectl.run("trust verify -f empty.yaml --key k.pub -o json")).unwrap();
+    assert_eq!(verdict.codes(), (2, vec!["input-empty"]), "{}", verdict.json);
+    assert_eq!(kubectl.run("trust verify --no-such-flag").code, 2);
+}
+
+#[test]
+fn help_names_the_form_it_was_called_by() {
+    let Some(kubectl) = Kubectl::new() else { return };
+    let help = kubectl.run("trust --help");
+    assert_eq!(help.code, 0, "{}", help.stderr);
+    assert!(help.stdout.contains("Usage: kubectl trust "), "{}", help.stdout);
+    let verify = kubectl.run("trust verify --help");
+    assert!(verify.stdout.contains("Usage: kubectl trust verify "), "{}", verify.stdout);
+}
+
+#[test]
+fn kubectl_lists_the_plugin() {
+    let Some(kubectl) = Kubectl::new() else { return };
+    let list = kubectl.run("plugin list");
+    assert!(list.code == 0 && list.stdout.contains("bin/kubectl-trust"), "{}{}", list.stdout, list.stderr);
+}

@@ -1,0 +1,102 @@
+//! Arguments that do not make sense: exit 2, and what to write instead.
+
+use crate::support::{CONFIG_MAP, Place};
+
+#[test]
+fn wrong_usage_is_exit_2_and_says_what_to_write() {
+    let place = Place::signed(CONFIG_MAP);
+    for (line, words) in [
+        ("verify --key cosign.pub", "what shall be verified? Give -f FILE"),
+        ("verify -f signed.yaml", "whom do you trust? Give --key FILE, or --certificate-identity"),
+        ("verify ghcr.io/acme/app:1 --key cosign.pub", "ghcr.io/acme/app:1: images are not supported"),
+        ("sign ghcr.io/acme/app:1 --key cosign.key", "ghcr.io/acme/app:1: images are not supported"),
+        ("sign --key cosign.key", "what shall be signed? Give -f FILE"),
+        ("verify-resource --key cosign.pub", "what shall be verified? Give KIND, KIND/NAME or -f FILE"),
+        ("diff --key cosign.pub", "what shall be compared? Give KIND/NAME or -f FILE"),
+        ("explain", "what shall be explained? Give KIND/NAME, -f FILE or --test PATH"),
+        ("apply app.yaml", "apply to what? Give -r FILE or --cluster"),
+        (
+            "verify -f signed.yaml --certificate-identity a@b.c",
+            "--certificate-identity needs --certificate-oidc-issuer as well",
+        ),
+        (
+            "verify -f signed.yaml --certificate-oidc-issuer https://a",
+            "--certificate-oidc-issuer needs --certificate-identity as well",
+        ),
+        (
+            "verify -f signed.yaml --certificate-identity-regexp ( --certificate-oidc-issuer a",
+            "--certificate-identity",
+        ),
+        ("verify -f signed.yaml --key cosign.pub --ignore-fields spec..a", "--ignore-fields"),
+        ("verify -f signed.yaml --key cosign.pub --trusted-root app.yaml", "app.yaml"),
+        ("test -t nonsense .", "--test-case-selector: `nonsense` is none of policy=…, rule=…, resource=…"),
+    ] {
+        place.refuses(line, &[words]);
+    }
+}
+
+#[test]
+fn unknown_words_get_the_nearest_known_one() {
+    let place = Place::signed(CONFIG_MAP);
+    for (line, words) in [
+        ("verify -f signed.yaml --kee cosign.pub", "a similar argument exists: '--key'"),
+        ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
+        ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
+        ("sign -f app.yaml", "--key <FILE>"),
+        ("verify -f a -a novalue --key k", "`novalue` is not KEY=VALUE"),
+        ("sign -f app.yaml --key k --in-place -o x", "cannot be used with"),
+    ] {
+        place.refuses(line, &[words]);
+    }
+}
+
+#[test]
+fn no_arguments_show_the_help_and_are_wrong_usage() {
+    let ran = Place::empty().run("");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    ran.says("", &["Usage: kubectl trust", "verify-resource", "Run the policy tests"]);
+}
+
+#[test]
+fn sign_wants_objects() {
+    let place = Place::new();
+    for (content, words) in [
+        (
+            "apiVersion: v1\nkind: A\n",
+            "bad.yaml: document 1: metadata.name is missing, so this is not a Kubernetes object",
+        ),
+        ("apiVersion: v1\nmetadata: {name: a}\n", "bad.yaml: document 1: kind is missing"),
+        ("kind: A\nmetadata: {name: a}\n", "bad.yaml: document 1: apiVersion is missing"),
+        ("hello\n", "bad.yaml: document 1: "),
+        (
+            "apiVersion: v1\nkind: A\nmetadata: {name: a, annotations: [x]}\n",
+            "document 1: metadata.annotations: expected a map",
+        ),
+        ("# nothing\n", "bad.yaml: holds nothing to sign"),
+        (
+            "apiVersion: v1\nkind: A\nmetadata: {name: a}\n---\nnull\n",
+            "bad.yaml: document 2 (line 5) is empty",
+        ),
+    ] {
+        place.write("bad.yaml", content);
+        place.refuses("sign -f bad.yaml --key cosign.key", &[words]);
+        place.refuses("sign -f bad.yaml --key cosign.key --in-place", &[words]);
+    }
+}
+
+#[test]
+fn append_wants_what_was_signed_and_not_changed() {
+    let place = Place::signed(CONFIG_MAP);
+    place.refuses(
+        "sign -f app.yaml --append --key other.key --in-place",
+        &["app.yaml: document 1 (ConfigMap prod/app) is not signed yet; sign it without --append first"],
+    );
+    place.write("changed.yaml", place.read("signed.yaml").replace("a: one", "a: two"));
+    place.refuses(
+        "sign -f changed.yaml --append --key other.key --in-place",
+        &["changed.yaml: document 1 (ConfigMap prod/app) was changed after it was signed; --replace"],
+    );
+    assert_eq!(place.run("sign -f signed.yaml --append --key other.key --in-place").code, Some(0));
+    place.answers("verify -f signed.yaml --key other.pub", 0, &["1 of 1 trusted"]);
+    place.answers("verify -f signed.yaml --key cosign.pub", 0, &["1 of 1 trusted"]);
+}

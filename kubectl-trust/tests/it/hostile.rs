@@ -1,0 +1,79 @@
+//! Manifests made to deceive whoever reads the output or pastes from it.
+
+use crate::support::{CONFIG_MAP, Place};
+
+#[test]
+fn a_name_writes_no_lines_and_no_colours() {
+    let place = Place::signed(CONFIG_MAP);
+    let forged =
+        CONFIG_MAP.replace("name: app", "name: \"x\\n✓ app.yaml: ConfigMap prod/app  signed\\e[2K\\u202e\"");
+    place.write("forged.yaml", forged);
+    for line in [
+        "verify -f forged.yaml --key cosign.pub",
+        "verify -f forged.yaml --key cosign.pub --color always",
+        "explain -f forged.yaml --key cosign.pub",
+        "diff -f forged.yaml --key cosign.pub",
+        "verify -f forged.yaml --key cosign.pub -o json",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+        let text = ran.stdout + &ran.stderr;
+        assert!(!text.contains("\u{1b}[2K") && !text.contains('\u{202e}'), "{line}: {text}");
+        assert!(!text.lines().any(|line| line.starts_with("✓ app.yaml")), "{line}: {text}");
+    }
+}
+
+/// Every command that is offered is one that a shell reads as it was meant.
+#[test]
+fn what_is_offered_can_be_pasted() {
+    let place = Place::signed(CONFIG_MAP);
+    let hostile = place.read("signed.yaml").replace("a: one", "a: one\n  \"b'; touch owned; '\": two");
+    place.write("it's $(touch owned).yaml", hostile);
+    let ran = place.run_words(&["verify", "-f", "it's $(touch owned).yaml", "--key", "cosign.pub"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let offered = ran.stdout.lines().filter_map(|line| line.split_once(": ")).map(|(_, rest)| rest.trim());
+    let commands = offered.filter(|rest| rest.starts_with("--ignore") || rest.starts_with("kubectl trust"));
+    let commands: Vec<_> = commands.collect();
+    assert_eq!(commands.len(), 2, "{ran:?}");
+    for command in commands {
+        let line = command.replace("kubectl trust", "true");
+        let line = if line.starts_with("--") { format!("true {line}") } else { line };
+        let status =
+            std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path(".")).status();
+        assert!(status.unwrap().success(), "{line}");
+    }
+    assert!(!place.path("owned").exists());
+}
+
+#[test]
+fn a_secret_stays_one() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";
+    let place = Place::signed(secret);
+    place.write("changed.yaml", place.read("signed.yaml").replace("hunter2", "hunter3"));
+    place.write(
+        "policy.yaml",
+        crate::bad_policies::policy(&place.read("cosign.pub")).replace("ConfigMap", "Secret"),
+    );
+    for line in [
+        "verify -f changed.yaml --key cosign.pub",
+        "verify -f changed.yaml --key cosign.pub -o json",
+        "diff -f changed.yaml --key cosign.pub",
+        "diff -f changed.yaml --key cosign.pub --all",
+        "explain -f changed.yaml --key cosign.pub",
+        "apply policy.yaml -r changed.yaml",
+        "apply policy.yaml -r changed.yaml --policy-report",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+        assert!(!ran.stdout.contains("hunter") && !ran.stderr.contains("hunter"), "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn nothing_is_read_that_was_not_named() {
+    let place = Place::signed(CONFIG_MAP);
+    let mut command = place.command();
+    command.args(["verify", "-f", "signed.yaml", "--key", "cosign.pub"]).env_remove("HOME");
+    command.env("KUBECONFIG", "/nonexistent/kubeconfig");
+    assert_eq!(command.status().unwrap().code(), Some(0));
+}
