@@ -47,7 +47,7 @@ pub async fn by_manifest_rule(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> Decision {
-    judge(task, rule, by, None, context).await.0
+    judge(task, rule, by, None, context, |_, _| ()).await.0
 }
 
 /// The same, with what was compared: for a front end that shows the difference.
@@ -57,16 +57,19 @@ pub async fn compared(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> (Decision, Option<(Value, Comparison)>) {
-    judge(task, rule, by, None, context).await
+    judge(task, rule, by, None, context, |signed, comparison| (signed.clone(), comparison)).await
 }
 
-async fn judge(
+/// `keep` takes what the caller needs of the signed document and how the object compares with it; most
+/// need nothing, and a copy of the document costs as much as the comparison.
+async fn judge<T>(
     task: &Task<'_>,
     rule: &ManifestRule,
     by: Option<DecidedBy>,
     scope: Option<&Scope>,
     context: Context<'_>,
-) -> (Decision, Option<(Value, Comparison)>) {
+    keep: impl FnOnce(&Value, Comparison) -> T,
+) -> (Decision, Option<T>) {
     let object = task.facts.subject();
     if !object.is_object() {
         let reason = Reason::InputUnreadable { problem: "not an object".to_owned() };
@@ -82,7 +85,7 @@ async fn judge(
         signers: decided.signers,
         warnings: decided.warnings,
     };
-    (decision, decided.compared.map(|(signed, comparison)| (signed.clone(), comparison)))
+    (decision, decided.compared.map(|(signed, comparison)| keep(signed, comparison)))
 }
 
 /// The rules an object is judged by.
@@ -137,7 +140,7 @@ async fn by_selected(
                     // Variables see the whole request; few rules have any, so most need no copy of it.
                     let scope =
                         has_variables(rule).then(|| Scope::new(&task.facts, &selected.rule.context, values));
-                    judge(task, rule, by(enforced), scope.as_ref(), context).await.0
+                    judge(task, rule, by(enforced), scope.as_ref(), context, |_, _| ()).await.0
                 }
                 Body::Images(_) => {
                     let what = "verifying images; this version evaluates manifest rules only".to_owned();

@@ -110,18 +110,27 @@ pub fn read_json(bytes: &[u8]) -> Result<Value, YamlError> {
 fn json_stream(text: &str) -> Result<Option<Vec<Document>>, YamlError> {
     let mut documents = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<tree::Tree>();
-    let mut start = 0;
+    let (mut start, mut line) = (0, 1);
     while let Some(next) = stream.next() {
         let value = match next {
             Ok(tree) => tree.0,
             Err(error) if error.is_data() => return Err(json_error(&error)),
             Err(_) => return Ok(None),
         };
-        let line = 1 + text[..start].matches('\n').count();
-        start = stream.byte_offset();
+        // Counted from the last document on: from the beginning, a stream of many documents and line ends
+        // would cost their product (a message of 8 MiB in a request: minutes).
+        let before = &text[start..stream.byte_offset()];
+        let inside = before.trim_start();
+        line += lines(&before[..before.len() - inside.len()]);
         push(&mut documents, line, value)?;
+        line += lines(inside);
+        start = stream.byte_offset();
     }
     Ok(Some(documents))
+}
+
+fn lines(text: &str) -> usize {
+    text.matches('\n').count()
 }
 
 fn json_error(error: &serde_json::Error) -> YamlError {

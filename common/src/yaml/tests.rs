@@ -95,6 +95,13 @@ fn a_json_stream_is_read_to_its_end() {
 }
 
 #[test]
+fn the_lines_of_a_long_json_stream_are_counted_once() {
+    let text = format!("{{}}{}", "\n".repeat(2_000)).repeat(4_000);
+    let documents = read(text.as_bytes()).unwrap();
+    assert_eq!(documents.last().map(|document| document.line), Some(1 + 3_999 * 2_000));
+}
+
+#[test]
 fn null_documents_are_named_and_empty_texts_hold_none() {
     assert_eq!(refused("a: 1\n---\nnull\n"), YamlError::Null { index: 1, line: 3 });
     assert_eq!(refused("~"), YamlError::Null { index: 0, line: 1 });

@@ -13,6 +13,7 @@ mod dialect;
 mod judge;
 mod layers;
 mod policies;
+mod properties;
 mod reasons;
 mod tamper;
 mod vectors;

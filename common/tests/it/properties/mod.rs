@@ -1,0 +1,6 @@
+//! What holds for every object and every text, not only for those somebody thought of.
+
+mod edits;
+mod readers;
+mod round_trips;
+mod wild;
