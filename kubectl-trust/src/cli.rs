@@ -6,15 +6,35 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::output::Color;
 
+const EXAMPLES: &str = "Examples:
+  kubectl trust keygen
+  kubectl trust sign -f app.yaml --key cosign.key -o signed.yaml
+  kubectl trust verify -f signed.yaml --key cosign.pub
+  kubectl trust apply policy.yaml -r signed.yaml";
+
 /// Sign Kubernetes manifests, verify them, and explain what a policy says about them.
 ///
 /// Exit codes: 0 everything asked was trusted; 1 at least one refusal, failed test or difference; 2 no
 /// refusal, but something could not be decided, read or understood.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-trust", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(
+    name = "kubectl-trust",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = EXAMPLES
+)]
 pub(crate) struct Cli {
-    /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        display_order = 900
+    )]
     pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -143,8 +163,9 @@ pub(crate) struct TrustArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Matching")]
 pub(crate) struct MatchArgs {
-    /// How objects are compared
-    #[arg(long = "match", value_enum, default_value_t, value_name = "MODE")]
+    /// How objects are compared: strict (nothing but what the API server itself does is tolerated), or
+    /// compat (as k8s-manifest-sigstore and Kyverno accept it, with warnings)
+    #[arg(long = "match", value_enum, default_value_t, value_name = "MODE", hide_possible_values = true)]
     pub(crate) mode: MatchMode,
     /// Field that may differ, for one kind or all: 'Deployment:spec.replicas'; repeatable
     #[arg(long, value_name = "[KIND:]PATH")]
@@ -305,7 +326,7 @@ pub(crate) struct TestArgs {
     /// Name of the test files
     #[arg(short = 'f', long, value_name = "NAME", default_value = "kyverno-test.yaml")]
     pub(crate) file_name: String,
-    /// Only these cases: 'policy=p,rule=r,resource=x', with wildcards
+    /// Only these cases: 'policy=p,rule=r,resource=x', each with the wildcards * and ?
     #[arg(short = 't', long, value_name = "SELECTOR")]
     pub(crate) test_case_selector: Option<String>,
     /// Show failed cases only
@@ -314,13 +335,13 @@ pub(crate) struct TestArgs {
     /// Show the message of every case
     #[arg(long)]
     pub(crate) detailed_results: bool,
-    /// Fail when no test is found
+    /// Say that no test is found as an error; the exit code is 2 in any case
     #[arg(long)]
     pub(crate) require_tests: bool,
     /// Allow reading registries; no effect in this version, which does not evaluate images
     #[arg(long)]
     pub(crate) registry: bool,
-    /// Without colour, as kyverno's flag
+    /// The same as --color never
     #[arg(long)]
     pub(crate) remove_color: bool,
     /// Format of the results
@@ -336,22 +357,22 @@ pub(crate) struct ApplyArgs {
     /// Resource files or folders; repeatable
     #[arg(short = 'r', long = "resource", alias = "resources", value_name = "FILE")]
     pub(crate) resources: Vec<PathBuf>,
-    /// Resources of a cluster
+    /// Resources of the cluster, of the kinds that the policies name
     #[arg(long, conflicts_with = "resources")]
     pub(crate) cluster: bool,
-    /// Values of variables
+    /// Values file: values of variables, labels of namespaces
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) values_file: Option<PathBuf>,
-    /// Values of variables
+    /// Value of one variable; repeatable
     #[arg(short = 's', long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Who asks
+    /// User info file: who asks; without it nobody
     #[arg(short = 'u', long, value_name = "FILE")]
     pub(crate) userinfo: Option<PathBuf>,
-    /// Policy exceptions
+    /// Files or folders of policy exceptions; repeatable
     #[arg(short = 'e', long = "exception", alias = "exceptions", value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
-    /// Print policy reports
+    /// Print policy reports (wgpolicyk8s.io/v1alpha2), as YAML or with -o json as JSON
     #[arg(short = 'p', long)]
     pub(crate) policy_report: bool,
     /// Count failures of audit rules as warnings
@@ -360,7 +381,7 @@ pub(crate) struct ApplyArgs {
     /// Exit code when there are only warnings
     #[arg(long, value_name = "CODE", default_value_t = 0)]
     pub(crate) warn_exit_code: u8,
-    /// Show the message of every result
+    /// Show passes and skips as well, each with its message
     #[arg(long)]
     pub(crate) detailed_results: bool,
     #[command(flatten)]

@@ -7,6 +7,8 @@ use common::policy::Policy;
 use common::verdict::{Decision, Outcome};
 use serde_json::{Value, json};
 
+use crate::text;
+
 /// A list of one report a resource.
 pub(crate) fn report(decisions: &[Decision], policies: &[Policy]) -> Value {
     let mut of_resource: BTreeMap<&ObjectRef, Vec<&Decision>> = BTreeMap::new();
@@ -39,7 +41,7 @@ fn one(object: &ObjectRef, decisions: &[&Decision], policies: &[Policy]) -> Valu
 }
 
 fn result(decision: &Decision, policies: &[Policy]) -> Option<Value> {
-    let by = decision.by.as_ref()?;
+    let by = decision.by.as_ref().filter(|_| text::applies(decision))?;
     let policy = policies.iter().find(|policy| policy.id.to_string() == by.policy)?;
     let word = match decision.outcome() {
         Outcome::Pass => "pass",

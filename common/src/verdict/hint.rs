@@ -14,9 +14,9 @@ impl Reason {
             Self::SignatureMissing { .. } | Self::MessageMissing { .. } => {
                 Some(format!("kubectl trust sign {file} --key cosign.key --in-place"))
             }
-            Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => {
-                Some(format!("kubectl trust explain {file} --key KEY shows every signature and who made it"))
-            }
+            Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
+                "if it was signed with another key: --key FILE; all that was tried: kubectl trust explain {file} --key FILE"
+            )),
             Self::ManifestDiffers { kind, suggested, .. } if !suggested.is_empty() => {
                 let field = |path: &String| shell_quoted(&format!("{kind}:{path}"));
                 let fields = suggested.iter().map(|path| format!(" --ignore-fields {}", field(path)));
@@ -41,8 +41,9 @@ impl Reason {
             Self::TargetMismatch { .. } => {
                 Some(format!("kubectl trust sign {file} --key cosign.key --replace"))
             }
-            Self::VariableUnresolved { variable, .. } => {
-                Some(format!("give `{variable}` a value in the values file"))
+            Self::CertificateMissing => Some("if it was signed with a key: --key FILE".to_owned()),
+            Self::VariableUnresolved { .. } => {
+                Some("give the variable a value: -s NAME=VALUE, or in a values file".to_owned())
             }
             _ => None,
         }
