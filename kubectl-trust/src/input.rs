@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use common::limits;
 use common::yaml::{self, Document, YamlError};
 
-use crate::output::Printer;
+use crate::output::Progress;
 
 /// The content of one file, or why it cannot be read.
 pub(crate) struct Input {
@@ -150,8 +150,8 @@ pub(crate) fn documents(files: &[PathBuf]) -> Vec<Input> {
 }
 
 /// The same, with a counter on a terminal.
-pub(crate) fn counted(files: &[PathBuf], printer: &Printer) -> Vec<Input> {
-    let mut progress = printer.progress("files read", files.len());
+pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
+    let mut progress = Progress::new("files read", files.len());
     let one = |path: &PathBuf| {
         let input = read(path);
         progress.step();

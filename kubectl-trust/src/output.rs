@@ -111,12 +111,6 @@ impl Printer {
         self.note(written);
     }
 
-    /// A counter on standard error for what may take longer than a second; only for people.
-    pub(crate) fn progress(&self, what: &'static str, total: usize) -> Progress {
-        let shown = io::stderr().is_terminal() && total > 1;
-        Progress { what, total, done: 0, next: shown.then(|| Instant::now() + PATIENCE), written: false }
-    }
-
     /// The mark of an outcome; colour repeats what the mark says.
     fn mark(&self, outcome: Outcome) -> String {
         let (mark, ascii, color) = match outcome {
@@ -175,6 +169,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// A counter for what may take longer than a second; only for people at a terminal.
+    pub(crate) fn new(what: &'static str, total: usize) -> Self {
+        let shown = total > 1 && io::stderr().is_terminal();
+        Self { what, total, done: 0, next: shown.then(|| Instant::now() + PATIENCE), written: false }
+    }
+
+    /// Counts nothing.
+    pub(crate) fn none() -> Self {
+        Self::new("", 0)
+    }
+
     /// One more is done.
     pub(crate) fn step(&mut self) {
         self.done += 1;

@@ -32,10 +32,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
 }
 
 fn color(cli: &Cli) -> Color {
-    match &cli.command {
-        Command::Test(test) if test.remove_color => Color::Never,
-        _ => cli.color,
-    }
+    let removed = matches!(&cli.command, Command::Test(test) if test.remove_color);
+    if removed { Color::Never } else { cli.color }
 }
 
 /// Help and version are answers; everything else clap says is wrong usage.

@@ -221,7 +221,9 @@ pub(crate) fn trees(printer: &mut Printer, verdict: &Verdict) {
     }
     for (name, decisions) in objects {
         printer.line(summary(&name, &decisions));
-        decisions.into_iter().for_each(|decision| tree(printer, decision));
+        for decision in decisions {
+            tree(printer, decision);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cli::{ApplyArgs, Format};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     };
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
-    let inputs = input::counted(&input::expand(&args.resources, true)?, printer);
+    let inputs = input::counted(&input::expand(&args.resources, true)?);
     let world = World::new(args.kube.clone(), None);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let mut items = judge::items(&inputs, SubjectKind::Manifest, DEFAULT_DOMAIN);
         items.extend(live_items(&live));
         let mut decisions = Vec::new();
-        let mut progress = printer.progress("resources judged", items.len());
+        let mut progress = Progress::new("resources judged", items.len());
         for item in &items {
             progress.step();
             decisions.extend(judge_item(item, &set, &asked, context).await?);

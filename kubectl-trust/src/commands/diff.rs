@@ -38,7 +38,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files, printer);
+    let inputs = input::counted(&files);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),

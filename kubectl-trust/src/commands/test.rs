@@ -11,7 +11,7 @@ use crate::cli::{TestArgs, TestFormat};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::testing::file::{self, TestFile};
 use crate::testing::report::{self, Shown, Sum};
 use crate::testing::run;
@@ -45,10 +45,12 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
             Ok(ExitStatus::Undecided)
         };
     }
-    let (all, broken) = run_all(&files, selector.as_ref(), printer);
+    let (all, broken) = run_all(&files, selector.as_ref());
     let warnings = all.iter().flat_map(|outcomes| &outcomes.warnings);
     warnings.for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
-    broken.iter().for_each(|error| printer.error(error));
+    for error in &broken {
+        printer.error(error);
+    }
     report::print(&all, shown(args), printer);
     let sum = Sum::of(&all);
     match test_case_selector {
@@ -61,13 +63,9 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
 }
 
 /// The outcomes of all files that could be run, and why the others could not.
-fn run_all(
-    files: &[PathBuf],
-    selector: Option<&Selector>,
-    printer: &Printer,
-) -> (Vec<run::Outcomes>, Vec<anyhow::Error>) {
+fn run_all(files: &[PathBuf], selector: Option<&Selector>) -> (Vec<run::Outcomes>, Vec<anyhow::Error>) {
     let (mut all, mut broken) = (Vec::new(), Vec::new());
-    let mut progress = printer.progress("test files run", files.len());
+    let mut progress = Progress::new("test files run", files.len());
     for path in files {
         progress.step();
         match run_file(path, selector) {
