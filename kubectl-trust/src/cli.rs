@@ -137,7 +137,7 @@ pub(crate) struct SignArgs {
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
     /// Prefix of the signature annotations
-    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
+    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN, value_parser = shared::domain)]
     pub(crate) annotation_domain: String,
 }
 

@@ -73,7 +73,8 @@ fn folder(path: &Path, recursive: bool, depth: usize, files: &mut Vec<PathBuf>) 
     paths.sort();
     for path in paths {
         let is_folder = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.is_dir();
-        if is_folder && recursive {
+        // As kubectl: a link to a folder below a folder is not followed, so links make no circle.
+        if is_folder && recursive && !path.is_symlink() {
             folder(&path, recursive, depth - 1, files)?;
         } else if !is_folder && is_manifest(&path) {
             files.push(path);

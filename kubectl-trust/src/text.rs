@@ -37,11 +37,15 @@ pub(crate) fn subject(decision: &Decision) -> String {
     let source = &decision.subject.source;
     let file = source.rsplit_once('#').map_or(source.as_str(), |(file, _)| file);
     let object = &decision.subject.object;
-    if object.kind.is_empty() { nameless(source) } else { format!("{file}: {object}") }
+    match (object.kind.as_str(), object.name.as_str()) {
+        ("", _) => nameless(source),
+        (kind, "") => format!("{file}: {kind} without a name"),
+        _ => format!("{file}: {object}"),
+    }
 }
 
 /// `a.yaml`, or `a.yaml: document 2`: people count from 1.
-fn nameless(source: &str) -> String {
+pub(crate) fn nameless(source: &str) -> String {
     let document = source.rsplit_once('#').and_then(|(file, rest)| {
         let (index, item) = rest.split_once('.').map_or((rest, ""), |(index, item)| (index, item));
         let item = if item.is_empty() { String::new() } else { format!(", {item}") };
@@ -91,6 +95,7 @@ fn head(reason: &Reason) -> String {
         Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
             "signed, but by someone else".to_owned()
         }
+        Reason::InputUnreadable { .. } | Reason::InputEmpty => reason.to_string(),
         other if other.is_fault() => format!("could not be checked: {other}"),
         other => other.to_string(),
     }

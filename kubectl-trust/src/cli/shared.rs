@@ -29,7 +29,7 @@ pub(crate) struct FileArgs {
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
     /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
-    #[arg(long = "key", value_name = "FILE")]
+    #[arg(long = "key", value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly
     #[arg(long, value_name = "TEXT")]
@@ -94,7 +94,7 @@ pub(crate) struct MatchArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_finalizer: Vec<String>,
     /// Prefix of the signature annotations
-    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
+    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN, value_parser = domain)]
     pub(crate) annotation_domain: String,
 }
 
@@ -123,6 +123,19 @@ pub(crate) struct ClusterArgs {
     /// Longest time of one request, as 10s, 2m; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(crate) request_timeout: String,
+}
+
+/// The prefix of annotation names: what an API server takes for one.
+pub(super) fn domain(text: &str) -> Result<String, String> {
+    let part = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    if text.len() <= 253 && text.split('.').all(part) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not a domain such as example.com"))
+    }
 }
 
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {

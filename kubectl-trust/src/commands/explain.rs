@@ -29,6 +29,9 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     if args.files.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be explained? Give KIND/NAME, -f FILE or --test PATH");
     }
+    if args.trust.names_a_signer() && !args.policies.is_empty() {
+        bail!("--policy says whom to trust, and so do --key and --certificate-identity; give one of them");
+    }
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);

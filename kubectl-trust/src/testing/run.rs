@@ -137,7 +137,7 @@ pub(crate) async fn judge_item(
 ) -> anyhow::Result<Vec<Decision>> {
     let (subject, object) = match item {
         Item::Object { subject, object } => (subject, *object),
-        Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", subject.source),
+        Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", text::nameless(&subject.source)),
     };
     let namespace = namespace_of(&subject.object);
     let mut decisions = Vec::new();
