@@ -12,7 +12,7 @@ use crate::text;
 /// A list of one report a resource.
 pub(crate) fn report(decisions: &[Decision], policies: &[Policy]) -> Value {
     let mut of_resource: BTreeMap<&ObjectRef, Vec<&Decision>> = BTreeMap::new();
-    for decision in decisions {
+    for decision in decisions.iter().filter(|decision| text::applies(decision)) {
         of_resource.entry(&decision.subject.object).or_default().push(decision);
     }
     let items: Vec<_> =
@@ -41,7 +41,7 @@ fn one(object: &ObjectRef, decisions: &[&Decision], policies: &[Policy]) -> Valu
 }
 
 fn result(decision: &Decision, policies: &[Policy]) -> Option<Value> {
-    let by = decision.by.as_ref().filter(|_| text::applies(decision))?;
+    let by = decision.by.as_ref()?;
     let policy = policies.iter().find(|policy| policy.id.to_string() == by.policy)?;
     let word = match decision.outcome() {
         Outcome::Pass => "pass",

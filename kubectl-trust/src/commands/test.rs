@@ -53,11 +53,9 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
     }
     report::print(&all, shown(args), printer);
     let sum = Sum::of(&all);
-    match test_case_selector {
-        Some(selector) if broken.is_empty() && sum.is_nothing() => {
-            printer.note_line(format_args!("no test case is chosen by -t '{selector}'"));
-        }
-        Some(_) | None => {}
+    if broken.is_empty() && sum.is_nothing() {
+        let by = test_case_selector.as_ref().map(|selector| format!(" is chosen by -t '{selector}'"));
+        printer.note_line(format_args!("no test case{}", by.as_deref().unwrap_or(" in these files")));
     }
     Ok(status(sum, broken.len()))
 }

@@ -108,7 +108,9 @@ fn locate(rows: &mut [Row], content: &[u8]) {
 fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
     match (&file.variables, &file.values) {
         (Some(path), _) => ValuesFile::read(path),
-        (None, Some(values)) => ValuesFile::parse(values.clone()),
+        (None, Some(values)) => {
+            ValuesFile::parse(values.clone()).with_context(|| format!("{}: values", file.path.display()))
+        }
         (None, None) => Ok(ValuesFile::default()),
     }
 }
