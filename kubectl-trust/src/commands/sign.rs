@@ -15,6 +15,7 @@ use crate::cli::SignArgs;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
+use crate::prompt;
 
 /// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
 /// in one more annotation.
@@ -105,7 +106,7 @@ fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     let from_environment = keygen::from_environment()?;
     let set = from_environment.is_some();
     let ask = || {
-        from_environment.or_else(|| match keygen::ask(&format!("Password of {}: ", path.display())) {
+        from_environment.or_else(|| match prompt::password(&format!("Password of {}: ", path.display())) {
             Ok(typed) => Some(Password::new(typed)),
             Err(error) => {
                 asked = Some(error);
