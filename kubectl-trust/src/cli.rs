@@ -1,20 +1,44 @@
 //! Every flag, its help, its unit and its default. No logic.
 
+mod shared;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::shared::key_value;
+pub(crate) use self::shared::{ClusterArgs, FileArgs, MatchArgs, MatchMode, TrustArgs};
 use crate::output::Color;
+
+const EXAMPLES: &str = "Examples:
+  kubectl trust keygen
+  kubectl trust sign -f app.yaml --key cosign.key -o signed.yaml
+  kubectl trust verify -f signed.yaml --key cosign.pub
+  kubectl trust apply policy.yaml -r signed.yaml";
 
 /// Sign Kubernetes manifests, verify them, and explain what a policy says about them.
 ///
 /// Exit codes: 0 everything asked was trusted; 1 at least one refusal, failed test or difference; 2 no
 /// refusal, but something could not be decided, read or understood.
 #[derive(Debug, Parser)]
-#[command(name = "kubectl-trust", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(
+    name = "kubectl-trust",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = EXAMPLES
+)]
 pub(crate) struct Cli {
-    /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        display_order = 900
+    )]
     pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -67,126 +91,6 @@ pub(crate) enum TestFormat {
     Markdown,
 }
 
-/// How an object is compared with what was signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MatchMode {
-    /// Nothing but what the API server itself does is tolerated
-    #[default]
-    Strict,
-    /// As k8s-manifest-sigstore and Kyverno accept it, with warnings
-    Compat,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FileArgs {
-    /// File, folder or - for standard input
-    #[arg(short = 'f', long = "filename", value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Read folders below folders, too
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
-}
-
-/// Whom and what to trust; the flags mean what cosign's mean.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Trust")]
-pub(crate) struct TrustArgs {
-    /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
-    #[arg(long = "key", value_name = "FILE")]
-    pub(crate) keys: Vec<String>,
-    /// The signer's identity: e-mail address or URI, exactly
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) certificate_identity: Option<String>,
-    /// The signer's identity as a regular expression, anchored at both ends
-    #[arg(long, value_name = "REGEX", conflicts_with = "certificate_identity")]
-    pub(crate) certificate_identity_regexp: Option<String>,
-    /// Who vouches for the identity: the OIDC issuer, exactly
-    #[arg(long, value_name = "URL")]
-    pub(crate) certificate_oidc_issuer: Option<String>,
-    /// The OIDC issuer as a regular expression, anchored at both ends
-    #[arg(long, value_name = "REGEX", conflicts_with = "certificate_oidc_issuer")]
-    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trusted_root: Option<PathBuf>,
-    /// Root certificates of a private authority (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
-    pub(crate) ca_roots: Option<PathBuf>,
-    /// Intermediate certificates of that authority (PEM)
-    #[arg(long, value_name = "FILE", requires = "ca_roots")]
-    pub(crate) ca_intermediates: Option<PathBuf>,
-    /// Public keys of the transparency log (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
-    pub(crate) rekor_public_key: Option<PathBuf>,
-    /// Public keys of the certificate transparency log (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
-    pub(crate) ct_public_key: Option<PathBuf>,
-    /// Certificate chain of the timestamp authority, leaf first (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
-    pub(crate) tsa_certificate_chain: Option<PathBuf>,
-    /// Annotation that the object must carry; repeatable
-    #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(crate) annotations: Vec<(String, String)>,
-    /// Contact nothing; always so for manifests
-    #[arg(long)]
-    pub(crate) offline: bool,
-    /// Do not ask for a proof of the transparency log; manifests signed with a key never need one, and
-    /// without it a keyless signature has no time, so this changes nothing for manifests
-    #[arg(long)]
-    pub(crate) insecure_ignore_tlog: bool,
-    /// Do not ask for the certificate's proof of the CT log; chain, identity, time and log entry still hold
-    #[arg(long)]
-    pub(crate) insecure_ignore_sct: bool,
-}
-
-/// What may differ from what was signed.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Matching")]
-pub(crate) struct MatchArgs {
-    /// How objects are compared
-    #[arg(long = "match", value_enum, default_value_t, value_name = "MODE")]
-    pub(crate) mode: MatchMode,
-    /// Field that may differ, for one kind or all: 'Deployment:spec.replicas'; repeatable
-    #[arg(long, value_name = "[KIND:]PATH")]
-    pub(crate) ignore_fields: Vec<String>,
-    /// Namespace the object may be in although it was signed without one; without a value any
-    #[arg(long, value_name = "NAMESPACE", num_args = 0..=1, default_missing_value = "*", require_equals = false)]
-    pub(crate) allow_namespace: Vec<String>,
-    /// Finalizer that need not have been signed; repeatable
-    #[arg(long, value_name = "NAME")]
-    pub(crate) allow_finalizer: Vec<String>,
-    /// Prefix of the signature annotations
-    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
-    pub(crate) annotation_domain: String,
-}
-
-/// Which cluster, with kubectl's own flags. Used only by commands and arguments that name live objects.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Cluster")]
-pub(crate) struct ClusterArgs {
-    /// Path of the kubeconfig file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig to use
-    #[arg(long, value_name = "NAME")]
-    pub(crate) context: Option<String>,
-    /// Namespace of the objects
-    #[arg(short = 'n', long, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-    /// Objects of every namespace
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    pub(crate) all_namespaces: bool,
-    /// Label selector
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub(crate) selector: Option<String>,
-    /// User to impersonate
-    #[arg(long = "as", value_name = "USER")]
-    pub(crate) as_user: Option<String>,
-    /// Longest time of one request, as 10s, 2m; 0 for no limit
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    pub(crate) request_timeout: String,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct KeygenArgs {
     /// Where the two files go: PREFIX.key and PREFIX.pub
@@ -233,7 +137,7 @@ pub(crate) struct SignArgs {
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
     /// Prefix of the signature annotations
-    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN)]
+    #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN, value_parser = shared::domain)]
     pub(crate) annotation_domain: String,
 }
 
@@ -305,7 +209,7 @@ pub(crate) struct TestArgs {
     /// Name of the test files
     #[arg(short = 'f', long, value_name = "NAME", default_value = "kyverno-test.yaml")]
     pub(crate) file_name: String,
-    /// Only these cases: 'policy=p,rule=r,resource=x', with wildcards
+    /// Only these cases: 'policy=p,rule=r,resource=x', each with the wildcards * and ?
     #[arg(short = 't', long, value_name = "SELECTOR")]
     pub(crate) test_case_selector: Option<String>,
     /// Show failed cases only
@@ -314,13 +218,13 @@ pub(crate) struct TestArgs {
     /// Show the message of every case
     #[arg(long)]
     pub(crate) detailed_results: bool,
-    /// Fail when no test is found
+    /// Say that no test is found as an error; the exit code is 2 in any case
     #[arg(long)]
     pub(crate) require_tests: bool,
     /// Allow reading registries; no effect in this version, which does not evaluate images
     #[arg(long)]
     pub(crate) registry: bool,
-    /// Without colour, as kyverno's flag
+    /// The same as --color never
     #[arg(long)]
     pub(crate) remove_color: bool,
     /// Format of the results
@@ -336,22 +240,22 @@ pub(crate) struct ApplyArgs {
     /// Resource files or folders; repeatable
     #[arg(short = 'r', long = "resource", alias = "resources", value_name = "FILE")]
     pub(crate) resources: Vec<PathBuf>,
-    /// Resources of a cluster
+    /// Resources of the cluster, of the kinds that the policies name
     #[arg(long, conflicts_with = "resources")]
     pub(crate) cluster: bool,
-    /// Values of variables
+    /// Values file: values of variables, labels of namespaces
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) values_file: Option<PathBuf>,
-    /// Values of variables
+    /// Value of one variable; repeatable
     #[arg(short = 's', long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// Who asks
+    /// User info file: who asks; without it nobody
     #[arg(short = 'u', long, value_name = "FILE")]
     pub(crate) userinfo: Option<PathBuf>,
-    /// Policy exceptions
+    /// Files or folders of policy exceptions; repeatable
     #[arg(short = 'e', long = "exception", alias = "exceptions", value_name = "FILE")]
     pub(crate) exceptions: Vec<PathBuf>,
-    /// Print policy reports
+    /// Print policy reports (wgpolicyk8s.io/v1alpha2), as YAML or with -o json as JSON
     #[arg(short = 'p', long)]
     pub(crate) policy_report: bool,
     /// Count failures of audit rules as warnings
@@ -360,7 +264,7 @@ pub(crate) struct ApplyArgs {
     /// Exit code when there are only warnings
     #[arg(long, value_name = "CODE", default_value_t = 0)]
     pub(crate) warn_exit_code: u8,
-    /// Show the message of every result
+    /// Show passes and skips as well, each with its message
     #[arg(long)]
     pub(crate) detailed_results: bool,
     #[command(flatten)]
@@ -405,11 +309,4 @@ pub(crate) struct VersionArgs {
     /// Format
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub(crate) output: Format,
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not KEY=VALUE")),
-    }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use common::limits;
 use common::yaml::{self, Document, YamlError};
 
-use crate::output::Printer;
+use crate::output::Progress;
 
 /// The content of one file, or why it cannot be read.
 pub(crate) struct Input {
@@ -73,7 +73,8 @@ fn folder(path: &Path, recursive: bool, depth: usize, files: &mut Vec<PathBuf>) 
     paths.sort();
     for path in paths {
         let is_folder = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.is_dir();
-        if is_folder && recursive {
+        // As kubectl: a link to a folder below a folder is not followed, so links make no circle.
+        if is_folder && recursive && !path.is_symlink() {
             folder(&path, recursive, depth - 1, files)?;
         } else if !is_folder && is_manifest(&path) {
             files.push(path);
@@ -150,8 +151,8 @@ pub(crate) fn documents(files: &[PathBuf]) -> Vec<Input> {
 }
 
 /// The same, with a counter on a terminal.
-pub(crate) fn counted(files: &[PathBuf], printer: &Printer) -> Vec<Input> {
-    let mut progress = printer.progress("files read", files.len());
+pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
+    let mut progress = Progress::new("files read", files.len());
     let one = |path: &PathBuf| {
         let input = read(path);
         progress.step();

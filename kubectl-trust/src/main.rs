@@ -8,6 +8,7 @@ mod input;
 mod output;
 mod policies;
 mod policy_report;
+mod prompt;
 mod run;
 mod testing;
 mod text;

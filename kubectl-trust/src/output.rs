@@ -52,14 +52,14 @@ impl Printer {
     /// One line of the result. Whatever a manifest, policy or certificate says is in it can neither end the
     /// line nor write to the terminal.
     pub(crate) fn line(&mut self, text: impl Display) {
-        let written = writeln!(self.out, "{}", printable(&text.to_string()));
+        let written = writeln!(self.out, "{}", self.shown(&text.to_string()));
         self.note(written);
     }
 
     /// One line that begins with the mark of an outcome, behind `indent` spaces.
     pub(crate) fn marked(&mut self, indent: usize, outcome: Outcome, text: impl Display) {
         let mark = self.mark(outcome);
-        let written = writeln!(self.out, "{:indent$}{mark} {}", "", printable(&text.to_string()));
+        let written = writeln!(self.out, "{:indent$}{mark} {}", "", self.shown(&text.to_string()));
         self.note(written);
     }
 
@@ -111,12 +111,6 @@ impl Printer {
         self.note(written);
     }
 
-    /// A counter on standard error for what may take longer than a second; only for people.
-    pub(crate) fn progress(&self, what: &'static str, total: usize) -> Progress {
-        let shown = io::stderr().is_terminal() && total > 1;
-        Progress { what, total, done: 0, next: shown.then(|| Instant::now() + PATIENCE), written: false }
-    }
-
     /// The mark of an outcome; colour repeats what the mark says.
     fn mark(&self, outcome: Outcome) -> String {
         let (mark, ascii, color) = match outcome {
@@ -126,7 +120,15 @@ impl Printer {
             Outcome::Fault => ("!", "FAULT", AnsiColor::Yellow),
         };
         let style = Style::new().fg_color(Some(color.into()));
-        format!("{style}{}{style:#}", if self.unicode { mark } else { ascii })
+        // Words of several lengths are made one, or the columns behind them would not stand below each other.
+        let (mark, width) = if self.unicode { (mark, 1) } else { (ascii, 5) };
+        format!("{style}{mark:width$}{style:#}")
+    }
+
+    /// The text as this terminal can show it: nothing that it obeys, and no signs of our own that it lacks.
+    fn shown(&self, text: &str) -> String {
+        let text = printable(text).into_owned();
+        if self.unicode { text } else { text.replace('…', "...").replace('←', "<-") }
     }
 
     /// Writes out what is buffered. A closed pipe ends quietly; any other failed write is a fault, unless
@@ -167,6 +169,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// A counter for what may take longer than a second; only for people at a terminal.
+    pub(crate) fn new(what: &'static str, total: usize) -> Self {
+        let shown = total > 1 && io::stderr().is_terminal();
+        Self { what, total, done: 0, next: shown.then(|| Instant::now() + PATIENCE), written: false }
+    }
+
+    /// Counts nothing.
+    pub(crate) fn none() -> Self {
+        Self::new("", 0)
+    }
+
     /// One more is done.
     pub(crate) fn step(&mut self) {
         self.done += 1;

@@ -39,11 +39,8 @@ impl PolicySet {
             if documents.is_empty() {
                 bail!("{name}: holds no policy");
             }
-            for document in documents {
-                if let Err(error) = set.add(&name, &document, Some(&content)) {
-                    problems.push(format!("{error:#}"));
-                }
-            }
+            let mut add = |document| set.add(&name, document, Some(&content)).err();
+            problems.extend(documents.iter().filter_map(&mut add).map(|error| format!("{error:#}")));
         }
         if problems.is_empty() { Ok(set) } else { bail!(problems.join("\n")) }
     }

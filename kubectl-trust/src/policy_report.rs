@@ -7,10 +7,12 @@ use common::policy::Policy;
 use common::verdict::{Decision, Outcome};
 use serde_json::{Value, json};
 
+use crate::text;
+
 /// A list of one report a resource.
 pub(crate) fn report(decisions: &[Decision], policies: &[Policy]) -> Value {
     let mut of_resource: BTreeMap<&ObjectRef, Vec<&Decision>> = BTreeMap::new();
-    for decision in decisions {
+    for decision in decisions.iter().filter(|decision| text::applies(decision)) {
         of_resource.entry(&decision.subject.object).or_default().push(decision);
     }
     let items: Vec<_> =

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::commands;
 use crate::exit::ExitStatus;
-use crate::output::Printer;
+use crate::output::{Color, Printer};
 
 /// Reads the arguments, runs the command, reports what stopped it.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
@@ -20,7 +20,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let mut printer = Printer::new(cli.color);
+    let mut printer = Printer::new(color(&cli));
     let status = match commands::run(cli.command, &mut printer) {
         Ok(status) => status,
         Err(error) => {
@@ -29,6 +29,11 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         }
     };
     printer.finish(status)
+}
+
+fn color(cli: &Cli) -> Color {
+    let removed = matches!(&cli.command, Command::Test(test) if test.remove_color);
+    if removed { Color::Never } else { cli.color }
 }
 
 /// Help and version are answers; everything else clap says is wrong usage.

@@ -37,11 +37,15 @@ pub(crate) fn subject(decision: &Decision) -> String {
     let source = &decision.subject.source;
     let file = source.rsplit_once('#').map_or(source.as_str(), |(file, _)| file);
     let object = &decision.subject.object;
-    if object.kind.is_empty() { nameless(source) } else { format!("{file}: {object}") }
+    match (object.kind.as_str(), object.name.as_str()) {
+        ("", _) => nameless(source),
+        (kind, "") => format!("{file}: {kind} without a name"),
+        _ => format!("{file}: {object}"),
+    }
 }
 
 /// `a.yaml`, or `a.yaml: document 2`: people count from 1.
-fn nameless(source: &str) -> String {
+pub(crate) fn nameless(source: &str) -> String {
     let document = source.rsplit_once('#').and_then(|(file, rest)| {
         let (index, item) = rest.split_once('.').map_or((rest, ""), |(index, item)| (index, item));
         let item = if item.is_empty() { String::new() } else { format!(", {item}") };
@@ -91,6 +95,7 @@ fn head(reason: &Reason) -> String {
         Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
             "signed, but by someone else".to_owned()
         }
+        Reason::InputUnreadable { .. } | Reason::InputEmpty => reason.to_string(),
         other if other.is_fault() => format!("could not be checked: {other}"),
         other => other.to_string(),
     }
@@ -117,8 +122,11 @@ fn details(printer: &mut Printer, decision: &Decision) {
             printer.line(format_args!("              subject {subject}"));
         }
         other => {
+            let said = shortened(&other.to_string());
             for (label, text) in [("expected", other.expected()), ("found", other.found())] {
-                if let Some(text) = text {
+                // Not what the line above has said.
+                let more = |text: &String| !said.contains(shortened(text).trim_start_matches("a signature "));
+                if let Some(text) = text.filter(more) {
                     printer.line(format_args!("    {:10}{}", format!("{label}:"), shortened(&text)));
                 }
             }
@@ -197,7 +205,7 @@ fn advice(decision: &Decision) -> Vec<String> {
 }
 
 /// Whether a path is that of a container's image, which nobody should let go unsigned.
-fn is_image(path: &str) -> bool {
+pub(crate) fn is_image(path: &str) -> bool {
     path.rsplit('.').next() == Some("image")
 }
 
@@ -206,49 +214,77 @@ fn shortened(text: &str) -> String {
     text.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
 
-/// Every decision with its whole tree.
+/// Every decision with its whole tree, object by object.
 pub(crate) fn trees(printer: &mut Printer, verdict: &Verdict) {
-    let mut last = String::new();
-    for decision in &verdict.decisions {
+    let mut objects: Vec<(String, Vec<&Decision>)> = Vec::new();
+    for decision in verdict.decisions.iter().filter(|decision| !is_other_form(decision)) {
         let name = subject(decision);
-        if name != last {
-            printer.line(summary(verdict, &name));
-            last = name;
+        match objects.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, of)) => of.push(decision),
+            None => objects.push((name, vec![decision])),
         }
-        tree(printer, decision);
+    }
+    for (name, decisions) in objects {
+        printer.line(summary(&name, &decisions));
+        for decision in decisions {
+            tree(printer, decision);
+        }
     }
 }
 
-/// `release.yaml: Pod default/app: refused by 1 of 3 policies`.
-fn summary(verdict: &Verdict, name: &str) -> String {
-    let of: Vec<_> = verdict.decisions.iter().filter(|decision| subject(decision) == name).collect();
+/// A rule that was generated for another kind; the rule it was generated from speaks for it.
+fn is_other_form(decision: &Decision) -> bool {
+    let generated = decision.by.as_ref().is_some_and(|by| by.rule.starts_with("autogen-"));
+    generated && !applies(decision)
+}
+
+/// Whether the rule is about the object at all; one that is not is no result.
+pub(crate) fn applies(decision: &Decision) -> bool {
+    !matches!(decision.headline(), Reason::NotMatched { .. })
+}
+
+/// `release.yaml: Pod default/app: refused by 1 of 3 rules`.
+fn summary(name: &str, of: &[&Decision]) -> String {
     let count = |outcome| of.iter().filter(|decision| decision.outcome() == outcome).count();
     let by_policies = of.iter().any(|decision| decision.by.is_some());
+    let enforced = |decision: &&&Decision| decision.by.as_ref().is_none_or(|by| by.enforced);
+    let failed = |decision: &&&Decision| decision.outcome() == Outcome::Fail;
+    let refusing = of.iter().filter(failed).filter(enforced).count();
     let rules = if of.len() == 1 { "rule" } else { "rules" };
     match Outcome::worst(of.iter().map(|decision| decision.outcome())) {
         Outcome::Pass if !by_policies => format!("{name}: trusted"),
         Outcome::Fail if !by_policies => format!("{name}: refused"),
         Outcome::Pass => format!("{name}: passes {} of {} {rules}", count(Outcome::Pass), of.len()),
-        Outcome::Fail => format!("{name}: refused by {} of {} {rules}", count(Outcome::Fail), of.len()),
+        Outcome::Fail if refusing > 0 => format!("{name}: refused by {refusing} of {} {rules}", of.len()),
+        Outcome::Fail => {
+            format!("{name}: fails {} of {} {rules}, refused by none (audit)", count(Outcome::Fail), of.len())
+        }
         Outcome::Fault => format!("{name}: could not be checked"),
         Outcome::Skip => format!("{name}: no rule applies"),
     }
 }
 
+/// The rule and what it rests on; a check without parts is said with its rule, in one line.
 fn tree(printer: &mut Printer, decision: &Decision) {
-    if let Some(by) = &decision.by {
-        let audit = if by.enforced || decision.outcome() != Outcome::Fail { "" } else { " (audit)" };
-        let (DecidedBy { policy, rule, .. }, code) = (by, decision.headline().code());
-        printer.marked(0, decision.outcome(), format_args!("{policy}/{rule}{audit}  [{code}]"));
+    let (check, outcome) = (&decision.check, decision.outcome());
+    let nearest = nearest_miss(check);
+    let (reason, code) = (decision.headline(), decision.headline().code());
+    match &decision.by {
+        Some(DecidedBy { policy, rule, enforced }) => {
+            let audit = if *enforced || outcome != Outcome::Fail { "" } else { " (audit)" };
+            let said = if check.children.is_empty() { format!("  {reason}") } else { String::new() };
+            printer.marked(0, outcome, format_args!("{policy}/{rule}{audit}{said}  [{code}]"));
+        }
+        None if check.children.is_empty() => node(printer, check, 1, nearest),
+        None => {}
     }
-    let nearest = nearest_miss(&decision.check);
-    node(printer, &decision.check, 1, nearest);
+    check.children.iter().for_each(|child| node(printer, child, 1, nearest));
     for warning in &decision.warnings {
-        printer.line(format_args!("    warning: {warning}"));
+        printer.line(format_args!("  warning: {warning}"));
     }
-    if matches!(decision.outcome(), Outcome::Fail | Outcome::Fault) {
+    if matches!(outcome, Outcome::Fail | Outcome::Fault) {
         for advice in advice(decision) {
-            printer.line(format_args!("    {advice}"));
+            printer.line(format_args!("  {advice}"));
         }
     }
 }
@@ -289,8 +325,11 @@ fn reason(check: &Check, what: &str) -> String {
         return String::new();
     }
     let (text, code) = (check.reason.to_string(), check.reason.code());
-    match text.strip_prefix(&format!("signed by {what}")) {
-        Some(rest) => format!("  signed it{rest}  [{code}]"),
+    if let Some(rest) = text.strip_prefix(&format!("signed by {what}")) {
+        return format!("  signed it{rest}  [{code}]");
+    }
+    match text.strip_prefix(&format!("no signature by {what}: ")) {
+        Some(rest) => format!("  did not sign it: {rest}  [{code}]"),
         None => format!("  {text}  [{code}]"),
     }
 }

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Decision, Outcome, Reason, printable, side};
+use super::{Decision, Outcome, Reason, SignatureProblem, printable, side};
 use crate::object::{FieldChange, ObjectRef};
+use crate::signer::short;
 
 /// Differences that are listed; the rest is counted.
 const SHOWN: usize = 4;
@@ -76,9 +77,9 @@ fn details(text: &mut String, decision: &Decision) {
     if let Reason::ManifestDiffers { changes, names, omitted, .. } = reason {
         differences(text, changes, names, *omitted);
     } else if let Some(expected) = reason.expected() {
-        line(text, "looked for: ", &expected);
+        line(text, "looked for: ", &shortened(&expected));
         if let Some(found) = reason.found() {
-            line(text, "found:      ", &found);
+            line(text, "found:      ", &shortened(&found));
         }
     }
     if let Some(pass) = would_pass(decision) {
@@ -86,11 +87,34 @@ fn details(text: &mut String, decision: &Decision) {
     }
 }
 
-/// What to do; for a difference in the words of a policy, because there are no flags here.
+/// What to do, in the words of a policy, because there are no flags here.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the hints of the others name no flags")]
 fn would_pass(decision: &Decision) -> Option<String> {
     let reason = decision.headline();
+    match reason {
+        Reason::ManifestDiffers { .. } => would_match(reason),
+        Reason::IdentityMismatch { found, .. } => {
+            Some(format!("if you trust that signer, in the rule keyless.subject: {}", key(found)))
+        }
+        Reason::IssuerMismatch { found, .. } => {
+            Some(format!("if you trust that issuer, in the rule keyless.issuer: {}", key(found)))
+        }
+        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { key, .. } } => {
+            Some(format!("a signature by {} over the object as it is", shortened(key)))
+        }
+        Reason::CertificateMissing => Some("a signature with a certificate of that identity".to_owned()),
+        other => other.hint(&decision.subject),
+    }
+}
+
+/// Digests are shortened for people.
+fn shortened(text: &str) -> String {
+    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
+}
+
+fn would_match(reason: &Reason) -> Option<String> {
     let Reason::ManifestDiffers { kind, suggested, .. } = reason else {
-        return reason.hint(&decision.subject);
+        return None;
     };
     // An image that may change without a signature is what the rule is there against.
     let fields: Vec<_> = suggested.iter().filter(|path| path.rsplit('.').next() != Some("image")).collect();
@@ -134,7 +158,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Check, DecidedBy, SignatureProblem, Subject, SubjectKind};
+    use super::super::{Check, DecidedBy, Subject, SubjectKind};
     use super::*;
 
     fn object(name: &str) -> ObjectRef {

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::{Reason, SignatureProblem, Subject, SubjectKind, printable};
 
+/// The annotation domain that needs no flag. Layer 2 does not know the manifest module.
+const DEFAULT_DOMAIN: &str = "cosign.sigstore.dev";
+
 impl Reason {
     /// The next step, where there is one.
     #[must_use]
@@ -11,12 +14,16 @@ impl Reason {
     pub fn hint(&self, subject: &Subject) -> Option<String> {
         let file = file_argument(subject);
         match self {
-            Self::SignatureMissing { .. } | Self::MessageMissing { .. } => {
-                Some(format!("kubectl trust sign {file} --key cosign.key --in-place"))
+            Self::SignatureMissing { looked_for } | Self::MessageMissing { looked_for } => {
+                let domain = looked_for.rsplit_once('/').map(|(domain, _)| domain);
+                let domain = domain.filter(|domain| *domain != DEFAULT_DOMAIN);
+                let domain = domain.map(|domain| format!(" --annotation-domain {}", shell_word(domain)));
+                let domain = domain.unwrap_or_default();
+                Some(format!("kubectl trust sign {file} --key cosign.key --in-place{domain}"))
             }
-            Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => {
-                Some(format!("kubectl trust explain {file} --key KEY shows every signature and who made it"))
-            }
+            Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
+                "if it was signed with another key: --key FILE; all that was tried: kubectl trust explain {file} --key FILE"
+            )),
             Self::ManifestDiffers { kind, suggested, .. } if !suggested.is_empty() => {
                 let field = |path: &String| shell_quoted(&format!("{kind}:{path}"));
                 let fields = suggested.iter().map(|path| format!(" --ignore-fields {}", field(path)));
@@ -41,8 +48,9 @@ impl Reason {
             Self::TargetMismatch { .. } => {
                 Some(format!("kubectl trust sign {file} --key cosign.key --replace"))
             }
-            Self::VariableUnresolved { variable, .. } => {
-                Some(format!("give `{variable}` a value in the values file"))
+            Self::CertificateMissing => Some("if it was signed with a key: --key FILE".to_owned()),
+            Self::VariableUnresolved { .. } => {
+                Some("give the variable a value: -s NAME=VALUE, or in a values file".to_owned())
             }
             _ => None,
         }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use http::Request;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Config, Error};
 use serde_json::Value;
 
 use crate::cli::ClusterArgs;
+use crate::input;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;
@@ -36,6 +37,19 @@ pub(crate) enum ClusterError {
     Other(String),
 }
 
+/// Why there is no configuration, without what its reader wraps around it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
+fn unusable(error: &KubeconfigError) -> anyhow::Error {
+    match error {
+        KubeconfigError::ReadConfig(error, path) => anyhow::anyhow!(
+            "no kubeconfig: {}: {}; name one with --kubeconfig",
+            path.display(),
+            input::problem(error)
+        ),
+        other => anyhow::anyhow!("the kubeconfig cannot be used: {other}"),
+    }
+}
+
 impl Client {
     /// Reads the kubeconfig as kubectl does; contacts nothing yet.
     ///
@@ -45,16 +59,15 @@ impl Client {
         // Two providers may be linked in; the choice is made here, once, and a second call changes nothing.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
-        let mut config = match &args.kubeconfig {
-            Some(path) => {
-                let file = Kubeconfig::read_from(path).with_context(|| path.display().to_string())?;
-                Config::from_custom_kubeconfig(file, &options).await?
-            }
-            None => {
-                Config::from_kubeconfig(&options).await.context("no usable kubeconfig (see --kubeconfig)")?
-            }
-        };
         let timeout = duration(&args.request_timeout)?;
+        let config = match &args.kubeconfig {
+            Some(path) => match Kubeconfig::read_from(path) {
+                Ok(file) => Config::from_custom_kubeconfig(file, &options).await,
+                Err(error) => Err(error),
+            },
+            None => Config::from_kubeconfig(&options).await,
+        };
+        let mut config = config.map_err(|error| unusable(&error))?;
         config.read_timeout = timeout;
         config.connect_timeout = timeout;
         if let Some(user) = &args.as_user {

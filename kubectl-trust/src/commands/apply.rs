@@ -14,11 +14,11 @@ use crate::cli::{ApplyArgs, Format};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
-use crate::policy_report;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
+use crate::{policy_report, text};
 
 /// Judges every resource by every policy and prints what is not a pass, then the numbers.
 pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     };
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
-    let inputs = input::counted(&input::expand(&args.resources, true)?, printer);
+    let inputs = input::counted(&input::expand(&args.resources, true)?);
     let world = World::new(args.kube.clone(), None);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let mut items = judge::items(&inputs, SubjectKind::Manifest, DEFAULT_DOMAIN);
         items.extend(live_items(&live));
         let mut decisions = Vec::new();
-        let mut progress = printer.progress("resources judged", items.len());
+        let mut progress = Progress::new("resources judged", items.len());
         for item in &items {
             progress.step();
             decisions.extend(judge_item(item, &set, &asked, context).await?);
@@ -54,6 +54,9 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     })??;
     let numbers = Numbers::of(&decisions, &set.policies, args.audit_warn);
     show(args, &decisions, &set.policies, numbers, printer);
+    if let Some(nothing) = numbers.nothing() {
+        printer.note_line(nothing);
+    }
     Ok(numbers.status(args.warn_exit_code))
 }
 
@@ -155,7 +158,7 @@ struct Numbers {
 impl Numbers {
     fn of(decisions: &[Decision], policies: &[Policy], audit_warn: bool) -> Self {
         let mut numbers = Self::default();
-        for decision in decisions {
+        for decision in decisions.iter().filter(|decision| text::applies(decision)) {
             let warns = decision.by.as_ref().is_some_and(|by| {
                 let policy = policies.iter().find(|policy| policy.id.to_string() == by.policy);
                 policy.is_some_and(|policy| !policy.scored) || (audit_warn && !by.enforced)
@@ -169,6 +172,19 @@ impl Numbers {
             }
         }
         numbers
+    }
+
+    /// Why nothing was verified, if nothing was.
+    fn nothing(self) -> Option<&'static str> {
+        match self {
+            Self { pass: 0, fail: 0, warn: 0, error: 0, skip: 0 } => {
+                Some("nothing was verified: no rule is about these resources")
+            }
+            Self { pass: 0, fail: 0, warn: 0, error: 0, skip: _ } => {
+                Some("nothing was verified: every rule was skipped (--detailed-results says why)")
+            }
+            Self { .. } => None,
+        }
     }
 
     fn line(self) -> String {

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files, printer);
+    let inputs = input::counted(&files);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
@@ -91,6 +91,9 @@ fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
         let (outcome, reason) = (one.decision.outcome(), one.decision.headline());
         let name = text::subject(&one.decision);
         printer.marked(0, outcome, format_args!("{name}  {reason}  [{}]", reason.code()));
+        if let Some(hint) = reason.hint(subject) {
+            printer.line(format_args!("  {hint}"));
+        }
         return;
     };
     printer.line(format_args!("{} against what was signed ({})", subject.object, signature(&one.decision)));
@@ -277,7 +280,8 @@ fn suggestion(
     printer.line(format_args!("  - objects: [{{kind: {}, name: {}{namespace}}}]", object.kind, object.name));
     printer.line("    fields:");
     for path in ignore::shortest(&comparison.differences, signed, found) {
-        printer.line(format_args!("    - {}", yaml::to_yaml(&json!(path)).trim_end()));
+        let image = if text::is_image(&path) { "   # images should stay signed" } else { "" };
+        printer.line(format_args!("    - {}{image}", yaml::to_yaml(&json!(path)).trim_end()));
     }
 }
 

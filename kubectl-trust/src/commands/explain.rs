@@ -15,7 +15,7 @@ use crate::cli::{ExplainArgs, Format};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::input::{self, Input};
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
@@ -29,9 +29,12 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     if args.files.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be explained? Give KIND/NAME, -f FILE or --test PATH");
     }
+    if args.trust.names_a_signer() && !args.policies.is_empty() {
+        bail!("--policy says whom to trust, and so do --key and --certificate-identity; give one of them");
+    }
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files, printer);
+    let inputs = input::counted(&files);
     let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
@@ -44,11 +47,9 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let verdict = world.block_on(async {
         let items = judge::items(&inputs, SubjectKind::Manifest, domain);
-        let mut verdict =
-            judge::by_rule(&items, from_files, &demands.rule, &world, printer.progress("", 0)).await;
+        let mut verdict = judge::by_rule(&items, from_files, &demands.rule, &world, Progress::none()).await;
         let live =
-            judge::by_rule(&live_items(&live), Origin::Live, &demands.rule, &world, printer.progress("", 0))
-                .await;
+            judge::by_rule(&live_items(&live), Origin::Live, &demands.rule, &world, Progress::none()).await;
         verdict.decisions.extend(live.decisions);
         verdict
     })?;

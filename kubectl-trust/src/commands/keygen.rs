@@ -1,15 +1,15 @@
 //! `kubectl trust keygen`: a key pair in cosign's own format.
 
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::key::{Password, PrivateKey};
 
 use crate::cli::KeygenArgs;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
+use crate::prompt;
 
 /// Makes the pair. Neither file is written when either is in the way.
 pub(crate) fn run(args: &KeygenArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -42,8 +42,8 @@ fn new_password() -> anyhow::Result<Password> {
     if let Some(password) = from_environment()? {
         return Ok(password);
     }
-    let first = ask("Password for the new private key: ")?;
-    if first != ask("Again: ")? {
+    let first = prompt::password("Password for the new private key: ")?;
+    if first != prompt::password("Again: ")? {
         bail!("the two passwords differ; no key was made");
     }
     Ok(Password::new(first))
@@ -56,12 +56,4 @@ pub(crate) fn from_environment() -> anyhow::Result<Option<Password>> {
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => bail!("COSIGN_PASSWORD is not UTF-8 text"),
     }
-}
-
-/// Asks at the terminal without showing what is typed.
-pub(crate) fn ask(prompt: &str) -> anyhow::Result<String> {
-    if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
-        bail!("a password is needed and there is no terminal to ask at; set COSIGN_PASSWORD");
-    }
-    rpassword::prompt_password(prompt).context("the password cannot be read; set COSIGN_PASSWORD")
 }

@@ -15,6 +15,7 @@ use crate::cli::SignArgs;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
+use crate::prompt;
 
 /// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
 /// in one more annotation.
@@ -29,6 +30,9 @@ pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let files = input::expand(&args.files.files, args.files.recursive)?;
     if args.in_place && files.iter().any(|file| file.as_os_str() == "-") {
         bail!("--in-place needs files, and - is standard input");
+    }
+    if let Some((key, _)) = args.annotations.iter().find(|(key, _)| is_of(key, &args.annotation_domain)) {
+        bail!("--annotation {key}: the annotations of {} are the signature's own", args.annotation_domain);
     }
     let documents = read(&files)?;
     let key = private_key(&args.key)?;
@@ -46,11 +50,38 @@ pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<Exit
         let count = documents.len();
         let result = sign(documents, &key, &options).with_context(|| file.display().to_string())?;
         warn_size(printer, &file, &result, &args.annotation_domain);
-        let text = result.iter().map(yaml::to_yaml).collect::<Vec<_>>().join("---\n");
+        let target = if args.in_place { &file } else { &args.output };
+        let text = written(&result, is_json(target));
+        if args.in_place && has_comments(&file) {
+            printer.note_line(format_args!("warning: {}: its comments are not kept", file.display()));
+        }
         signed.push((file, text, count));
     }
     write(args, &signed, printer)?;
     Ok(ExitStatus::Trusted)
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+/// Documents as a file of that kind holds them: what is called `.json` is read by what reads JSON only.
+fn written(documents: &[Value], json: bool) -> String {
+    if json {
+        documents.iter().map(|document| format!("{document:#}\n")).collect::<Vec<_>>().concat()
+    } else {
+        documents.iter().map(yaml::to_yaml).collect::<Vec<_>>().join("---\n")
+    }
+}
+
+/// Whether a file that could be read has a line that is a comment.
+fn has_comments(file: &Path) -> bool {
+    let text = input::text(file, limits::INPUT_BYTES).unwrap_or_default();
+    text.lines().any(|line| line.trim_start().starts_with('#'))
+}
+
+fn is_of(key: &str, domain: &str) -> bool {
+    key.strip_prefix(domain).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Vec<Value>)>> {
@@ -75,7 +106,7 @@ fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     let from_environment = keygen::from_environment()?;
     let set = from_environment.is_some();
     let ask = || {
-        from_environment.or_else(|| match keygen::ask(&format!("Password of {}: ", path.display())) {
+        from_environment.or_else(|| match prompt::password(&format!("Password of {}: ", path.display())) {
             Ok(typed) => Some(Password::new(typed)),
             Err(error) => {
                 asked = Some(error);
@@ -128,7 +159,8 @@ fn warn_size(printer: &mut Printer, file: &Path, documents: &[Value], domain: &s
 }
 
 fn write(args: &SignArgs, signed: &[(PathBuf, String, usize)], printer: &mut Printer) -> anyhow::Result<()> {
-    let whole = || signed.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join("---\n");
+    let between = if is_json(&args.output) { "" } else { "---\n" };
+    let whole = || signed.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join(between);
     if args.in_place {
         // All are written before the first takes its place: a full disk leaves every file as it was.
         let staged = signed.iter().map(|(file, text, _)| input::stage(file, text.as_bytes(), false));

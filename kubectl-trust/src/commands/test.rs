@@ -7,11 +7,11 @@ use anyhow::bail;
 use common::policy::wildcard;
 use common::verdict::Decision;
 
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestFormat};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::testing::file::{self, TestFile};
 use crate::testing::report::{self, Shown, Sum};
 use crate::testing::run;
@@ -32,7 +32,11 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
         find(path, file_name, FOLDER_DEPTH, &mut files)?;
     }
     if files.is_empty() {
-        printer.line("No test yamls available");
+        if args.output == TestFormat::Text {
+            printer.line("No test yamls available");
+        } else {
+            report::print(&[], shown(args), printer);
+        }
         let nothing = format!("no file {file_name} below {}", shown_paths(paths));
         return if *require_tests {
             bail!(nothing)
@@ -41,26 +45,37 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
             Ok(ExitStatus::Undecided)
         };
     }
-    let mut all = Vec::new();
-    let mut broken = 0;
+    let (all, broken) = run_all(&files, selector.as_ref());
+    let warnings = all.iter().flat_map(|outcomes| &outcomes.warnings);
+    warnings.for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
+    for error in &broken {
+        printer.error(error);
+    }
+    report::print(&all, shown(args), printer);
+    let sum = Sum::of(&all);
+    if broken.is_empty() && sum.is_nothing() {
+        let by = test_case_selector.as_ref().map(|selector| format!(" is chosen by -t '{selector}'"));
+        printer.note_line(format_args!("no test case{}", by.as_deref().unwrap_or(" in these files")));
+    }
+    Ok(status(sum, broken.len()))
+}
+
+/// The outcomes of all files that could be run, and why the others could not.
+fn run_all(files: &[PathBuf], selector: Option<&Selector>) -> (Vec<run::Outcomes>, Vec<anyhow::Error>) {
+    let (mut all, mut broken) = (Vec::new(), Vec::new());
+    let mut progress = Progress::new("test files run", files.len());
     for path in files {
-        match run_file(&path, selector.as_ref()) {
-            Ok(outcomes) => {
-                outcomes
-                    .warnings
-                    .iter()
-                    .for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
-                all.push(outcomes);
-            }
-            Err(error) => {
-                broken += 1;
-                printer.error(&error);
-            }
+        progress.step();
+        match run_file(path, selector) {
+            Ok(outcomes) => all.push(outcomes),
+            Err(error) => broken.push(error),
         }
     }
-    let shown = Shown { format: args.output, fail_only: args.fail_only, detailed: args.detailed_results };
-    report::print(&all, shown, printer);
-    Ok(status(Sum::of(&all), broken))
+    (all, broken)
+}
+
+fn shown(args: &TestArgs) -> Shown {
+    Shown { format: args.output, fail_only: args.fail_only, detailed: args.detailed_results }
 }
 
 /// The decisions behind the cases of every test file below a path, for `explain`.
@@ -152,7 +167,11 @@ impl Selector {
 
     fn keep(&self, file: &mut TestFile) {
         for case in &mut file.cases {
-            case.resources.retain(|name| wildcard::matches(&self.resource, name));
+            // `prod/app` is chosen by its whole name and by `app`.
+            let bare = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+            case.resources.retain(|name| {
+                wildcard::matches(&self.resource, name) || wildcard::matches(&self.resource, &bare(name))
+            });
         }
         file.cases.retain(|case| {
             wildcard::matches(&self.policy, &case.policy)

@@ -10,7 +10,7 @@ use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::trust;
 
 /// Verifies every document of every file, whatever the others say.
@@ -21,10 +21,10 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files, printer);
+    let inputs = input::counted(&files);
     let items = judge::items(&inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
-    let progress = printer.progress("manifests verified", items.len());
+    let progress = Progress::new("manifests verified", items.len());
     let verdict = world.block_on(judge::by_rule(&items, Origin::File, &demands.rule, &world, progress))?;
     judge::print(&verdict, args.output, printer);
     if args.output == Format::Text {

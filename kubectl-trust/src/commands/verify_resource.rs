@@ -10,7 +10,7 @@ use crate::cli::{Format, ResourceArgs};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::input;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::trust;
 
 /// Verifies live objects, or exported ones from files.
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files, printer);
+    let inputs = input::counted(&files);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let verdict = world.block_on(async {
         let live = match args.resources.as_slice() {
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         };
         let mut items = judge::items(&inputs, SubjectKind::Resource, domain);
         items.extend(live_items(&live));
-        let progress = printer.progress("objects verified", items.len());
+        let progress = Progress::new("objects verified", items.len());
         anyhow::Ok(judge::by_rule(&items, Origin::Live, &demands.rule, &world, progress).await)
     })??;
     judge::print(&verdict, args.output, printer);

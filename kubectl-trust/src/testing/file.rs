@@ -308,16 +308,7 @@ fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<C
         let problem = format!("`{word}` is none of pass, fail, skip, warn, error");
         return mistake(&fields.at("result"), problem);
     };
-    let operation = match fields.text("operation") {
-        None => Operation::default(),
-        Some(text) => match Operation::parse(text) {
-            Some(operation) => operation,
-            None => {
-                let problem = format!("`{text}` is none of CREATE, UPDATE, DELETE, CONNECT");
-                return mistake(&fields.at("operation"), problem);
-            }
-        },
-    };
+    let operation = operation(fields)?;
     let mut resources = fields.strings("resources")?;
     resources.extend(fields.text("resource").map(str::to_owned));
     resources.extend(specs(fields.map.get("resourceSpecs")));
@@ -331,6 +322,14 @@ fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<C
     let rule = fields.text("rule").unwrap_or("*").to_owned();
     let kind = fields.text("kind").map(str::to_owned);
     Ok(Case { index, policy: policy.to_owned(), rule, resources, kind, expected, operation })
+}
+
+fn operation(fields: &Fields<'_>) -> Result<Operation, Mistake> {
+    let Some(text) = fields.text("operation") else { return Ok(Operation::default()) };
+    Operation::parse(text).ok_or_else(|| Mistake {
+        path: fields.at("operation"),
+        problem: format!("`{text}` is none of CREATE, UPDATE, DELETE, CONNECT"),
+    })
 }
 
 fn specs(value: Option<&Value>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::verdict::{Outcome, decision_json};
+use common::verdict::{Outcome, decision_json, printable};
 use serde_json::{Value, json};
 
 use super::run::{Outcomes, Row};
@@ -31,6 +31,11 @@ impl Sum {
         let rows = || all.iter().flat_map(|outcomes| &outcomes.rows);
         let count = |passed| rows().filter(|row| row.passed == passed).count();
         Self { passed: count(Some(true)), failed: count(Some(false)), not_handled: count(None) }
+    }
+
+    /// Whether there was no case at all.
+    pub(crate) fn is_nothing(self) -> bool {
+        self == Self::default()
     }
 
     fn line(self) -> String {
@@ -213,7 +218,7 @@ fn escape(text: &str) -> String {
 fn markdown(all: &[Outcomes], shown: Shown) -> String {
     let mut page =
         String::from("| ID | POLICY | RULE | RESOURCE | RESULT | REASON |\n|---|---|---|---|---|---|\n");
-    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let cell = |text: &str| printable(text).replace('\\', r"\\").replace('|', r"\|");
     for (id, row) in all.iter().flat_map(|outcomes| rows(outcomes, shown)).enumerate() {
         let (pass, reason) = match row.passed {
             Some(true) => ("Pass", "Ok".to_owned()),

@@ -108,7 +108,9 @@ fn locate(rows: &mut [Row], content: &[u8]) {
 fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
     match (&file.variables, &file.values) {
         (Some(path), _) => ValuesFile::read(path),
-        (None, Some(values)) => ValuesFile::parse(values.clone()),
+        (None, Some(values)) => {
+            ValuesFile::parse(values.clone()).with_context(|| format!("{}: values", file.path.display()))
+        }
         (None, None) => Ok(ValuesFile::default()),
     }
 }
@@ -137,7 +139,7 @@ pub(crate) async fn judge_item(
 ) -> anyhow::Result<Vec<Decision>> {
     let (subject, object) = match item {
         Item::Object { subject, object } => (subject, *object),
-        Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", subject.source),
+        Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", text::nameless(&subject.source)),
     };
     let namespace = namespace_of(&subject.object);
     let mut decisions = Vec::new();

@@ -77,7 +77,7 @@ impl ValuesFile {
     /// # Errors
     /// An unknown field, a wrong type.
     pub(crate) fn parse(value: Value) -> anyhow::Result<Self> {
-        serde_json::from_value(value).context("values")
+        Ok(serde_json::from_value(value)?)
     }
 
     /// The values for one policy and one resource: global ones, the policy's rules', the resource's.

@@ -34,6 +34,19 @@ fn a_folder_without_manifests_is_undecided() {
     }
 }
 
+/// A link to a folder is not followed below a folder, as in kubectl; a link to a file is a file, because
+/// mounted config maps are made of such links.
+#[cfg(unix)]
+#[test]
+fn links_make_no_circle() {
+    let place = Place::signed(CONFIG_MAP);
+    fs::create_dir(place.path("folder")).unwrap();
+    std::os::unix::fs::symlink(".", place.path("folder/self")).unwrap();
+    std::os::unix::fs::symlink("../signed.yaml", place.path("folder/a.yaml")).unwrap();
+    let ran = place.run("verify -R -f folder --key cosign.pub");
+    ran.is("✓ folder/a.yaml: ConfigMap prod/app  signed by key sha256:<12>…, unchanged\n1 of 1 trusted\nexit 0\n");
+}
+
 #[test]
 fn standard_input_is_read_once() {
     let place = Place::signed(CONFIG_MAP);
@@ -111,6 +124,21 @@ fn either_all_files_are_signed_or_none() {
     );
     place.refuses("sign -f a.yaml -f c.yaml --in-place --key cosign.key", &["c.yaml: line "]);
     place.refuses("sign -f a.yaml -f nope.yaml --in-place --key cosign.key", &["nope.yaml"]);
+}
+
+#[test]
+fn a_json_file_stays_one() {
+    let place = Place::new();
+    place.write("a.json", r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}"#);
+    assert_eq!(place.run("sign -f a.json --in-place --key cosign.key").code, Some(0));
+    let value: serde_json::Value = serde_json::from_str(&place.read("a.json")).unwrap();
+    assert_eq!(value["kind"], "ConfigMap");
+    place.answers("verify -f a.json --key cosign.pub", 0, &["✓ a.json: ConfigMap a"]);
+    place.write("b.yaml", "# why\n".to_owned() + CONFIG_MAP + "---\n" + RELEASE);
+    let ran = place.run("sign -f b.yaml --in-place --key cosign.key");
+    ran.is("2> warning: b.yaml: its comments are not kept\n2> b.yaml: 3 documents signed\nexit 0\n");
+    assert_eq!(place.run("sign -f b.yaml -f a.json -o all.json --key cosign.key").code, Some(0));
+    place.answers("verify -f all.json --key cosign.pub", 0, &["4 of 4 trusted"]);
 }
 
 #[test]

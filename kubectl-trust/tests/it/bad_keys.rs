@@ -88,14 +88,16 @@ fn keys_are_private_and_never_overwritten_unasked() {
     }
 }
 
-/// Ctrl-C while the password is asked for: nothing was written. `script` gives the program a terminal;
+/// Ctrl-C while the password is asked for: nothing was written, and what is typed next is shown. `script` gives the program a terminal;
 /// where there is none the test has nothing to say.
 #[test]
 fn an_interrupted_prompt_writes_nothing() {
     let place = Place::signed(CONFIG_MAP);
     let before = place.files();
     let program = env!("CARGO_BIN_EXE_kubectl-trust");
-    let line = format!("exec '{program}' sign -f app.yaml --key cosign.key --in-place");
+    // Only the shell that goes on says how the terminal was left.
+    let line =
+        format!("trap : INT; '{program}' sign -f app.yaml --key cosign.key --in-place; stty -a; exit 9");
     let mut script = Command::new("/usr/bin/script");
     script.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(place.path("."));
     script.env_remove("COSIGN_PASSWORD").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -111,7 +113,9 @@ fn an_interrupted_prompt_writes_nothing() {
     std::thread::sleep(Duration::from_millis(100));
     // What the terminal's driver makes of Ctrl-C.
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"\x03").unwrap();
-    let status = child.wait().unwrap();
-    assert!(!status.success(), "{status:?}");
+    std::io::Read::read_to_end(&mut output, &mut seen).unwrap();
+    let seen = String::from_utf8_lossy(&seen).into_owned();
+    assert_eq!(child.wait().unwrap().code(), Some(9), "{seen}");
+    assert!(seen.contains(" echo ") && !seen.contains(" -echo "), "{seen}");
     assert!(place.files() == before, "something was written");
 }

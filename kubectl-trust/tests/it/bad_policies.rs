@@ -2,7 +2,7 @@
 
 use crate::support::{CONFIG_MAP, Place};
 
-/// A policy about ConfigMaps with this public key.
+/// A policy about config maps, with this public key.
 pub(crate) fn policy(key: &str) -> String {
     let key: String = key.lines().map(|line| format!("                {line}\n")).collect();
     format!(

@@ -29,6 +29,21 @@ fn wrong_usage_is_exit_2_and_says_what_to_write() {
         ),
         ("verify -f signed.yaml --key cosign.pub --ignore-fields spec..a", "--ignore-fields"),
         ("verify -f signed.yaml --key cosign.pub --trusted-root app.yaml", "app.yaml"),
+        (
+            "explain -f signed.yaml --policy app.yaml --key cosign.pub",
+            "--policy says whom to trust, and so do --key",
+        ),
+        ("sign -f app.yaml --key cosign.key -a cosign.sigstore.dev/signature=x", "are the signature's own"),
+        (
+            "verify-resource pod/a --key cosign.pub",
+            ".kube/config: no such file or directory; name one with --kubeconfig",
+        ),
+        (
+            "verify-resource pod/a --key cosign.pub --kubeconfig nope",
+            "no kubeconfig: nope: no such file or directory",
+        ),
+        ("verify-resource pod/a --key cosign.pub --request-timeout abc", "abc"),
+        ("apply app.yaml --cluster", "app.yaml:1:1: apiVersion"),
         ("test -t nonsense .", "--test-case-selector: `nonsense` is none of policy=…, rule=…, resource=…"),
     ] {
         place.refuses(line, &[words]);
@@ -44,6 +59,8 @@ fn unknown_words_get_the_nearest_known_one() {
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
         ("sign -f app.yaml", "--key <FILE>"),
         ("verify -f a -a novalue --key k", "`novalue` is not KEY=VALUE"),
+        ("verify -f a --key k --annotation-domain a/b", "`a/b` is not a domain such as example.com"),
+        ("sign -f a --key k --annotation-domain A", "`A` is not a domain such as example.com"),
         ("sign -f app.yaml --key k --in-place -o x", "cannot be used with"),
     ] {
         place.refuses(line, &[words]);
@@ -54,7 +71,9 @@ fn unknown_words_get_the_nearest_known_one() {
 fn no_arguments_show_the_help_and_are_wrong_usage() {
     let ran = Place::empty().run("");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
-    ran.says("", &["Usage: kubectl trust", "verify-resource", "Run the policy tests"]);
+    for words in ["Usage: kubectl trust", "verify-resource", "Run the policy tests"] {
+        assert!(ran.stderr.contains(words), "{ran:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The program as people call it: what it prints, where, and how it ends.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::format_collect, reason = "tests, and their helpers")]
+
 mod bad_documents;
 mod bad_files;
 mod bad_keys;

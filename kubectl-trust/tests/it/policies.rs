@@ -10,6 +10,12 @@ pub(crate) fn set_up(place: &Place) {
     let audit = signed.replace("name: signed", "name: audited").replace("Enforce", "Audit");
     place.write("audit.yaml", audit);
     place.write("unsigned.yaml", CONFIG_MAP);
+    place.write("other.yaml", policy(&place.read("other.pub")));
+    let (head, _) = signed.split_once("          - keys:").unwrap();
+    let identity = "          - keyless: {subject: a@example.com, issuer: 'https://example.com'}\n";
+    place.write("keyless.yaml", format!("{head}{identity}"));
+    place.write("void/kyverno-test.yaml", "policies: [../policy.yaml]\nresults: []\n");
+    place.write("lost/kyverno-test.yaml", LOST);
     place.write("changed.yaml", place.read("signed.yaml").replace("a: one", "a: two"));
     place.write("mixed.yaml", MIXED);
     place.write("images.yaml", images(&place.read("cosign.pub")));
@@ -42,6 +48,18 @@ pub(crate) fn set_up(place: &Place) {
     }
     std::fs::create_dir(place.path("nothing")).unwrap();
 }
+
+/// Expectations about what is not there.
+const LOST: &str = "policies: [../policy.yaml]
+resources: [../signed.yaml]
+results:
+- {policy: signed, rule: nope, resources: [app], result: pass}
+- {policy: nope, rule: by-us, resources: [app], result: pass}
+- policy: signed
+  rule: by-us
+  resources: [nope, app]
+  result: pass
+";
 
 fn test_file(expected: &str) -> String {
     format!(
