@@ -1,9 +1,9 @@
-//! The matcher of k8s-manifest-sigstore and Kyverno, for policies that need its verdicts.
+//! The comparison that policies for k8s-manifest-sigstore and Kyverno were written against: flattened text,
+//! numbers as floats, list items that moved, ignored fields as regular expressions, lists of fields that
+//! are ignored anyway.
 //!
-//! It accepts what the strict matcher refuses (attacks M1 to M13 of the specification): flattened text,
-//! numbers as floats, moved list items, unanchored regular expressions, broad default lists. So the
-//! strict matcher runs as well, and every difference that only this one tolerated is handed back: the
-//! caller warns about each.
+//! Our strict matcher runs as well, and every difference that only this comparison tolerates is handed
+//! back: the caller warns about each.
 //!
 //! Source of the rules: `pkg/util/mapnode` and `matchResourceWithManifest` of k8s-manifest-sigstore (the
 //! direct comparison), and the default lists of both projects.
@@ -50,7 +50,7 @@ pub struct CompatComparison {
     pub tolerated: Vec<FieldChange>,
     /// What the strict matcher says.
     pub strict: Comparison,
-    /// Ignored fields that are no regular expression: they match nothing, silently at the peers.
+    /// Ignored fields that are no regular expression: they match nothing.
     pub invalid: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! The strict matcher: whether an object is the signed one and nothing else.
 //!
-//! Typed trees are compared, never flattened text (attacks M1, M2, M15): `null`, `{}`, `[]` and absence
+//! Typed trees are compared, never flattened text: `null`, `{}`, `[]` and absence
 //! are four things, the order of lists matters, integers are exact, a dot in a key is no step. Only what
 //! the API server itself does to an object is tolerated (see [`Row`]), in its direction, and
 //! each instance of it is reported.

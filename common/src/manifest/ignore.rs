@@ -1,9 +1,8 @@
 //! Which fields a policy leaves out of the comparison, and how such rules are written.
 //!
-//! Kyverno and k8s-manifest-sigstore search an unanchored regular expression in the path, so `status`
-//! also ignores `data.my-status` (attack M3) and `spec.serviceAccount` ignores `serviceAccountName`
-//! (attack M4). Here a rule is a path: anchored at the root, step by step, and it covers that field and
-//! all beneath it.
+//! A rule is a path: anchored at the root, step by step, and it covers that field and all beneath it. So
+//! `status` is the object's status and no data key that contains the word, and `spec.serviceAccount` is not
+//! `spec.serviceAccountName`.
 //!
 //! Steps are separated by dots. `*` is exactly one step (a key or an index), `**` any number; a `*`
 //! inside a step matches within one key (`pre*`). List elements: `.0.`, `[0]`, `[*]`, `[name=web]`.
@@ -61,7 +60,7 @@ pub struct IgnoreError {
 /// Why an ignore rule cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IgnoreProblem {
-    /// Nothing but wildcards: it would switch the whole comparison off without a word (attack M17).
+    /// Nothing but wildcards: it would switch the whole comparison off without a word.
     Everything,
     /// An empty step, as in `spec..replicas`.
     EmptyStep,
@@ -165,7 +164,7 @@ impl IgnoreRules {
 }
 
 /// What an object *is*. Only a rule that names such a field in full ignores it: a rule about `metadata`
-/// or `**.name` must not let a signature move to another object (attacks M9 to M11).
+/// or `**.name` must not let a signature move to another object.
 fn is_identity(path: &FieldPath) -> bool {
     let mut keys = path.segments().iter().map(|segment| match segment {
         Segment::Key(key) => key.as_str(),

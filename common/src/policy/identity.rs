@@ -63,7 +63,7 @@ impl Matcher {
 
     /// A regular expression, which must describe the whole text.
     ///
-    /// Attack: `https://github.com/acme/` unanchored (as cosign and Kyverno read it) also accepts
+    /// Attack: `https://github.com/acme/` without anchors would also accept
     /// `https://evil.example/?https://github.com/acme/`.
     ///
     /// # Errors

@@ -155,8 +155,8 @@ fn parts(text: &str) -> Result<Vec<Part>, ExpressionError> {
         literal.push_str(before);
         let inside = &rest[start + 2..];
         let end = end_of_expression(inside)?;
-        // Kyverno would put a value into the *text* of the outer expression, quoted or not: attack: a
-        // value that closes the quote and goes on as an expression of its own.
+        // A value put into the *text* of an outer expression could close its quotes and go on as an
+        // expression of its own.
         if inside[..end].contains("{{") {
             return Err(ExpressionError::Nested);
         }

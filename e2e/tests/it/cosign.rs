@@ -107,9 +107,8 @@ fn ed25519() -> String {
     pem::encode(&pem::Pem::new("PRIVATE KEY", der.as_ref()))
 }
 
-/// What upstream makes of its own and of our signatures, by key type: (cosign verifies what cosign
-/// signed, cosign verifies what we signed). `cosign sign-blob` hashes as the curve asks (SHA-384,
-/// SHA-512) while `verify-blob` and `kubectl sigstore` know SHA-256 only; we sign as cosign does.
+/// Which signatures `cosign verify-blob` takes by key type: (those of `cosign sign-blob`, ours). It reads
+/// SHA-256; we sign with SHA-256 on every curve but P-384, where the crypto library knows SHA-384 only.
 /// An entry that no longer holds fails the test, so that whoever mends either side hears of it.
 const BY_KEY_TYPE: &[(&str, bool, bool)] = &[
     ("p256", true, true),

@@ -139,8 +139,7 @@ data:
   long: "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna aliqua"
 "#;
 
-/// YAML 1.1 breaks lines at these, so the plugin, which writes them bare, does not read its own output
-/// alike; we write them escaped.
+/// YAML 1.1 breaks lines at these; we write them escaped.
 pub(crate) const BREAKS: &str = r#"
 apiVersion: v1
 kind: ConfigMap

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::CompatItem;
 use crate::limits;
 
-/// Leaves by flattened path. `null`, `{}` and `[]` have none (attack M1), and paths collide (M15).
+/// Leaves by flattened path. `null`, `{}` and `[]` have none, and paths collide (M15).
 #[derive(Default)]
 struct Leaves<'v> {
     values: BTreeMap<String, &'v Value>,
@@ -75,7 +75,7 @@ fn item(key: &str, before: Option<&Value>, after: Option<&Value>) -> CompatItem 
     CompatItem { key: key.to_owned(), before: before.cloned(), after: after.cloned() }
 }
 
-/// An empty text that one side does not have (attack M12). Zero and false stay.
+/// An empty text that one side does not have. Zero and false stay.
 fn is_empty_text(item: &CompatItem) -> bool {
     let empty = |value: &Option<Value>| value.as_ref().is_some_and(|value| value == "");
     (item.before.is_none() && empty(&item.after)) || (item.after.is_none() && empty(&item.before))
@@ -85,7 +85,7 @@ fn same_type(a: &Value, b: &Value) -> bool {
     (a.is_string(), a.is_number()) == (b.is_string(), b.is_number())
 }
 
-/// Numbers are floats, so 2^53 and 2^53 + 1 are one (attack M15).
+/// Numbers are floats, so 2^53 and 2^53 + 1 are one.
 #[expect(clippy::float_cmp, reason = "the peers compare exactly, after losing precision")]
 fn same(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
@@ -106,7 +106,7 @@ fn described(value: &Value) -> Value {
     .into()
 }
 
-/// Drops items in lists whose value turns up at another index on the other side (attack M2). With more
+/// Drops items in lists whose value turns up at another index on the other side. With more
 /// items than we report nothing is dropped: the search is quadratic, and such an object is refused.
 fn without_moved(items: Vec<CompatItem>) -> Vec<CompatItem> {
     let Ok(index) = Regex::new(r"\.[0-9]+\.") else { return items };

@@ -44,7 +44,7 @@ fn differences_are_reported_as_the_peers_do() {
     assert!(tolerated(&comparison).is_empty() && !comparison.is_match());
 }
 
-/// Each attack that the peers accept is accepted here, and comes back as tolerated.
+/// What only this comparison tolerates comes back, so that it can be warned about.
 #[test]
 fn whatever_only_compat_accepts_is_handed_back() {
     let policy = |ingress: Value| {

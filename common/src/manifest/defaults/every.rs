@@ -47,7 +47,7 @@ pub(in crate::manifest) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-a
 const SIGNATURE: &[&str] = &["bundle", "certificate", "message", "resourceBundleRef", "signature"];
 
 /// Whether this top-level annotation carries the signature. Names are exact: an annotation
-/// `<domain>/messages` is content like any other (attack M13, signature-like annotations).
+/// `<domain>/messages` is content like any other (signature-like annotations).
 pub(in crate::manifest) fn is_signature_annotation(key: &str, domain: &str) -> bool {
     let Some(name) = key.strip_prefix(domain).and_then(|rest| rest.strip_prefix('/')) else { return false };
     let (base, index) = name.split_once('_').map_or((name, None), |(base, index)| (base, Some(index)));
@@ -75,7 +75,7 @@ pub(in crate::manifest) static STRING_DATA: Row = row("stringData", Rule::Rewrit
 mod tests {
     use super::*;
 
-    /// M13: an annotation that only looks like part of the signature is content.
+    /// An annotation that only looks like part of the signature is content.
     #[test]
     fn only_exact_names_carry_signatures() {
         let is = |key: &str| is_signature_annotation(key, "cosign.sigstore.dev");

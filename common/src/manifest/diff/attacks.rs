@@ -26,7 +26,7 @@ fn pod(spec: Value) -> Value {
     object("v1", "Pod", &json!({"spec": spec}))
 }
 
-/// M1: deny-all becomes allow-all where `null`, `{}` and `[]` are invisible.
+/// Deny-all becomes allow-all where `null`, `{}` and `[]` are invisible.
 #[test]
 fn m1_empty_values_are_seen() {
     let policy = |spec: Value| object("networking.k8s.io/v1", "NetworkPolicy", &json!({"spec": spec}));
@@ -46,7 +46,7 @@ fn m1_empty_values_are_seen() {
     refused(&istio(json!({"rules": []})), &istio(json!({})), &["spec.rules"]);
 }
 
-/// M2: a value that moves between list elements cancels out.
+/// A value that moves between list elements cancels out.
 #[test]
 fn m2_moved_values_are_seen() {
     let role = |rules: Value| object("rbac.authorization.k8s.io/v1", "Role", &json!({"rules": rules}));
@@ -69,7 +69,7 @@ fn m2_moved_values_are_seen() {
     );
 }
 
-/// M3: `status` is ignored at the top level only.
+/// `status` is ignored at the top level only.
 #[test]
 fn m3_status_elsewhere_is_content() {
     let config = |data: Value| object("v1", "ConfigMap", &json!({"data": data}));
@@ -89,7 +89,7 @@ fn m3_status_elsewhere_is_content() {
     refused(&custom("no"), &custom("yes"), &["status.approved"]);
 }
 
-/// M4: `serviceAccountName` starts like `serviceAccount`.
+/// `serviceAccountName` starts like `serviceAccount`.
 #[test]
 fn m4_another_service_account_is_refused() {
     refused(
@@ -103,7 +103,7 @@ fn m4_another_service_account_is_refused() {
     assert_eq!(paths(&with_rules(&signed, &found, &[rules])), ["spec.serviceAccountName"]);
 }
 
-/// M5: the token volume and two tolerations are effects; what only resembles them is not.
+/// The token volume and two tolerations are effects; what only resembles them is not.
 #[test]
 fn m5_other_volumes_and_tolerations_are_refused() {
     let signed = pod(json!({"containers": [{"name": "c"}]}));
@@ -130,7 +130,7 @@ fn m5_other_volumes_and_tolerations_are_refused() {
     );
 }
 
-/// M6: hardening stripped from a Deployment.
+/// Hardening stripped from a Deployment.
 #[test]
 fn m6_stripped_hardening_is_refused() {
     let deployment =
@@ -146,7 +146,7 @@ fn m6_stripped_hardening_is_refused() {
     );
 }
 
-/// M7: an internal Service opened to the outside, with the ports that come with it.
+/// An internal Service opened to the outside, with the ports that come with it.
 #[test]
 fn m7_another_service_type_is_refused() {
     let service = |spec: Value| object("v1", "Service", &json!({"spec": spec}));
@@ -163,7 +163,7 @@ fn m7_another_service_type_is_refused() {
     );
 }
 
-/// M8: a signed Kyverno policy switched to audit.
+/// A signed Kyverno policy switched to audit.
 #[test]
 fn m8_a_softened_policy_is_refused() {
     let policy = |action: &str| {
@@ -174,7 +174,7 @@ fn m8_a_softened_policy_is_refused() {
     refused(&policy("Enforce"), &object("kyverno.io/v1", "ClusterPolicy", &spec), &["spec.failurePolicy"]);
 }
 
-/// M9, M10, M11: the same object under another namespace or name.
+/// The same object under another namespace or name.
 #[test]
 fn m9_to_m11_identity_is_bound() {
     let config = |metadata: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
@@ -201,7 +201,7 @@ fn m9_to_m11_identity_is_bound() {
     refused(&bare, &other_version, &["apiVersion"]);
 }
 
-/// M12: an empty text means something.
+/// An empty text means something.
 #[test]
 fn m12_empty_text_is_seen() {
     let claim = |spec: Value| object("v1", "PersistentVolumeClaim", &json!({"spec": spec}));
@@ -211,7 +211,7 @@ fn m12_empty_text_is_seen() {
     refused(&config(json!({"a": "x", "b": ""})), &config(json!({"a": "x"})), &["data.b"]);
 }
 
-/// M13: what looks like bookkeeping is content, unless it is named and in its place.
+/// What looks like bookkeeping is content, unless it is named and in its place.
 #[test]
 fn m13_metadata_is_content() {
     let config = |metadata: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
@@ -248,7 +248,7 @@ fn m13_metadata_is_content() {
     );
 }
 
-/// M13: finalizers by name, and only where they were added.
+/// Finalizers by name, and only where they were added.
 #[test]
 fn m13_finalizers_are_allowed_by_name() {
     let config = |finalizers: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": finalizers}});
@@ -267,7 +267,7 @@ fn m13_finalizers_are_allowed_by_name() {
     assert!(!compare(json!(["ok.com/a"]), json!(null)).is_match());
 }
 
-/// M14: an object that holds more than was signed.
+/// An object that holds more than was signed.
 #[test]
 fn m14_extra_fields_are_refused() {
     refused(&pod(json!({})), &pod(json!({"hostNetwork": true})), &["spec.hostNetwork"]);
@@ -277,7 +277,7 @@ fn m14_extra_fields_are_refused() {
     refused(&secret, &stored, &["data.evil"]);
 }
 
-/// M15: paths that collide when flattened, maps against lists, integers beyond floats.
+/// Paths that collide when flattened, maps against lists, integers beyond floats.
 #[test]
 fn m15_nothing_collides() {
     let widget = |spec: Value| object("example.com/v1", "Widget", &json!({"spec": spec}));
@@ -303,7 +303,7 @@ fn m15_nothing_collides() {
     refused(&pod(json!({"priority": 1.0})), &pod(json!({"priority": 1})), &["spec.priority"]);
 }
 
-/// M16: replay cannot be seen by comparing; an older manifest of the same name still differs from a
+/// Replay cannot be seen by comparing; an older manifest of the same name still differs from a
 /// newer object. Binding to version and time is the signer's part.
 #[test]
 fn m16_an_older_manifest_does_not_match_a_newer_object() {
@@ -317,7 +317,7 @@ fn m16_an_older_manifest_does_not_match_a_newer_object() {
     refused(&deployment("app:1"), &deployment("app:2"), &["spec.template.spec.containers[0].image"]);
 }
 
-/// M17: a rule that would ignore everything cannot be made.
+/// A rule that would ignore everything cannot be made.
 #[test]
 fn m17_rules_cannot_switch_matching_off() {
     for text in ["", "*", "**", "*.**"] {

@@ -15,7 +15,7 @@ pub(super) fn is_zero(value: &Value) -> bool {
 }
 
 /// Equal scalars. Numbers are equal only in the same representation: as floats, 2^53 and 2^53 + 1
-/// would be one number (attack M15).
+/// would be one number.
 pub(super) fn same_scalar(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Null, Value::Null) => true,

@@ -120,7 +120,7 @@ impl<'v> Walk<'_, 'v> {
     }
 
     /// *never*: bookkeeping of the server, and what carries the signature. Top level only: the same keys
-    /// inside a pod template are content (attack M13).
+    /// inside a pod template are content.
     fn is_unjudged(&self, key: &str) -> bool {
         match self.levels.len() {
             1 => self.built_in && key == "status",

@@ -19,7 +19,7 @@ fn keys(path: &str) -> FieldPath {
     FieldPath::keys(path.split('.'))
 }
 
-/// M3 and M4: a rule is anchored and ends at a step.
+/// A rule is anchored and ends at a step.
 #[test]
 fn rules_are_anchored_paths() {
     assert!(covers("status", &keys("status.phase")));
@@ -93,7 +93,7 @@ fn elements_by_name_must_have_it_on_both_sides() {
     assert!(covered(1, &["a"], &["a", "web"]) && covered(1, &["a", "web"], &["a"]));
 }
 
-/// M17: a rule that would ignore everything is refused, however it is written.
+/// A rule that would ignore everything is refused, however it is written.
 #[test]
 fn rules_that_ignore_everything_are_refused() {
     for text in ["", "*", "**", "**.*", "*.*", "***", "[*]", "*.**"] {
@@ -120,7 +120,7 @@ fn rules_that_ignore_everything_are_refused() {
     assert_eq!(parse_flag(&long, FieldPath::root()).unwrap_err().problem, IgnoreProblem::TooLong);
 }
 
-/// M9 to M11: what an object is can only be ignored by name.
+/// What an object is can only be ignored by name.
 #[test]
 fn identity_is_ignored_only_when_spelled_out() {
     for path in ["metadata.name", "metadata.namespace", "kind", "apiVersion"] {

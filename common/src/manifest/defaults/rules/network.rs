@@ -1,6 +1,6 @@
 //! Computed effects of Services and network policies.
 //!
-//! The type of a Service is the *signed* one: a Service turned into a `LoadBalancer` (attack M7) must
+//! The type of a Service is the *signed* one: a Service turned into a `LoadBalancer` must
 //! not justify the ports that come with it.
 
 use std::net::IpAddr;

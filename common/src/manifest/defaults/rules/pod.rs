@@ -83,7 +83,7 @@ pub(in super::super) fn class_preemption(site: &Site<'_>) -> Option<Value> {
 }
 
 /// The two tolerations that the admission plugin `DefaultTolerationSeconds` appends, in its order, each
-/// unless a signed one covers it (attack M5: any other toleration is a difference).
+/// unless a signed one covers it (any other toleration is a difference).
 pub(in super::super) fn toleration(site: &Site<'_>) -> Option<Value> {
     let signed = site.signed_list(1);
     let missing = |key: &&str| !signed.iter().any(|toleration| covers(toleration, key));

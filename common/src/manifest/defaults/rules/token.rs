@@ -1,7 +1,7 @@
 //! The service account token that the admission plugin `ServiceAccount` mounts into Pods.
 //!
 //! The one volume a Pod may gain. Everything but five letters of its name is fixed: a projected Secret,
-//! another audience or another path is an attack (M5), not an effect.
+//! another audience or another path is an attack, not an effect.
 
 use serde_json::{Value, json};
 
