@@ -9,5 +9,6 @@ mod bad_policies;
 mod bad_usage;
 mod hostile;
 mod policies;
+mod readme;
 mod support;
 mod transcripts;
