@@ -132,3 +132,18 @@ fn crates_depend_downwards_and_the_verifier_reaches_nothing() {
     assert!(!dependencies("operator").contains(&"kubectl-trust".to_owned()));
     assert!(dependencies("operator").contains(&"common".to_owned()));
 }
+
+/// A threat whose test is gone is a threat nobody watches.
+#[test]
+fn tests_in_the_threat_model_exist() {
+    let page = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
+    let tests = sources(&repository().join("common/tests/it"));
+    let named: Vec<_> =
+        page.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::")).collect();
+    assert!(named.len() >= 15, "the table was not found");
+    for (module, name) in named {
+        let is_module = |path: &&PathBuf| path.file_stem().is_some_and(|stem| stem == module);
+        let has = |path: &PathBuf| fs::read_to_string(path).unwrap().contains(&format!("fn {name}("));
+        assert!(tests.iter().filter(is_module).any(has), "no test {module}::{name}");
+    }
+}
