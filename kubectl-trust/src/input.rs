@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use common::limits;
 use common::yaml::{self, Document, YamlError};
 
+use crate::io_error::problem;
 use crate::output::Progress;
 
 /// The content of one file, or why it cannot be read.
@@ -120,15 +121,6 @@ fn too_large(limit: usize) -> io::Error {
         format!("larger than {} KiB", limit / 1024)
     };
     io::Error::new(io::ErrorKind::FileTooLarge, text)
-}
-
-/// What the system says, in words and without its number.
-pub(crate) fn problem(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
 }
 
 /// The error for a path that cannot be read.

@@ -5,6 +5,7 @@ mod cluster;
 mod commands;
 mod exit;
 mod input;
+mod io_error;
 mod output;
 mod policies;
 mod policy_report;

@@ -12,6 +12,7 @@ use common::verdict::{Outcome, printable};
 use serde_json::Value;
 
 use crate::exit::ExitStatus;
+use crate::io_error::problem;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -138,8 +139,7 @@ impl Printer {
         self.note(flushed);
         match self.failed.take() {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                let problem =
-                    anyhow::anyhow!("the output cannot be written: {}", crate::input::problem(&error));
+                let problem = anyhow::anyhow!("the output cannot be written: {}", problem(&error));
                 self.error(&problem);
                 if status == ExitStatus::Refused { status } else { ExitStatus::Undecided }
             }

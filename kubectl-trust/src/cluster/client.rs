@@ -9,7 +9,7 @@ use kube::{Config, Error};
 use serde_json::Value;
 
 use crate::cli::ClusterArgs;
-use crate::input;
+use crate::io_error::problem;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;
@@ -44,7 +44,7 @@ fn unusable(error: &KubeconfigError) -> anyhow::Error {
         KubeconfigError::ReadConfig(error, path) => anyhow::anyhow!(
             "no kubeconfig: {}: {}; name one with --kubeconfig",
             path.display(),
-            input::problem(error)
+            problem(error)
         ),
         other => anyhow::anyhow!("the kubeconfig cannot be used: {other}"),
     }
