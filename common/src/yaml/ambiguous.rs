@@ -10,7 +10,7 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 /// A way of writing that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
-    /// U+0085, U+2028 or U+2029 as they are, where [`super::breaks`] cannot settle them.
+    /// U+0085, U+2028 or U+2029 as they are, where they cannot be read alike.
     LineBreak,
     /// A number with `_` at an end, twice or in a fraction, or with a capital in its prefix: Go takes `_`
     /// out anywhere and reads `0X`, `0B`, `0O`.
