@@ -87,7 +87,7 @@ impl Message {
 
     /// The documents that may be what `object` was signed as: same group, kind and name. Those of its
     /// own namespace come alone, else those without one, else the others (whose namespace then shows
-    /// as the difference).
+    /// as the difference; at most `limits::MESSAGE_CANDIDATES`, since none can be it).
     #[must_use]
     pub fn candidates(&self, object: &ObjectRef) -> Vec<&Value> {
         let all: Vec<_> = self
@@ -103,7 +103,7 @@ impl Message {
         [in_namespace(&object.namespace), in_namespace("")]
             .into_iter()
             .find(|some| !some.is_empty())
-            .unwrap_or(all)
+            .unwrap_or_else(|| all.into_iter().take(limits::MESSAGE_CANDIDATES).collect())
     }
 }
 
@@ -117,11 +117,11 @@ pub fn encode(raw: &[u8]) -> String {
     STANDARD.encode(compress(raw))
 }
 
-/// M of a list of documents, as YAML: one document after the other, separated by `---` as
-/// k8s-manifest-sigstore joins them.
+/// M of a list of documents, as YAML: one document after the other, separated by `---`.
 #[must_use]
 pub fn plain(documents: &[Value]) -> Vec<u8> {
-    documents.iter().map(yaml::to_yaml).collect::<Vec<_>>().join("\n---\n").into_bytes()
+    // No empty line before the separator: it would belong to a text that keeps its last line ends (`|+`).
+    documents.iter().map(yaml::to_yaml).collect::<Vec<_>>().join("---\n").into_bytes()
 }
 
 /// M of a list of documents in the older form: a `.tar.gz` of one file. No clock, no user and no
@@ -224,6 +224,12 @@ mod tests {
         }
         let unpacked = Message::read(&STANDARD.encode(plain(&documents))).unwrap();
         assert_eq!((unpacked.form, unpacked.raw), (Form::Plain, plain(&documents)));
+    }
+
+    #[test]
+    fn a_text_that_ends_in_empty_lines_keeps_them() {
+        let documents = [json!({"kind": "A", "text": "\n"}), json!({"kind": "B", "text": "x\n\n"})];
+        assert_eq!(Message::of_raw(plain(&documents)).unwrap().documents, documents);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub enum Ambiguity {
     Tag,
     /// A merge key behind another key: Go lets it override what stands before it.
     MergeKey,
+    /// An alias as a key: Go merges only where `<<` itself stands, other readers wherever an alias of it
+    /// does.
+    AliasKey,
     /// A plain scalar that begins with `?` in brackets: to Go a key without a value.
     QuestionMark,
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Ambiguity {
             Self::Word => "kubectl reads this as text, other readers as a boolean or null; put it in quotes",
             Self::Tag => "kubectl makes text of a value with a tag of its own; leave the tag out",
             Self::MergeKey => "kubectl lets a merge key override the keys before it; put `<<` first",
+            Self::AliasKey => "readers disagree on an alias that is a key; write the key itself",
             Self::QuestionMark => "kubectl takes a leading `?` in brackets for a key; put the text in quotes",
         })
     }
@@ -58,7 +62,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_suspect(word: &str) -> bool {
-    word.starts_with(['!', '?']) || word == "<<" || of_scalar(word).is_some()
+    word.starts_with(['!', '?', '*']) || word == "<<" || of_scalar(word).is_some()
 }
 
 /// What is ambiguous about a plain scalar wherever it stands.
@@ -115,6 +119,13 @@ struct Open {
     nodes: usize,
 }
 
+impl Open {
+    /// Whether the next node is a key.
+    fn at_key(&self) -> bool {
+        self.map && self.nodes.is_multiple_of(2)
+    }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "other events hold no value")]
 fn parse(text: &str) -> Option<(usize, Ambiguity)> {
     let mut open: Vec<Open> = Vec::new();
@@ -128,6 +139,7 @@ fn parse(text: &str) -> Option<(usize, Ambiguity)> {
                 of_tag(tag.as_deref()).or_else(|| if plain { of_node(value, open.last()) } else { None })
             }
             Event::SequenceStart(_, _, tag) | Event::MappingStart(_, _, tag) => of_tag(tag.as_deref()),
+            Event::Alias(_) => open.last().filter(|open| open.at_key()).map(|_| Ambiguity::AliasKey),
             _ => None,
         };
         if let Some(found) = found {
@@ -143,7 +155,7 @@ fn of_tag(tag: Option<&Tag>) -> Option<Ambiguity> {
 }
 
 fn of_node(text: &str, inside: Option<&Open>) -> Option<Ambiguity> {
-    let merges = |open: &Open| text == "<<" && open.map && open.nodes.is_multiple_of(2) && open.nodes > 0;
+    let merges = |open: &Open| text == "<<" && open.at_key() && open.nodes > 0;
     if inside.is_some_and(merges) {
         return Some(Ambiguity::MergeKey);
     }
@@ -197,6 +209,8 @@ mod tests {
             ("b: &b {z: 2}\ni: {z: 3, <<: *b}\n", Ambiguity::MergeKey),
             ("b: &b {z: 2}\ni:\n  z: 3\n  <<: *b\n", Ambiguity::MergeKey),
             ("a: [?a, b]\n", Ambiguity::QuestionMark),
+            ("a: [&k <<, &b {z: 2}]\ni: {*k : *b}\n", Ambiguity::AliasKey),
+            ("a: [&k <<, &b {z: 2}]\ni:\n  ? *k\n  : *b\n", Ambiguity::AliasKey),
         ] {
             assert_eq!(find(text).map(|(_, found)| found), Some(expected), "{text:?}");
         }
@@ -220,6 +234,7 @@ mod tests {
             "a: [\"?a\"]\n",
             "# yEs !x\na: 1\n",
             "a: 10.0.0.1_x\n",
+            "a: &x {b: 1}\nc: *x\nd: [*x, *x]\n",
             "é: ñ\n",
             "a: ye\n",
             "",

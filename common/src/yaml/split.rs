@@ -2,6 +2,11 @@
 
 use super::YamlError;
 
+/// What ends a comment for one of the readers: all of YAML 1.1's line breaks.
+///
+/// Attack: `# harmless<CR>kind: Pod` is a comment to who knows `\n` alone, and an object to `kubectl`.
+const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// A piece of the text between two separators.
 pub(super) struct Chunk<'t> {
     pub(super) text: &'t str,
@@ -22,7 +27,7 @@ pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlE
         for part in text.split_inclusive('\n') {
             next_line += 1;
             match part.strip_prefix("---").map(str::trim) {
-                Some(after) if after.is_empty() || after.starts_with('#') => {
+                Some(after) if after.is_empty() || is_comment(after) => {
                     rest = Some(&text[offset + part.len()..]);
                     return Some(Ok(Chunk { text: &text[..offset], line }));
                 }
@@ -38,7 +43,11 @@ pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlE
     })
 }
 
-/// Whether a piece holds nothing but white space and comments.
+fn is_comment(text: &str) -> bool {
+    text.starts_with('#') && !text.contains(BREAKS)
+}
+
+/// Whether a piece holds nothing but white space and comments, whichever reader reads it.
 pub(super) fn is_blank(text: &str) -> bool {
-    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+    text.split(BREAKS).map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }

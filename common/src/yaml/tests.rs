@@ -81,6 +81,22 @@ fn a_separator_that_hides_documents_is_refused() {
     }
 }
 
+/// Attack: to `kubectl` a comment ends at each of YAML 1.1's breaks, and the object behind it is applied.
+#[test]
+fn a_comment_hides_no_document() {
+    let good = "kind: A\n";
+    for end in ['\r', '\u{85}', '\u{2028}', '\u{2029}'] {
+        let hidden = format!("{good}---\n# c{end}kind: Pod{end}");
+        match read(hidden.as_bytes()) {
+            Ok(documents) => assert_eq!(documents.len(), 2, "{end:?}"),
+            Err(error) => assert!(matches!(error, YamlError::Ambiguous { .. }), "{end:?}: {error}"),
+        }
+        let behind = format!("--- # c{end}kind: Pod\n---\n{good}");
+        assert_eq!(refused(&behind), YamlError::Separator { line: 1 }, "{end:?}");
+    }
+    assert_eq!(read(b"--- # c\r\nkind: A\r\n---\r\n# c\r\n").unwrap().len(), 1);
+}
+
 #[test]
 fn a_second_document_behind_an_end_marker_is_refused() {
     assert!(matches!(refused("a: 1\n...\nb: 2\n"), YamlError::Syntax { .. }));
