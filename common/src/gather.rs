@@ -69,7 +69,9 @@ pub async fn manifest(
         attestors.push(evidence);
     }
     let unread = signed.iter().flatten().flat_map(Material::leftovers);
-    let leftovers = read.leftovers.into_iter().chain(unread).collect();
+    let broken = signed.iter().enumerate().filter(|(_, signature)| signature.is_err());
+    let broken = broken.map(|(index, _)| annotations::name(&rule.annotation_domain, "signature", index));
+    let leftovers = read.leftovers.into_iter().chain(unread).chain(broken).collect();
     ManifestEvidence { message, signatures: signed.len(), attestors, leftovers }
 }
 

@@ -34,6 +34,10 @@ pub const TARBALL_ENTRIES: usize = 1_000;
 /// Documents in one signed message; candidates are searched among them for every object.
 pub const MESSAGE_DOCUMENTS: usize = 2_000;
 
+/// Documents of one message that may all be the object, as they share its group, kind, name and namespace.
+/// Each costs a comparison; an honest message holds one.
+pub const MESSAGE_CANDIDATES: usize = 16;
+
 /// Signatures read from one object (`signature`, `signature_1`, …). Each costs a verification per key.
 pub const SIGNATURES: usize = 32;
 
@@ -67,6 +71,10 @@ pub const ATTESTOR_DEPTH: usize = 8;
 /// Differences reported for one object; more are counted, not listed.
 pub const DIFFERENCES: usize = 1_000;
 
+/// Elements of a list that are shown by their names in reports; the whole list is read for each
+/// difference. A Pod has tens of containers, and no honest list of named elements has thousands.
+pub const NAMED_ELEMENTS: usize = 1_000;
+
 /// Bytes of a compiled regular expression from a policy or flag.
 pub const REGEX_BYTES: usize = 1024 * 1024;
 
@@ -85,6 +93,14 @@ pub const EXPRESSION_OPERATORS: usize = 128;
 
 /// Digits of one number in an expression: indexes and slice steps beyond overflow in the library.
 pub const EXPRESSION_DIGITS: usize = 8;
+
+/// Copies of one part of the document that an expression may make: `[@, @, @].[@, @, @]` makes nine.
+/// Published policies stay below ten; each further multi-select of an attacker multiplies the memory.
+pub const EXPRESSION_COPIES: usize = 64;
+
+/// Bytes of the value of one expression, as an estimate: each node counts as 64 and its text. The
+/// library shares what an expression repeats, and sharing ends when the value is copied out.
+pub const EXPRESSION_VALUE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Characters of a rule name: the API server's limit on Kyverno's CRD.
 pub const RULE_NAME: usize = 63;

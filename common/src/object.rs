@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::limits;
+
 /// One step from a value to a value inside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
@@ -85,7 +87,8 @@ impl FieldPath {
     }
 
     /// The path with list elements shown by their `name` where the list has one element of that name:
-    /// `spec.containers[name=web].image`. `root` is the object the path was taken in.
+    /// `spec.containers[name=web].image`. `root` is the object the path was taken in. Elements of a list
+    /// longer than [`limits::NAMED_ELEMENTS`] are shown by their index.
     #[must_use]
     pub fn named(&self, root: &Value) -> String {
         let mut text = String::new();
@@ -112,6 +115,10 @@ impl FieldPath {
 
 /// The `name` of a list's element, when no other element has it.
 fn unique_name(list: &[Value], index: usize) -> Option<&str> {
+    // The list is read for each difference, so a long list full of differences takes quadratic time.
+    if list.len() > limits::NAMED_ELEMENTS {
+        return None;
+    }
     let name = list.get(index)?.get("name")?.as_str()?;
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     let same = list.iter().filter(|item| item.get("name").and_then(Value::as_str) == Some(name)).count();
@@ -246,6 +253,15 @@ mod tests {
         assert_eq!(list.index(0).key("image").named(&pod), "spec.containers[name=a].image");
         assert_eq!(list.index(1).named(&pod), "spec.containers[1]");
         assert_eq!(list.index(7).named(&pod), "spec.containers[7]");
+    }
+
+    /// Reading the names of a million elements for each of a thousand differences would take minutes.
+    #[test]
+    fn elements_of_long_lists_are_shown_by_index() {
+        let list = |len: usize| (0..len).map(|at| json!({"name": format!("n{at}")})).collect::<Vec<_>>();
+        let path = FieldPath::keys(["l"]).index(5);
+        assert_eq!(path.named(&json!({"l": list(limits::NAMED_ELEMENTS)})), "l[name=n5]");
+        assert_eq!(path.named(&json!({"l": list(limits::NAMED_ELEMENTS + 1)})), "l[5]");
     }
 
     #[test]

@@ -143,9 +143,9 @@ impl Request<'_> {
                 (Body::NotHandled { rule_type }, _) => {
                     Selectedness::NotHandled { rule_type: rule_type.clone() }
                 }
-                (Body::Manifest(_) | Body::Images(_), Ok(action)) => Selectedness::Applies { action },
-                (Body::Manifest(_) | Body::Images(_), Err(why)) => {
-                    Selectedness::Fault { why: why.into(), action: Action::Enforce }
+                // The labels of the namespace could only say that it blocks less.
+                (Body::Manifest(_) | Body::Images(_), action) => {
+                    Selectedness::Applies { action: action.unwrap_or(Action::Enforce) }
                 }
             },
         }

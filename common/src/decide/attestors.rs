@@ -116,7 +116,7 @@ fn judge_attestor(
     let good: Vec<_> = judged.iter().filter_map(|fact| fact.as_ref().ok().cloned()).collect();
     let mut check = match good.first() {
         Some(first) => Check::leaf(tried, Outcome::Pass, valid(first)),
-        None => Check::leaf(tried, Outcome::Fail, nearest_miss(&judged, tried, domain)),
+        None => Check::leaf(tried, Outcome::Fail, nearest_miss(&judged, &attestor.authority, tried, domain)),
     };
     if judged.len() > 1 {
         check.children = each(&judged, domain);
@@ -152,9 +152,22 @@ fn each(judged: &[Result<VerifiedSignature, Reason>], domain: &str) -> Vec<Check
     judged.iter().enumerate().map(check).collect()
 }
 
-/// The reason that comes closest to a good signature.
-fn nearest_miss(judged: &[Result<VerifiedSignature, Reason>], tried: &str, domain: &str) -> Reason {
-    let nearest = judged.iter().filter_map(|fact| fact.as_ref().err()).max_by_key(|reason| reason.rank());
+/// The reason that comes closest to a good signature: of several by the wrong people the one that the right
+/// authority vouches for, and of those that are equal the first.
+fn nearest_miss(
+    judged: &[Result<VerifiedSignature, Reason>],
+    authority: &Authority,
+    tried: &str,
+    domain: &str,
+) -> Reason {
+    let vouched = |reason: &Reason| match (reason, authority) {
+        (Reason::IdentityMismatch { issuer, .. }, Authority::Keyless(keyless)) => {
+            keyless.accepts_issuer(issuer)
+        }
+        _ => false,
+    };
+    let reasons = judged.iter().filter_map(|fact| fact.as_ref().err());
+    let nearest = reasons.rev().max_by_key(|reason| (reason.rank(), vouched(reason)));
     match nearest {
         None => Reason::SignatureMissing { looked_for: annotations::name(domain, "signature", 0) },
         Some(Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } }) => {

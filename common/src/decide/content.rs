@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use crate::limits;
 use crate::manifest::Message;
 use crate::manifest::compat::{CompatRules, compare_compat};
 use crate::manifest::diff::{self, Allowance, Comparison, Expectations};
 use crate::manifest::ignore::{self, IgnoreRules};
 use crate::object::{FieldChange, FieldPath, ObjectRef, Origin, Segment};
 use crate::policy::{DefaultFields, ManifestRule, Matching};
-use crate::verdict::{Check, Outcome, Reason, side};
+use crate::verdict::{Check, MessageProblem, Outcome, Reason, side};
 
 /// What was found about the content.
 pub(super) struct Content<'m> {
@@ -29,7 +30,7 @@ pub(super) fn judge<'m>(
     let identity = ObjectRef::of(object);
     let rules = match IgnoreRules::compile(&rule.ignore_fields, &identity) {
         Ok(rules) => rules,
-        Err(error) => return unusable(Reason::PolicyInvalid { problem: error.to_string() }),
+        Err(error) => return without(Outcome::Fault, Reason::PolicyInvalid { problem: error.to_string() }),
     };
     let how = Expectations {
         origin,
@@ -38,17 +39,16 @@ pub(super) fn judge<'m>(
         allow_namespace: &rule.allow_namespace,
         allow_finalizers: &rule.allow_finalizers,
     };
-    let compared =
-        message.candidates(&identity).into_iter().map(|signed| (signed, compare(signed, object, &how, rule)));
+    let candidates = message.candidates(&identity);
+    if candidates.len() > limits::MESSAGE_CANDIDATES {
+        let problem = MessageProblem::TooManyCandidates(candidates.len());
+        return without(Outcome::Fail, Reason::MessageUnreadable { problem });
+    }
+    let compared = candidates.into_iter().map(|signed| (signed, compare(signed, object, &how, rule)));
     match compared.min_by_key(|(_, found)| found.comparison.differences.len() + found.comparison.omitted) {
         None => {
             let signed = message.documents.iter().map(ObjectRef::of).collect();
-            let reason = Reason::TargetMismatch { object: identity, signed };
-            Content {
-                check: Check::leaf("content", Outcome::Fail, reason),
-                warnings: Vec::new(),
-                compared: None,
-            }
+            without(Outcome::Fail, Reason::TargetMismatch { object: identity, signed })
         }
         Some((signed, found)) => {
             let Compared { comparison, mut warnings } = found;
@@ -64,8 +64,9 @@ pub(super) fn judge<'m>(
     }
 }
 
-fn unusable<'m>(reason: Reason) -> Content<'m> {
-    Content { check: Check::leaf("content", Outcome::Fault, reason), warnings: Vec::new(), compared: None }
+/// Nothing was compared.
+fn without<'m>(outcome: Outcome, reason: Reason) -> Content<'m> {
+    Content { check: Check::leaf("content", outcome, reason), warnings: Vec::new(), compared: None }
 }
 
 fn same(comparison: &Comparison) -> Reason {

@@ -41,6 +41,18 @@ pub fn is_policy(document: &Value) -> bool {
     DIALECTS.iter().any(|(g, _, k, _)| *g == group && *k == kind)
 }
 
+/// Whether a document is a policy of a kind that we do not judge: others may stand in the same files.
+#[must_use]
+pub fn is_other_policy(document: &Value) -> bool {
+    let (group, _, kind) = names(document);
+    match group {
+        "policies.kyverno.io" => true,
+        kyverno::GROUP => matches!(kind, "CleanupPolicy" | "ClusterCleanupPolicy"),
+        "admissionregistration.k8s.io" => kind.contains("AdmissionPolicy"),
+        _ => false,
+    }
+}
+
 /// Compiles a document.
 ///
 /// # Errors

@@ -84,6 +84,8 @@ pub fn compare(signed: &Value, found: &Value, how: &Expectations<'_>) -> Compari
 #[expect(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
 mod attacks;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]

@@ -186,7 +186,8 @@ fn append(
         let message = Message::read(&carried).map_err(|error| problem(error.to_string()))?;
         let mut bare = document.clone();
         annotations::strip(&mut bare, options.domain);
-        if !message.candidates(&object).contains(&&bare) {
+        let same = |signed: &&Value| without_empty_metadata(signed) == without_empty_metadata(&bare);
+        if !message.candidates(&object).iter().any(same) {
             return Err(SignError::Changed { index, object });
         }
         // One signature for one message, however many documents share it.
@@ -198,6 +199,17 @@ fn append(
         signed = Some((message.digest, signature));
     }
     Ok(documents)
+}
+
+/// A List may have no metadata at all; one that was signed has it for its annotations.
+fn without_empty_metadata(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Some(object) = document.as_object_mut()
+        && object.get("metadata").and_then(Value::as_object).is_some_and(Map::is_empty)
+    {
+        object.remove("metadata");
+    }
+    document
 }
 
 fn annotate(document: &mut Value, name: String, value: &str) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jmespath::ast::Ast;
-use jmespath::{DEFAULT_RUNTIME, Rcvar};
+use jmespath::{DEFAULT_RUNTIME, Rcvar, Variable};
 use serde_json::Value;
 
 use crate::limits;
@@ -50,7 +50,7 @@ pub enum ExpressionError {
     WholeDocument,
 }
 
-/// Why an expression has no value: a function got what it does not take.
+/// Why an expression has no value: a function got what it does not take, or the value is too large.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` cannot be evaluated: {why}")]
 pub struct EvaluationError {
@@ -70,6 +70,9 @@ impl Expression {
         bounded(&text)?;
         let compiled = jmespath::compile(&text)
             .map_err(|error| ExpressionError::Syntax { text: text.clone(), offset: error.offset })?;
+        if copies(compiled.as_ast()) > limits::EXPRESSION_COPIES {
+            return Err(ExpressionError::TooLarge);
+        }
         let mut reads = Reads::default();
         reads.walk(compiled.as_ast(), true);
         match (reads.unknown_function, reads.whole) {
@@ -94,12 +97,14 @@ impl Expression {
     /// Its value in a document.
     ///
     /// # Errors
-    /// [`EvaluationError`] when a function got what it does not take.
+    /// [`EvaluationError`] when a function got what it does not take or the value is too large.
     pub(super) fn evaluate(&self, document: &Rcvar) -> Result<Value, EvaluationError> {
         let failed = |why: String| EvaluationError { text: self.text().to_owned(), why };
         let mut context = jmespath::Context::new(self.text(), &DEFAULT_RUNTIME);
         let found = jmespath::interpret(document, self.compiled.as_ast(), &mut context)
             .map_err(|error| failed(error.reason.to_string()))?;
+        weigh(&found, limits::DEPTH, limits::EXPRESSION_VALUE_BYTES)
+            .ok_or_else(|| failed("its value is too large".to_owned()))?;
         serde_json::to_value(&*found).map_err(|_| failed("its value is not JSON".to_owned()))
     }
 }
@@ -115,6 +120,55 @@ fn bounded(text: &str) -> Result<(), ExpressionError> {
         && operators <= limits::EXPRESSION_OPERATORS
         && digits <= limits::EXPRESSION_DIGITS;
     if fits { Ok(()) } else { Err(ExpressionError::TooLarge) }
+}
+
+/// What is left of `room` bytes once the value is copied out; `None` when it does not fit or is deeper
+/// than `depth`. Nodes that the library shares are counted as often as they are copied, and counting
+/// stops at the bound: a few `[@, @, @]` share their way to a billion nodes.
+fn weigh(value: &Variable, depth: usize, room: usize) -> Option<usize> {
+    /// Bytes of a node without its text.
+    const NODE: usize = 64;
+    let depth = depth.checked_sub(1)?;
+    let room = room.checked_sub(NODE)?;
+    match value {
+        Variable::Null | Variable::Bool(_) | Variable::Number(_) | Variable::Expref(_) => Some(room),
+        Variable::String(text) => room.checked_sub(text.len()),
+        Variable::Array(list) => list.iter().try_fold(room, |room, item| weigh(item, depth, room)),
+        Variable::Object(map) => {
+            map.iter().try_fold(room, |room, (key, item)| weigh(item, depth, room.checked_sub(key.len())?))
+        }
+    }
+}
+
+/// How often the expression can repeat one part of the document. Known before it is evaluated, because
+/// `[@, @, @][]` in a row fills the memory inside the library.
+fn copies(node: &Ast) -> usize {
+    let sum = |parts: &mut dyn Iterator<Item = &Ast>| parts.map(copies).fold(0, usize::saturating_add);
+    match node {
+        Ast::Identity { .. }
+        | Ast::Field { .. }
+        | Ast::Index { .. }
+        | Ast::Slice { .. }
+        | Ast::Literal { .. } => 1,
+        Ast::Subexpr { lhs, rhs, .. } | Ast::Projection { lhs, rhs, .. } => {
+            copies(lhs).saturating_mul(copies(rhs))
+        }
+        Ast::Expref { ast: node, .. }
+        | Ast::Flatten { node, .. }
+        | Ast::ObjectValues { node, .. }
+        | Ast::Not { node, .. } => copies(node),
+        Ast::And { lhs, rhs, .. } | Ast::Or { lhs, rhs, .. } | Ast::Comparison { lhs, rhs, .. } => {
+            copies(lhs).max(copies(rhs))
+        }
+        Ast::Condition { predicate, then, .. } => copies(predicate).max(copies(then)),
+        Ast::MultiList { elements, .. } => sum(&mut elements.iter()),
+        Ast::MultiHash { elements, .. } => sum(&mut elements.iter().map(|part| &part.value)),
+        // `map(&[@, @], list)` applies one argument to another.
+        Ast::Function { args, .. } if args.iter().any(|part| matches!(part, Ast::Expref { .. })) => {
+            args.iter().map(copies).fold(1, usize::saturating_mul)
+        }
+        Ast::Function { args, .. } => sum(&mut args.iter()).max(1),
+    }
 }
 
 /// What an expression reads of the document it is evaluated in.
@@ -240,6 +294,48 @@ mod tests {
             let expression = Expression::parse(&text).unwrap();
             expression.evaluate(&json!({"a": null}).to_jmespath().unwrap()).unwrap();
         }
+    }
+
+    /// Nested multi-selects share one node billions of times, and flattened ones copy it as often.
+    #[test]
+    fn expressions_that_multiply_are_refused_unevaluated() {
+        for text in [
+            format!("l[*]{}", ".[@,@,@]".repeat(15)),
+            format!("l[]{}", ".[@,@,@][]".repeat(12)),
+            format!("l[*]{}", ".{a:@,b:@}".repeat(14)),
+            "map(&[@,@,@,@,@,@,@,@,@], [l,l,l,l,l,l,l,l])".to_owned(),
+        ] {
+            assert_eq!(Expression::parse(&text), Err(ExpressionError::TooLarge), "{text}");
+        }
+        for honest in ["spec.[a, b, c][].image", "[a, b][] || [c, d][] || [e, f][].{x: y, z: w}"] {
+            Expression::parse(honest).unwrap();
+        }
+    }
+
+    /// Counting must stop at the bound: this value has 3^40 nodes, and its evaluation shares 41.
+    #[test]
+    fn a_value_that_grows_when_copied_is_an_error() {
+        let mut value = Rcvar::new(Variable::Null);
+        for _ in 0..40 {
+            value = Rcvar::new(Variable::Array(vec![value.clone(), value.clone(), value]));
+        }
+        let document = Rcvar::new(Variable::Object([("a".to_owned(), value)].into()));
+        let error = Expression::parse("a").unwrap().evaluate(&document).unwrap_err();
+        assert_eq!(error.why, "its value is too large");
+        let long = json!({"a": "x".repeat(limits::EXPRESSION_VALUE_BYTES / 8)}).to_jmespath().unwrap();
+        assert!(Expression::parse("[a,a,a,a]").unwrap().evaluate(&long).is_ok());
+        assert!(Expression::parse("[a,a,a,a,a,a,a,a]").unwrap().evaluate(&long).is_err());
+    }
+
+    #[test]
+    fn a_value_that_is_too_deep_is_an_error() {
+        let nested = |depth: usize| {
+            let list = (1..depth).fold(Value::Null, |value, _| json!([value]));
+            json!({"a": list}).to_jmespath().unwrap()
+        };
+        let expression = Expression::parse("a").unwrap();
+        assert!(expression.evaluate(&nested(limits::DEPTH)).is_ok());
+        assert!(expression.evaluate(&nested(limits::DEPTH + 1)).is_err());
     }
 
     #[test]

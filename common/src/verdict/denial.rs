@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Decision, Outcome, Reason, SignatureProblem, printable, side};
-use crate::object::{FieldChange, ObjectRef};
+use serde_json::Value;
+
+use crate::object::{FieldChange, FieldPath, ObjectRef};
 use crate::signer::short;
 
 /// Differences that are listed; the rest is counted.
@@ -87,9 +89,10 @@ fn details(text: &mut String, decision: &Decision) {
     }
 }
 
-/// What to do, in the words of a policy, because there are no flags here.
+/// What would pass, in the words of a policy: who is refused by one has no flags.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the hints of the others name no flags")]
-fn would_pass(decision: &Decision) -> Option<String> {
+#[must_use]
+pub fn would_pass(decision: &Decision) -> Option<String> {
     let reason = decision.headline();
     match reason {
         Reason::ManifestDiffers { .. } => would_match(reason),
@@ -113,12 +116,21 @@ fn shortened(text: &str) -> String {
 }
 
 fn would_match(reason: &Reason) -> Option<String> {
-    let Reason::ManifestDiffers { kind, suggested, .. } = reason else {
+    let Reason::ManifestDiffers { kind, suggested, changes, .. } = reason else {
         return None;
     };
-    // An image that may change without a signature is what the rule is there against.
-    let fields: Vec<_> = suggested.iter().filter(|path| path.rsplit('.').next() != Some("image")).collect();
     let as_signed = "the object as it was signed, or signed again";
+    let namespace = changes.iter().find(|change| change.path == FieldPath::keys(["metadata", "namespace"]));
+    if let Some(FieldChange { signed: None, found: Some(Value::String(namespace)), .. }) = namespace {
+        let namespace = quoted(namespace);
+        let allowed = "or in the policy metadata.annotations: {kubectl-trust.io/allow-namespace: ";
+        return Some(format!("{as_signed}; {allowed}{namespace}}}"));
+    }
+    // What the rule is there against: another image, another place, another object altogether.
+    let harmless = |path: &&String| {
+        path.rsplit('.').next() != Some("image") && path.contains('.') && *path != "metadata.namespace"
+    };
+    let fields: Vec<_> = suggested.iter().filter(harmless).collect();
     if fields.is_empty() || fields.len() > SHOWN {
         return Some(as_signed.to_owned());
     }

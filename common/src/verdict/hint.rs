@@ -24,15 +24,17 @@ impl Reason {
             Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
                 "if it was signed with another key: --key FILE; all that was tried: kubectl trust explain {file} --key FILE"
             )),
-            Self::ManifestDiffers { kind, suggested, .. } if !suggested.is_empty() => {
+            Self::ManifestDiffers { kind, suggested, .. } => {
+                let see = format!("kubectl trust diff {file} --key KEY");
                 let field = |path: &String| shell_quoted(&format!("{kind}:{path}"));
-                let fields = suggested.iter().map(|path| format!(" --ignore-fields {}", field(path)));
-                Some(format!(
-                    "to allow these changes:{}; to see them: kubectl trust diff {file} --key KEY",
-                    fields.collect::<String>()
-                ))
+                // An image that may change without a signature is what the signature is there against.
+                let harmless = suggested.iter().filter(|path| path.rsplit('.').next() != Some("image"));
+                let fields: Vec<_> = harmless.map(field).collect();
+                Some(match fields.join(" --ignore-fields ").as_str() {
+                    "" => see,
+                    fields => format!("to allow such changes: --ignore-fields {fields}; to see them: {see}"),
+                })
             }
-            Self::ManifestDiffers { .. } => Some(format!("kubectl trust diff {file} --key KEY")),
             Self::IdentityMismatch { found, .. } => {
                 Some(format!("if you trust that signer: --certificate-identity {}", shell_word(found)))
             }

@@ -49,7 +49,9 @@ impl fmt::Display for Reason {
             }
             Self::SignatureInvalid { problem } => problem.fmt(f),
             Self::MessageMissing { looked_for } => write!(f, "message not found: no annotation {looked_for}"),
-            Self::MessageUnreadable { problem } => write!(f, "the signed message cannot be read: {problem}"),
+            Self::MessageUnreadable { problem } => {
+                write!(f, "the signed message (the annotation message) cannot be read: {problem}")
+            }
             Self::ManifestDiffers { changes, omitted, names, .. } => {
                 write!(f, "differs from what was signed: diff found at ")?;
                 let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");

@@ -10,7 +10,7 @@ mod printable;
 mod problem;
 mod reason;
 
-pub use denial::denial;
+pub use denial::{denial, would_pass};
 pub use hint::{shell_quoted, shell_word};
 pub use json::{decision_json, to_json};
 pub use message::side;

@@ -40,6 +40,8 @@ pub enum MessageProblem {
     Empty,
     /// More documents than `limits::MESSAGE_DOCUMENTS`.
     TooManyDocuments,
+    /// That many documents are the object: more than `limits::MESSAGE_CANDIDATES`.
+    TooManyCandidates(usize),
 }
 
 /// Why something that must be fetched is not at hand.
@@ -97,6 +99,10 @@ impl fmt::Display for MessageProblem {
             Self::Empty => write!(f, "it holds no document"),
             Self::TooManyDocuments => {
                 write!(f, "it holds more than {} documents", crate::limits::MESSAGE_DOCUMENTS)
+            }
+            Self::TooManyCandidates(found) => {
+                let most = crate::limits::MESSAGE_CANDIDATES;
+                write!(f, "it holds this object {found} times; more than {most} are not compared")
             }
         }
     }

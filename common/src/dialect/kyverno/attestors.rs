@@ -287,8 +287,14 @@ fn keyless(node: &Node<'_, '_>, purpose: Purpose) -> Authorities {
         }
         let log = log_options(fields, "rekor", "ctlog");
         if log.ignore_tlog {
-            let message =
-                "no log proof is demanded: a signature counts although nobody can see when it was made";
+            let message = match purpose {
+                Purpose::Manifest => {
+                    "rekor.ignoreTlog has no effect: the proof that a manifest carries is checked"
+                }
+                Purpose::Image | Purpose::Notary => {
+                    "no log proof is demanded: a signature counts although nobody can see when it was made"
+                }
+            };
             fields.report.warn(&fields.path, message);
         }
         identity(fields, log)

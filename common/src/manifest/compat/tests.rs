@@ -150,3 +150,15 @@ fn too_deep_is_different() {
     let deep = (0..200).fold(json!("x"), |value, _| json!({"a": value}));
     assert!(!with(DefaultFields::Library, &[], &config(&deep), &config(&deep)).is_match());
 }
+
+/// Attack: so many differences that the one that matters is not listed.
+#[test]
+fn what_is_not_listed_is_not_tolerated() {
+    let junk: serde_json::Map<_, _> =
+        (0..=limits::DIFFERENCES).map(|n| (format!("a{n:05}"), json!("x"))).collect();
+    let mut found = config(&Value::Object(junk));
+    found["metadata"]["name"] = json!("evil");
+    let comparison = with(DefaultFields::Library, &[], &config(&json!({"z": "1"})), &found);
+    assert!(comparison.omitted > 0 && !comparison.is_match());
+    assert_eq!(tolerated(&comparison), [""; 0]);
+}

@@ -43,18 +43,6 @@ pub(in crate::manifest) const BOOKKEEPING: &[&str] =
 /// *never*: kubectl's own copy of what was applied.
 pub(in crate::manifest) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Annotations below the domain that carry the signature; each may have a suffix `_1`, `_2`, ...
-const SIGNATURE: &[&str] = &["bundle", "certificate", "message", "resourceBundleRef", "signature"];
-
-/// Whether this top-level annotation carries the signature. Names are exact: an annotation
-/// `<domain>/messages` is content like any other (signature-like annotations).
-pub(in crate::manifest) fn is_signature_annotation(key: &str, domain: &str) -> bool {
-    let Some(name) = key.strip_prefix(domain).and_then(|rest| rest.strip_prefix('/')) else { return false };
-    let (base, index) = name.split_once('_').map_or((name, None), |(base, index)| (base, Some(index)));
-    let counted = |index: &str| !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
-    SIGNATURE.contains(&base) && index.is_none_or(counted)
-}
-
 /// Keys that hold a map with free keys wherever they occur in built-in kinds, and omit it when empty;
 /// other such maps have rows of their own. Everything else that is an object has fields, and its `{}`
 /// means something.
@@ -70,19 +58,3 @@ pub(in crate::manifest) static EMPTY_MAP: Row = row("{}", Rule::Generic);
 pub(in crate::manifest) static WHOLE_FLOAT: Row = row("1.0", Rule::Rewritten);
 /// `stringData` of a Secret is merged into `data`.
 pub(in crate::manifest) static STRING_DATA: Row = row("stringData", Rule::Rewritten);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An annotation that only looks like part of the signature is content.
-    #[test]
-    fn only_exact_names_carry_signatures() {
-        let is = |key: &str| is_signature_annotation(key, "cosign.sigstore.dev");
-        assert!(is("cosign.sigstore.dev/message") && is("cosign.sigstore.dev/signature_12"));
-        for key in ["messages", "message_", "message_x", "message_1_2", "", "signature-1"] {
-            assert!(!is(&format!("cosign.sigstore.dev/{key}")), "{key}");
-        }
-        assert!(!is("evil.dev/message") && !is("xcosign.sigstore.dev/message"));
-    }
-}

@@ -17,6 +17,13 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     kind("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", PRIORITY_LEVEL),
     kind("apps", "ControllerRevision", &[row("data", Opaque)]),
+    kind("resource.k8s.io", "ResourceClaim", &[row("spec.devices.config[].opaque.parameters", Opaque)]),
+    kind(
+        "resource.k8s.io",
+        "ResourceClaimTemplate",
+        &[row("spec.spec.devices.config[].opaque.parameters", Opaque)],
+    ),
+    kind("resource.k8s.io", "DeviceClass", &[row("spec.config[].opaque.parameters", Opaque)]),
 ];
 
 const DEFINITION: &[Row] = &[

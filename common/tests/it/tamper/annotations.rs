@@ -228,3 +228,33 @@ fn halves() -> (String, String) {
     };
     (of("certificate"), of("bundle"))
 }
+
+/// Attack: a small message whose every document must be compared with the object.
+#[test]
+fn a_message_of_one_object_many_times_is_not_compared() {
+    let many = |count| {
+        let raw = message::plain(&vec![config_map("settings"); count]);
+        let mut object = config_map("settings");
+        set(&mut object, "message", message::encode(&raw));
+        set(&mut object, "signature", STANDARD.encode(KEY.sign(&raw).unwrap()));
+        object
+    };
+    let demand = Demand::keys(1, &[&KEY.public().to_pem()]);
+    accepted("as many as are compared", &demand, &many(common::limits::MESSAGE_CANDIDATES));
+    let rows = [("one more", many(common::limits::MESSAGE_CANDIDATES + 1))];
+    refused(&demand, "message-unreadable", rows);
+}
+
+/// A signature that cannot be read is no reason to refuse beside a good one, nor one to be silent.
+#[test]
+fn a_broken_signature_beside_a_good_one_is_a_warning() {
+    let mut object =
+        sign(vec![config_map("settings")], &KEY, &options(DEFAULT_DOMAIN)).unwrap().swap_remove(0);
+    set(&mut object, "signature_1", "https://example.com/signature".to_owned());
+    let decision = accepted("beside", &Demand::keys(1, &[&KEY.public().to_pem()]), &object);
+    assert!(
+        decision.warnings.iter().any(|warning| warning.contains("signature_1")),
+        "{:?}",
+        decision.warnings
+    );
+}

@@ -85,10 +85,12 @@ pub(in super::super) fn class_preemption(site: &Site<'_>) -> Option<Value> {
 /// The two tolerations that the admission plugin `DefaultTolerationSeconds` appends, in its order, each
 /// unless a signed one covers it (any other toleration is a difference).
 pub(in super::super) fn toleration(site: &Site<'_>) -> Option<Value> {
+    let keys = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+    // Asked first: reading the signed list for each of many added elements would take quadratic time.
+    let added = site.added().filter(|added| *added < keys.len())?;
     let signed = site.signed_list(1);
     let missing = |key: &&str| !signed.iter().any(|toleration| covers(toleration, key));
-    let keys = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
-    let key = *keys.iter().filter(|key| missing(key)).nth(site.added()?)?;
+    let key = *keys.iter().filter(|key| missing(key)).nth(added)?;
     Some(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}))
 }
 

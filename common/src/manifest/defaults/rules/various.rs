@@ -50,39 +50,34 @@ pub(in super::super) fn singular(site: &Site<'_>) -> Option<Value> {
 /// The defaults of a container limit where none were signed.
 pub(in super::super) fn limit_defaults(site: &Site<'_>) -> Option<Value> {
     let limit = site.signed_object(1)?;
-    let filled = if site.key() == "default" { defaults(limit) } else { default_requests(limit) };
+    let filled = completed(limit, if site.key() == "default" { DEFAULT } else { DEFAULT_REQUEST });
     (is_container(limit) && !filled.is_empty()).then_some(Value::Object(filled))
 }
 
-/// The default of one resource.
+/// The default of one resource. It is looked up: completed maps for each resource would make a limit of
+/// many resources take quadratic time.
 pub(in super::super) fn limit_default(site: &Site<'_>) -> Option<Value> {
-    let limit = site.signed_object(2)?;
-    let filled = if site.key_above() == "default" { defaults(limit) } else { default_requests(limit) };
-    filled.get(site.key()).filter(|_| is_container(limit)).cloned()
+    let limit = site.signed_object(2).filter(|limit| is_container(limit))?;
+    let fields = if site.key_above() == "default" { DEFAULT } else { DEFAULT_REQUEST };
+    fields.iter().find_map(|field| limit.get(*field)?.as_object()?.get(site.key())).cloned()
 }
 
 fn is_container(limit: &Map<String, Value>) -> bool {
     limit.get("type").is_some_and(|kind| kind == "Container")
 }
 
-/// `default`, completed by `max`.
-fn defaults(limit: &Map<String, Value>) -> Map<String, Value> {
-    completed(resources(limit, "default"), resources(limit, "max"))
-}
+/// Where the default limit of a resource comes from; the first that names it counts.
+const DEFAULT: &[&str] = &["default", "max"];
 
-/// `defaultRequest`, completed by `default`, then by `min`.
-fn default_requests(limit: &Map<String, Value>) -> Map<String, Value> {
-    let requests = completed(resources(limit, "defaultRequest"), defaults(limit));
-    completed(requests, resources(limit, "min"))
-}
+/// Where the default request of a resource comes from.
+const DEFAULT_REQUEST: &[&str] = &["defaultRequest", "default", "max", "min"];
 
-fn resources(limit: &Map<String, Value>, field: &str) -> Map<String, Value> {
-    limit.get(field).and_then(Value::as_object).cloned().unwrap_or_default()
-}
-
-fn completed(mut map: Map<String, Value>, from: Map<String, Value>) -> Map<String, Value> {
-    for (resource, amount) in from {
-        map.entry(resource).or_insert(amount);
+/// The resources of all these fields.
+fn completed(limit: &Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
+    let mut map = Map::new();
+    let resources = fields.iter().filter_map(|field| limit.get(*field)?.as_object()).flatten();
+    for (resource, amount) in resources {
+        map.entry(resource.as_str()).or_insert_with(|| amount.clone());
     }
     map
 }
