@@ -243,6 +243,12 @@ pub(crate) struct ApplyArgs {
     /// Resources of the cluster, of the kinds that the policies name
     #[arg(long, conflicts_with = "resources")]
     pub(crate) cluster: bool,
+    /// The files hold exported live objects: the API server's own fields are expected
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
     /// Values file: values of variables, labels of namespaces
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) values_file: Option<PathBuf>,

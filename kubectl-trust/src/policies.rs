@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use common::dialect::{self, CompileErrors, Compiled};
 use common::limits;
-use common::object::FieldPath;
+use common::object::{FieldPath, ObjectRef};
 use common::policy::{Exception, Policy};
 use common::yaml::{self, Document, Places};
 
@@ -18,6 +18,8 @@ pub(crate) struct PolicySet {
     pub(crate) policies: Vec<Policy>,
     /// Exceptions.
     pub(crate) exceptions: Vec<Exception>,
+    /// Names of policies of kinds that are not ours to judge.
+    pub(crate) not_handled: Vec<String>,
     /// What their authors should know, with where.
     pub(crate) warnings: Vec<String>,
 }
@@ -56,6 +58,12 @@ impl PolicySet {
         content: Option<&[u8]>,
     ) -> anyhow::Result<()> {
         let source = Source { file, document, content };
+        if dialect::is_other_policy(&document.value) {
+            let ObjectRef { kind, name, .. } = ObjectRef::of(&document.value);
+            self.warnings.push(format!("{}: {kind} {name} is not judged by kubectl trust", source.place()));
+            self.not_handled.push(name);
+            return Ok(());
+        }
         let compiled = dialect::compile(&document.value).map_err(|errors| source.failure(&errors))?;
         let warnings = match &compiled {
             Compiled::Policy(policy) => &policy.warnings,

@@ -2,7 +2,9 @@
 
 use common::object::FieldChange;
 use common::signer::short;
-use common::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Verdict, shell_quoted, shell_word, side};
+use common::verdict::{
+    Check, DecidedBy, Decision, Outcome, Reason, Verdict, shell_quoted, shell_word, side, would_pass,
+};
 
 use crate::output::Printer;
 
@@ -171,6 +173,10 @@ fn differences(
 
 /// Every fix is something that works when pasted.
 fn advice(decision: &Decision) -> Vec<String> {
+    // Whom a policy refuses no flag helps.
+    if decision.by.is_some() {
+        return would_pass(decision).map(|pass| format!("would pass: {pass}")).into_iter().collect();
+    }
     let file = decision.subject.source.rsplit_once('#').map_or("FILE", |(file, _)| file);
     let Reason::ManifestDiffers { kind, suggested, changes, .. } = decision.headline() else {
         return decision.headline().hint(&decision.subject).into_iter().collect();
@@ -297,7 +303,9 @@ fn nearest_miss(root: &Check) -> Option<&Check> {
             leaves.push(check);
         }
     });
-    (leaves.len() > 1).then(|| leaves.into_iter().max_by_key(|check| check.reason.rank())).flatten()
+    // The one that the headline speaks of, so that there is one story.
+    let rank = |check: &&Check| (check.reason.rank(), check.reason == root.reason);
+    (leaves.len() > 1).then(|| leaves.into_iter().max_by_key(rank)).flatten()
 }
 
 fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Check>) {

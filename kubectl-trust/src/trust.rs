@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use common::key::PublicKey;
 use common::limits;
-use common::manifest::ignore;
+use common::manifest::ignore::{self, IgnoreField};
 use common::object::FieldPath;
 use common::policy::{
-    Attestor, Authority, DefaultFields, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher,
-    Matching, NamespaceAllowance, Requirement,
+    Attestor, Authority, Body, DefaultFields, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher,
+    Matching, NamespaceAllowance, Policy, Requirement,
 };
 use common::trust::{Pieces, TrustRoot};
 
@@ -75,18 +75,10 @@ pub(crate) fn rule(
     matching: &MatchArgs,
     defaults: DefaultFields,
 ) -> anyhow::Result<ManifestRule> {
-    let flag = |name: &str, index| FieldPath::keys([name]).index(index);
-    let ignore_fields = matching
-        .ignore_fields
-        .iter()
-        .enumerate()
-        .map(|(index, text)| ignore::parse_flag(text, flag("--ignore-fields", index)))
-        .collect::<Result<Vec<_>, _>>()
-        .context("--ignore-fields")?;
     Ok(ManifestRule {
         requirement,
         annotation_domain: matching.annotation_domain.clone(),
-        ignore_fields,
+        ignore_fields: ignored(matching)?,
         matching: match matching.mode {
             MatchMode::Strict => Matching::Strict,
             MatchMode::Compat => Matching::Compat(defaults),
@@ -96,6 +88,38 @@ pub(crate) fn rule(
         dry_run: None,
         repository: None,
     })
+}
+
+/// Adds what the flags allow to every manifest rule, so that somebody can try what a policy would say if it
+/// allowed more.
+///
+/// # Errors
+/// `--ignore-fields` that cannot be read.
+pub(crate) fn widen(policies: &mut [Policy], matching: &MatchArgs) -> anyhow::Result<()> {
+    let fields = ignored(matching)?;
+    for rule in policies.iter_mut().flat_map(|policy| &mut policy.rules) {
+        let Body::Manifest(rule) = &mut rule.body else { continue };
+        rule.ignore_fields.extend(fields.iter().cloned());
+        rule.allow_finalizers.extend(matching.allow_finalizer.iter().cloned());
+        if matching.mode == MatchMode::Compat && rule.matching == Matching::Strict {
+            rule.matching = Matching::Compat(DefaultFields::Kyverno);
+        }
+        match (&mut rule.allow_namespace, allowance(&matching.allow_namespace)) {
+            (NamespaceAllowance::Any, _) | (_, NamespaceAllowance::None) => {}
+            (NamespaceAllowance::Named(all), NamespaceAllowance::Named(more)) => all.extend(more),
+            (allowed, more) => *allowed = more,
+        }
+    }
+    Ok(())
+}
+
+fn ignored(matching: &MatchArgs) -> anyhow::Result<Vec<IgnoreField>> {
+    let place = |index| FieldPath::keys(["--ignore-fields"]).index(index);
+    let fields = matching.ignore_fields.iter().enumerate();
+    fields
+        .map(|(index, text)| ignore::parse_flag(text, place(index)))
+        .collect::<Result<Vec<_>, _>>()
+        .context("--ignore-fields")
 }
 
 fn allowance(namespaces: &[String]) -> NamespaceAllowance {
@@ -193,10 +217,8 @@ fn keyless(trust: &TrustArgs) -> anyhow::Result<Keyless> {
 
 /// The trust root that the flags give, whole or in pieces.
 pub(crate) fn trust_root(trust: &TrustArgs) -> anyhow::Result<Option<Arc<TrustRoot>>> {
-    if let Some(path) = &trust.trusted_root {
-        let text = input::text(path, limits::TRUSTED_ROOT_BYTES)?;
-        let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
-        return Ok(Some(Arc::new(root)));
+    if trust.trusted_root.is_some() {
+        return root_of(trust.trusted_root.as_deref());
     }
     let read = |path: &Option<std::path::PathBuf>| {
         path.as_deref().map(|path| input::text(path, limits::CERTIFICATE_BYTES)).transpose()
@@ -217,4 +239,12 @@ pub(crate) fn trust_root(trust: &TrustArgs) -> anyhow::Result<Option<Arc<TrustRo
         return Ok(None);
     }
     Ok(Some(Arc::new(TrustRoot::from_pieces(&pieces)?)))
+}
+
+/// The trust root of a `trusted_root.json`, where there is one.
+pub(crate) fn root_of(path: Option<&Path>) -> anyhow::Result<Option<Arc<TrustRoot>>> {
+    let Some(path) = path else { return Ok(None) };
+    let text = input::text(path, limits::TRUSTED_ROOT_BYTES)?;
+    let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
+    Ok(Some(Arc::new(root)))
 }

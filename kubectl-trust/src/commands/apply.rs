@@ -3,12 +3,11 @@
 use anyhow::bail;
 use common::cache::Facts;
 use common::evaluate::Context;
-use common::manifest::DEFAULT_DOMAIN;
-use common::object::ObjectRef;
+use common::object::{ObjectRef, Origin};
 use common::policy::{Operation, Policy};
 use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word, to_json};
 
-use super::judge;
+use super::judge::{self, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{ApplyArgs, Format};
 use crate::cluster::World;
@@ -18,7 +17,7 @@ use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
-use crate::{policy_report, text};
+use crate::{policy_report, text, trust};
 
 /// Judges every resource by every policy and prints what is not a pass, then the numbers.
 pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -36,13 +35,15 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
     let inputs = input::counted(&input::expand(&args.resources, true)?);
-    let world = World::new(args.kube.clone(), None);
+    let world = World::new(args.kube.clone(), trust::root_of(args.trusted_root.as_deref())?);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
     let decisions = world.block_on(async {
         let known = Facts::default();
         let context = Context { sources: &world, known: &known, now: judge::now() };
-        let mut items = judge::items(&inputs, SubjectKind::Manifest, DEFAULT_DOMAIN);
+        let origin = if args.live { Origin::Live } else { Origin::File };
+        let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Items };
+        let mut items = judge::items(&inputs, how);
         items.extend(live_items(&live));
         let mut decisions = Vec::new();
         let mut progress = Progress::new("resources judged", items.len());
@@ -129,7 +130,8 @@ fn line(decision: &Decision, detailed: bool, printer: &mut Printer) {
     let Some(by) = &decision.by else { return };
     let not_handled = decision.headline().code() == "not-handled";
     let quiet = match decision.outcome() {
-        Outcome::Pass => true,
+        // A pass with a warning is one that somebody should look at.
+        Outcome::Pass => decision.warnings.is_empty(),
         Outcome::Skip => !not_handled,
         Outcome::Fail | Outcome::Fault => false,
     };

@@ -12,7 +12,7 @@ use common::{manifest, yaml};
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::judge::{self, Item};
+use super::judge::{self, Item, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{DiffArgs, Format};
 use crate::cluster::World;
@@ -44,14 +44,11 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
         [] => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,
     };
-    let from_files = if args.live { Origin::Live } else { Origin::File };
-    let mut all = world.block_on(compare(
-        &judge::items(&inputs, SubjectKind::Manifest, domain),
-        from_files,
-        &demands,
-        &world,
-    ))?;
-    all.extend(world.block_on(compare(&live_items(&live), Origin::Live, &demands, &world))?);
+    let origin = if args.live { Origin::Live } else { Origin::File };
+    let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Signed(domain) };
+    let mut items = judge::items(&inputs, how);
+    items.extend(live_items(&live));
+    let all = world.block_on(compare(&items, &demands, &world))?;
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
     match args.output {
         Format::Text => all.iter().for_each(|one| show(one, args, printer)),
@@ -61,19 +58,14 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     Ok(ExitStatus::of(verdict.outcome()))
 }
 
-async fn compare<'i>(
-    items: &[Item<'i>],
-    origin: Origin,
-    demands: &Demands,
-    world: &World,
-) -> Vec<Compared<'i>> {
+async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Vec<Compared<'i>> {
     let known = Facts::default();
     let context = Context { sources: world, known: &known, now: judge::now() };
     let mut all = Vec::new();
     for item in items {
         all.push(match item {
-            Item::Object { subject, object } => {
-                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin };
+            Item::Object { subject, object, origin } => {
+                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin: *origin };
                 let (decision, with) = evaluate::compared(&task, &demands.rule, None, context).await;
                 Compared { decision, object: Some(object), with }
             }

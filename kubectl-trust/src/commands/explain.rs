@@ -9,12 +9,12 @@ use common::object::Origin;
 use common::policy::{DefaultFields, Operation};
 use common::verdict::{SubjectKind, Verdict, to_json};
 
-use super::judge::{self, Item};
+use super::judge::{self, Item, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
-use crate::cluster::{Live, World};
+use crate::cluster::World;
 use crate::exit::ExitStatus;
-use crate::input::{self, Input};
+use crate::input;
 use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
@@ -40,19 +40,16 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
         [] => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,
     };
-    if !args.trust.names_a_signer() {
-        return by_policies(args, &inputs, &live, &world, printer);
+    let by_rule = args.trust.names_a_signer();
+    let origin = if args.live { Origin::Live } else { Origin::File };
+    let lists = if by_rule { Lists::Signed(domain) } else { Lists::Items };
+    let mut items = judge::items(&inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
+    items.extend(live_items(&live));
+    if !by_rule {
+        return by_policies(args, &items, &world, printer);
     }
-    let from_files = if args.live { Origin::Live } else { Origin::File };
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
-    let verdict = world.block_on(async {
-        let items = judge::items(&inputs, SubjectKind::Manifest, domain);
-        let mut verdict = judge::by_rule(&items, from_files, &demands.rule, &world, Progress::none()).await;
-        let live =
-            judge::by_rule(&live_items(&live), Origin::Live, &demands.rule, &world, Progress::none()).await;
-        verdict.decisions.extend(live.decisions);
-        verdict
-    })?;
+    let verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
     show(&verdict, args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }
@@ -60,26 +57,24 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
 /// Explains objects by the policies that are given, else by those of the cluster.
 fn by_policies(
     args: &ExplainArgs,
-    inputs: &[Input],
-    live: &[Live],
+    items: &[Item<'_>],
     world: &World,
     printer: &mut Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let set = match args.policies.as_slice() {
+    let mut set = match args.policies.as_slice() {
         [] => world.block_on(world.policies())?.context(
             "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
         )?,
         files => PolicySet::read(&input::expand(files, true)?)?,
     };
+    trust::widen(&mut set.policies, &args.matching)?;
     let values = ValuesFile::default();
     let asked = Asked { operation: Operation::Create, user: None, values: &values };
     let verdict = world.block_on(async {
         let known = Facts::default();
         let context = Context { sources: world, known: &known, now: judge::now() };
-        let mut items = judge::items(inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
-        items.extend(live_items(live));
         let mut verdict = Verdict::default();
-        for item in &items {
+        for item in items {
             match item {
                 Item::Object { .. } => {
                     verdict.decisions.extend(judge_item(item, &set, &asked, context).await?);

@@ -21,6 +21,8 @@ pub(crate) enum Item<'i> {
         subject: Subject,
         /// It.
         object: &'i Value,
+        /// Where it came from; what it says of itself proves nothing.
+        origin: Origin,
     },
     /// No object: a fault with the name of what could not be read.
     Nothing {
@@ -31,12 +33,33 @@ pub(crate) enum Item<'i> {
     },
 }
 
-/// The objects of files. A List that carries a message is one object; of any other each item is judged.
-/// A file without documents and a document that is no object are faults, never nothing.
-pub(crate) fn items<'i>(inputs: &'i [Input], kind: SubjectKind, domain: &str) -> Vec<Item<'i>> {
+/// What becomes of lists.
+#[derive(Clone, Copy)]
+pub(crate) enum Lists<'d> {
+    /// Each item is an object of its own: so `kubectl apply` and the API server take them, whatever
+    /// annotations the list has, and so do policies.
+    Items,
+    /// One object where the list itself carries a message of this annotation domain.
+    Signed(&'d str),
+}
+
+/// How the documents of files are to be taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'d> {
+    /// What the subjects are.
+    pub(crate) kind: SubjectKind,
+    /// Where the files say, or the user says, that they came from.
+    pub(crate) origin: Origin,
+    /// What becomes of lists.
+    pub(crate) lists: Lists<'d>,
+}
+
+/// The objects of files. A file without documents and a document that is no object are faults, never
+/// nothing.
+pub(crate) fn items<'i>(inputs: &'i [Input], how: Reading<'_>) -> Vec<Item<'i>> {
     let mut items = Vec::new();
     for input in inputs {
-        let nameless = |source: String| Subject { kind, source, object: ObjectRef::default() };
+        let nameless = |source: String| Subject { kind: how.kind, source, object: ObjectRef::default() };
         match &input.documents {
             Err(error) => {
                 let reason = Reason::InputUnreadable { problem: error.to_string() };
@@ -50,8 +73,7 @@ pub(crate) fn items<'i>(inputs: &'i [Input], kind: SubjectKind, domain: &str) ->
             }
             Ok(documents) => {
                 for document in documents {
-                    let source = format!("{}#{}", input.name, document.index);
-                    push(&mut items, &document.value, source, kind, domain);
+                    push(&mut items, &document.value, format!("{}#{}", input.name, document.index), how);
                 }
             }
         }
@@ -59,32 +81,47 @@ pub(crate) fn items<'i>(inputs: &'i [Input], kind: SubjectKind, domain: &str) ->
     items
 }
 
-fn push<'i>(items: &mut Vec<Item<'i>>, object: &'i Value, source: String, kind: SubjectKind, domain: &str) {
-    let subject = Subject { kind, source, object: ObjectRef::of(object) };
-    if !object.is_object() {
-        let problem = "not an object: a Kubernetes manifest is a map with apiVersion and kind".to_owned();
-        items.push(Item::Nothing { subject, reason: Reason::InputUnreadable { problem } });
-        return;
-    }
-    let signed = common::manifest::Annotations::read(object, domain).message.is_some();
-    match object.get("items").and_then(Value::as_array) {
-        Some(list) if !signed && common::manifest::sign::is_list(object) => {
-            if list.is_empty() {
-                items.push(Item::Nothing { subject, reason: Reason::InputEmpty });
+fn push<'i>(items: &mut Vec<Item<'i>>, object: &'i Value, source: String, how: Reading<'_>) {
+    let subject = Subject { kind: how.kind, source, object: ObjectRef::of(object) };
+    let signed_by = |domain| common::manifest::Annotations::read(object, domain).message.is_some();
+    let signed = matches!(how.lists, Lists::Signed(domain) if signed_by(domain));
+    let unreadable = |problem: &str| Reason::InputUnreadable { problem: format!("not an object: {problem}") };
+    let reason = match object {
+        Value::Object(map) => match map.get("items").and_then(Value::as_array) {
+            _ if signed => None,
+            Some(_) if map.keys().any(|key| !LIST_FIELDS.contains(&key.as_str())) => {
+                Some(unreadable("a list holds apiVersion, kind, metadata and items, and nothing else"))
+            }
+            Some(list) if list.is_empty() => Some(Reason::InputEmpty),
+            Some(list) => {
+                for (index, item) in list.iter().enumerate() {
+                    push(items, item, format!("{}.items[{index}]", subject.source), how);
+                }
                 return;
             }
-            for (index, item) in list.iter().enumerate() {
-                push(items, item, format!("{}.items[{index}]", subject.source), kind, domain);
+            None if subject.object.kind.is_empty() || subject.object.api_version.is_empty() => {
+                Some(unreadable("a Kubernetes manifest has apiVersion and kind"))
             }
+            None => None,
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Some(unreadable("a Kubernetes manifest is a map with apiVersion and kind"))
         }
-        _ => items.push(Item::Object { subject, object }),
-    }
+    };
+    items.push(match reason {
+        Some(reason) => Item::Nothing { subject, reason },
+        None => Item::Object { subject, object, origin: how.origin },
+    });
 }
+
+/// All that a list may hold. `kubectl` takes every object with `items` for a list, whatever its kind.
+///
+/// Attack: `Items` beside `items`, or a list with an annotation that makes it look like one signed object.
+const LIST_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "items"];
 
 /// Judges every item by one rule.
 pub(crate) async fn by_rule(
     items: &[Item<'_>],
-    origin: Origin,
     rule: &ManifestRule,
     sources: &dyn Sources,
     mut progress: Progress,
@@ -95,8 +132,8 @@ pub(crate) async fn by_rule(
     for item in items {
         progress.step();
         decisions.push(match item {
-            Item::Object { subject, object } => {
-                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin };
+            Item::Object { subject, object, origin } => {
+                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin: *origin };
                 evaluate::by_manifest_rule(&task, rule, None, context).await
             }
             Item::Nothing { subject, reason } => undecided(subject, reason),

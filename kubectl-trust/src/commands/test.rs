@@ -1,5 +1,6 @@
 //! `kubectl trust test`: policy tests below folders, offline.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,11 @@ use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
-use crate::testing::file::{self, TestFile};
+use crate::testing::file::{self, Case, TestFile};
 use crate::testing::report::{self, Shown, Sum};
+use crate::testing::rows::Row;
 use crate::testing::run;
+use crate::testing::scope::namespace_of;
 
 /// Folders below a folder that are still searched.
 const FOLDER_DEPTH: usize = 32;
@@ -35,7 +38,7 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
         if args.output == TestFormat::Text {
             printer.line("No test yamls available");
         } else {
-            report::print(&[], shown(args), printer);
+            report::print(&[], &[], shown(args), printer);
         }
         let nothing = format!("no file {file_name} below {}", shown_paths(paths));
         return if *require_tests {
@@ -48,10 +51,10 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let (all, broken) = run_all(&files, selector.as_ref());
     let warnings = all.iter().flat_map(|outcomes| &outcomes.warnings);
     warnings.for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
-    for error in &broken {
+    for run::Broken { error, .. } in &broken {
         printer.error(error);
     }
-    report::print(&all, shown(args), printer);
+    report::print(&all, &broken, shown(args), printer);
     let sum = Sum::of(&all);
     if broken.is_empty() && sum.is_nothing() {
         let by = test_case_selector.as_ref().map(|selector| format!(" is chosen by -t '{selector}'"));
@@ -61,14 +64,14 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
 }
 
 /// The outcomes of all files that could be run, and why the others could not.
-fn run_all(files: &[PathBuf], selector: Option<&Selector>) -> (Vec<run::Outcomes>, Vec<anyhow::Error>) {
+fn run_all(files: &[PathBuf], selector: Option<&Selector>) -> (Vec<run::Outcomes>, Vec<run::Broken>) {
     let (mut all, mut broken) = (Vec::new(), Vec::new());
     let mut progress = Progress::new("test files run", files.len());
     for path in files {
         progress.step();
         match run_file(path, selector) {
             Ok(outcomes) => all.push(outcomes),
-            Err(error) => broken.push(error),
+            Err(error) => broken.push(run::Broken { path: path.clone(), error }),
         }
     }
     (all, broken)
@@ -111,7 +114,11 @@ fn run_file(path: &Path, selector: Option<&Selector>) -> anyhow::Result<run::Out
     }
     let world = World::offline();
     // What it reads has names of its own.
-    world.block_on(run::run(&file))?
+    let mut outcomes = world.block_on(run::run(&file))??;
+    if let Some(selector) = selector {
+        selector.keep_rows(&file, &mut outcomes.rows);
+    }
+    Ok(outcomes)
 }
 
 fn find(path: &Path, name: &str, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
@@ -165,18 +172,35 @@ impl Selector {
         Ok(selector)
     }
 
+    /// `prod/app` is chosen by its whole name and by `app`.
+    fn chooses(&self, name: &str) -> bool {
+        let bare = name.rsplit('/').next().unwrap_or_default();
+        wildcard::matches(&self.resource, name) || wildcard::matches(&self.resource, bare)
+    }
+
+    /// Which resources a wildcard stands for is known after the run, so these names are kept.
     fn keep(&self, file: &mut TestFile) {
-        for case in &mut file.cases {
-            // `prod/app` is chosen by its whole name and by `app`.
-            let bare = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-            case.resources.retain(|name| {
-                wildcard::matches(&self.resource, name) || wildcard::matches(&self.resource, &bare(name))
-            });
-        }
-        file.cases.retain(|case| {
+        file.cases.retain_mut(|case| {
+            let all = case.resources.is_empty();
+            case.resources.retain(|name| wildcard::is_pattern(name) || self.chooses(name));
             wildcard::matches(&self.policy, &case.policy)
                 && wildcard::matches(&self.rule, &case.rule)
-                && !case.resources.is_empty()
+                && (all || !case.resources.is_empty())
+        });
+    }
+
+    /// Of what wildcards stood for, only what is chosen.
+    fn keep_rows(&self, file: &TestFile, rows: &mut Vec<Row>) {
+        let wide = |case: &&Case| {
+            case.resources.is_empty() || case.resources.iter().any(|name| wildcard::is_pattern(name))
+        };
+        let wide: BTreeSet<_> = file.cases.iter().filter(wide).map(|case| case.index).collect();
+        rows.retain(|row| {
+            let chosen = || match row.decision.as_ref().map(|decision| &decision.subject.object) {
+                Some(object) => self.chooses(&format!("{}/{}", namespace_of(object), object.name)),
+                None => self.chooses(&row.resource),
+            };
+            !wide.contains(&row.index) || chosen()
         });
     }
 }

@@ -5,7 +5,7 @@ use common::object::Origin;
 use common::policy::DefaultFields;
 use common::verdict::SubjectKind;
 
-use super::judge;
+use super::judge::{self, Lists, Reading};
 use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
@@ -22,10 +22,12 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
-    let items = judge::items(&inputs, SubjectKind::Manifest, &args.matching.annotation_domain);
+    let lists = Lists::Signed(&args.matching.annotation_domain);
+    let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
+    let items = judge::items(&inputs, how);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let progress = Progress::new("manifests verified", items.len());
-    let verdict = world.block_on(judge::by_rule(&items, Origin::File, &demands.rule, &world, progress))?;
+    let verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, progress))?;
     judge::print(&verdict, args.output, printer);
     if args.output == Format::Text {
         demands.weakened.iter().for_each(|what| printer.note_line(what));

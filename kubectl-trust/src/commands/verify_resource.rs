@@ -5,7 +5,7 @@ use common::object::{ObjectRef, Origin};
 use common::policy::DefaultFields;
 use common::verdict::{Subject, SubjectKind};
 
-use super::judge::{self, Item};
+use super::judge::{self, Item, Lists, Reading};
 use crate::cli::{Format, ResourceArgs};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
@@ -28,10 +28,12 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
             [] => Vec::new(),
             named => world.objects(named, domain).await?,
         };
-        let mut items = judge::items(&inputs, SubjectKind::Resource, domain);
+        // Exported objects; the command's name says that they lived in a cluster.
+        let how = Reading { kind: SubjectKind::Resource, origin: Origin::Live, lists: Lists::Signed(domain) };
+        let mut items = judge::items(&inputs, how);
         items.extend(live_items(&live));
         let progress = Progress::new("objects verified", items.len());
-        anyhow::Ok(judge::by_rule(&items, Origin::Live, &demands.rule, &world, progress).await)
+        anyhow::Ok(judge::by_rule(&items, &demands.rule, &world, progress).await)
     })??;
     judge::print(&verdict, args.output, printer);
     if args.output == Format::Text {
@@ -50,7 +52,7 @@ pub(crate) fn live_items(live: &[Live]) -> Vec<Item<'_>> {
                 source: live.source.clone(),
                 object: ObjectRef::of(object),
             };
-            Item::Object { subject, object }
+            Item::Object { subject, object, origin: Origin::Live }
         })
         .collect()
 }

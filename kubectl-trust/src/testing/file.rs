@@ -47,7 +47,7 @@ pub(crate) struct Case {
     pub(crate) policy: String,
     /// The rule.
     pub(crate) rule: String,
-    /// `name` or `namespace/name` of each resource.
+    /// `name` or `namespace/name` of each resource, with wildcards; all resources where none is named.
     pub(crate) resources: Vec<String>,
     /// The kind, where one is given.
     pub(crate) kind: Option<String>,
@@ -312,10 +312,10 @@ fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<C
     let mut resources = fields.strings("resources")?;
     resources.extend(fields.text("resource").map(str::to_owned));
     resources.extend(specs(fields.map.get("resourceSpecs")));
-    if resources.is_empty() {
-        return mistake(&fields.at("resources"), "names no resource");
-    }
     if let Some(namespace) = fields.text("namespace") {
+        if resources.is_empty() {
+            resources.push("*".to_owned());
+        }
         let bare = resources.iter_mut().filter(|name| !name.contains('/'));
         bare.for_each(|name| *name = format!("{namespace}/{name}"));
     }
@@ -365,6 +365,20 @@ mod tests {
     }
 
     #[test]
+    fn no_resource_is_every_resource() {
+        for (fields, expected) in [
+            (json!({}), &[][..]),
+            (json!({"resources": []}), &[]),
+            (json!({"resources": null, "kind": "Pod"}), &[]),
+            (json!({"namespace": "shop"}), &["shop/*"]),
+        ] {
+            let mut entry = json!({"policy": "p", "result": "pass"});
+            entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            assert_eq!(parsed(&json!([entry])).unwrap().cases[0].resources, expected, "{fields}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_misspelt_is_named() {
         for (results, expected) in [
             (
@@ -376,7 +390,6 @@ mod tests {
                 json!([{"policy": "p", "resources": ["a"], "result": "good"}]),
                 "results[0].result: `good` is none of pass, fail, skip, warn, error",
             ),
-            (json!([{"policy": "p", "result": "pass"}]), "results[0].resources: names no resource"),
             (json!([{"rule": "p", "result": "pass"}]), "results[0].policy: missing"),
             (json!({}), "results: expected a list of what must come out"),
         ] {

@@ -2,5 +2,7 @@
 
 pub(crate) mod file;
 pub(crate) mod report;
+pub(crate) mod rows;
 pub(crate) mod run;
+pub(crate) mod scope;
 pub(crate) mod values;

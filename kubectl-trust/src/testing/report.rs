@@ -6,7 +6,8 @@ use std::path::Path;
 use common::verdict::{Outcome, decision_json, printable};
 use serde_json::{Value, json};
 
-use super::run::{Outcomes, Row};
+use super::rows::Row;
+use super::run::{Broken, Outcomes};
 use crate::cli::TestFormat;
 use crate::output::Printer;
 
@@ -38,25 +39,23 @@ impl Sum {
         self == Self::default()
     }
 
-    fn line(self) -> String {
+    /// The last line is what scripts read, so nothing else stands in it.
+    fn lines(self) -> Vec<String> {
         let Self { passed, failed, not_handled } = self;
-        let rest = if not_handled == 0 {
-            String::new()
-        } else {
-            format!(" ({not_handled} not handled by kubectl trust)")
-        };
-        format!("Test Summary: {passed} tests passed and {failed} tests failed{rest}")
+        let rest = (not_handled > 0).then(|| format!("{not_handled} not handled by kubectl trust"));
+        let summary = format!("Test Summary: {passed} tests passed and {failed} tests failed");
+        rest.into_iter().chain([summary]).collect()
     }
 }
 
-/// Prints all results.
-pub(crate) fn print(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
+/// Prints all results. In text, files that could not be run are for the caller to say.
+pub(crate) fn print(all: &[Outcomes], broken: &[Broken], shown: Shown, printer: &mut Printer) {
     match shown.format {
         TestFormat::Text => text(all, shown, printer),
-        TestFormat::Json => printer.json(&to_json(all, shown)),
-        TestFormat::Yaml => printer.yaml(&to_json(all, shown)),
-        TestFormat::Junit => printer.raw(junit(all, shown).as_bytes()),
-        TestFormat::Markdown => printer.raw(markdown(all, shown).as_bytes()),
+        TestFormat::Json => printer.json(&to_json(all, broken, shown)),
+        TestFormat::Yaml => printer.yaml(&to_json(all, broken, shown)),
+        TestFormat::Junit => printer.raw(junit(all, broken, shown).as_bytes()),
+        TestFormat::Markdown => printer.raw(markdown(all, broken, shown).as_bytes()),
     }
 }
 
@@ -112,7 +111,7 @@ fn text(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
             }
         }
     }
-    printer.line(Sum::of(all).line());
+    Sum::of(all).lines().iter().for_each(|line| printer.line(line));
 }
 
 /// What a refusal that was expected says, on its line; the rest of it with `--detailed-results`.
@@ -130,18 +129,19 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn to_json(all: &[Outcomes], shown: Shown) -> Value {
+fn to_json(all: &[Outcomes], broken: &[Broken], shown: Shown) -> Value {
     let sum = Sum::of(all);
-    let tests: Vec<_> = all
-        .iter()
-        .map(|outcomes| {
-            let results: Vec<_> = rows(outcomes, shown).map(row_json).collect();
-            json!({"name": outcomes.name, "path": outcomes.path.display().to_string(), "results": results})
-        })
-        .collect();
+    let of_file = |outcomes: &Outcomes| {
+        let results: Vec<_> = rows(outcomes, shown).map(row_json).collect();
+        json!({"name": outcomes.name, "path": outcomes.path.display().to_string(), "results": results})
+    };
+    let of_broken = |Broken { path, error }: &Broken| json!({"name": "", "path": path.display().to_string(), "results": [], "error": format!("{error:#}")});
+    let tests: Vec<_> = all.iter().map(of_file).chain(broken.iter().map(of_broken)).collect();
     json!({
         "apiVersion": "kubectl-trust.io/v1alpha1", "kind": "TestReport",
-        "summary": {"passed": sum.passed, "failed": sum.failed, "notHandled": sum.not_handled},
+        "summary": {
+            "passed": sum.passed, "failed": sum.failed, "notHandled": sum.not_handled, "errors": broken.len(),
+        },
         "tests": tests,
     })
 }
@@ -159,42 +159,51 @@ fn row_json(row: &Row) -> Value {
 }
 
 /// `JUnit`'s XML as CI systems read it: a suite a file, a case a row.
-fn junit(all: &[Outcomes], shown: Shown) -> String {
-    let sum = Sum::of(all);
-    let total = sum.passed + sum.failed + sum.not_handled;
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        xml,
-        "<testsuites tests=\"{total}\" failures=\"{}\" skipped=\"{}\">",
-        sum.failed, sum.not_handled
-    );
+fn junit(all: &[Outcomes], broken: &[Broken], shown: Shown) -> String {
+    let counts = counts(Sum::of(all), broken.len());
+    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n");
     for outcomes in all {
-        let own = Sum::of(std::slice::from_ref(outcomes));
-        let name = escape(&folder(&outcomes.path).display().to_string());
-        let count = own.passed + own.failed + own.not_handled;
+        suite(&mut xml, outcomes, shown);
+    }
+    for Broken { path, error } in broken {
         let _ = writeln!(
             xml,
-            "  <testsuite name=\"{name}\" tests=\"{count}\" failures=\"{}\" skipped=\"{}\">",
-            own.failed, own.not_handled
+            "{}    <testcase name=\"load\"><error message=\"{}\"/></testcase>\n  </testsuite>",
+            suite_head(path, Sum::default(), 1),
+            escape(&format!("{error:#}"))
         );
-        for row in rows(outcomes, shown) {
-            let (class, case) = (escape(&rule(row)), escape(&row.resource));
-            let _ = write!(xml, "    <testcase classname=\"{class}\" name=\"{case}\"");
-            let _ = match row.passed {
-                Some(true) => writeln!(xml, "/>"),
-                Some(false) => writeln!(
-                    xml,
-                    "><failure message=\"{}\">{}</failure></testcase>",
-                    escape(&result(row)),
-                    escape(&row.message)
-                ),
-                None => writeln!(xml, "><skipped message=\"{}\"/></testcase>", escape(&row.message)),
-            };
-        }
-        xml.push_str("  </testsuite>\n");
     }
     xml.push_str("</testsuites>\n");
     xml
+}
+
+fn counts(sum: Sum, errors: usize) -> String {
+    let Sum { passed, failed, not_handled } = sum;
+    let total = passed + failed + not_handled + errors;
+    format!("tests=\"{total}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{not_handled}\"")
+}
+
+fn suite_head(path: &Path, sum: Sum, errors: usize) -> String {
+    let name = escape(&folder(path).display().to_string());
+    format!("  <testsuite name=\"{name}\" {}>\n", counts(sum, errors))
+}
+
+fn suite(xml: &mut String, outcomes: &Outcomes, shown: Shown) {
+    xml.push_str(&suite_head(&outcomes.path, Sum::of(std::slice::from_ref(outcomes)), 0));
+    for row in rows(outcomes, shown) {
+        let (class, case) = (escape(&rule(row)), escape(&row.resource));
+        let _ = write!(xml, "    <testcase classname=\"{class}\" name=\"{case}\"");
+        let message = escape(&row.message);
+        let _ = match row.passed {
+            Some(true) => writeln!(xml, "/>"),
+            Some(false) => {
+                let result = escape(&result(row));
+                writeln!(xml, "><failure message=\"{result}\">{message}</failure></testcase>")
+            }
+            None => writeln!(xml, "><skipped message=\"{message}\"/></testcase>"),
+        };
+    }
+    xml.push_str("  </testsuite>\n");
 }
 
 /// XML 1.0: five entities, and no control characters but tab and line ends.
@@ -215,21 +224,27 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-fn markdown(all: &[Outcomes], shown: Shown) -> String {
+fn markdown(all: &[Outcomes], broken: &[Broken], shown: Shown) -> String {
     let mut page =
         String::from("| ID | POLICY | RULE | RESOURCE | RESULT | REASON |\n|---|---|---|---|---|---|\n");
-    let cell = |text: &str| printable(text).replace('\\', r"\\").replace('|', r"\|");
-    for (id, row) in all.iter().flat_map(|outcomes| rows(outcomes, shown)).enumerate() {
+    let cell = |text: &str| printable(&text.replace('\n', " ")).replace('\\', r"\\").replace('|', r"\|");
+    let mut id = 0;
+    for row in all.iter().flat_map(|outcomes| rows(outcomes, shown)) {
+        id += 1;
         let (pass, reason) = match row.passed {
             Some(true) => ("Pass", "Ok".to_owned()),
             Some(false) => ("Fail", result(row)),
             None => ("Skip", row.message.clone()),
         };
         let (policy, rule, resource) = (cell(&row.policy), cell(&row.rule), cell(&row.resource));
-        let _ =
-            writeln!(page, "| {} | {policy} | {rule} | {resource} | {pass} | {} |", id + 1, cell(&reason));
+        let _ = writeln!(page, "| {id} | {policy} | {rule} | {resource} | {pass} | {} |", cell(&reason));
     }
-    let _ = writeln!(page, "\n{}", Sum::of(all).line());
+    for Broken { path, error } in broken {
+        id += 1;
+        let (path, error) = (cell(&path.display().to_string()), cell(&format!("{error:#}")));
+        let _ = writeln!(page, "| {id} |  |  | {path} | Error | {error} |");
+    }
+    Sum::of(all).lines().iter().for_each(|line| page.push_str(&format!("\n{line}\n")));
     page
 }
 

@@ -101,6 +101,13 @@ impl ValuesFile {
     pub(crate) fn namespace_labels(&self, namespace: &str) -> Option<&BTreeMap<String, String>> {
         self.namespace_selector.iter().find(|entry| entry.name == namespace).map(|entry| &entry.labels)
     }
+
+    /// Gives a namespace its labels, unless they are given already.
+    pub(crate) fn add_namespace(&mut self, name: &str, labels: BTreeMap<String, String>) {
+        if self.namespace_labels(name).is_none() {
+            self.namespace_selector.push(NamespaceLabels { name: name.to_owned(), labels });
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -77,3 +77,70 @@ fn nothing_is_read_that_was_not_named() {
     command.env("KUBECONFIG", "/nonexistent/kubeconfig");
     assert_eq!(command.status().unwrap().code(), Some(0));
 }
+
+/// `kubectl` takes every object with `items` for a list and applies each item, whatever the list's kind,
+/// annotations or other keys are.
+#[test]
+fn no_list_hides_its_items_from_a_policy() {
+    let place = Place::signed(CONFIG_MAP);
+    place.write("policy.yaml", crate::bad_policies::policy(&place.read("cosign.pub")));
+    let evil = "{apiVersion: v1, kind: ConfigMap, metadata: {name: evil, namespace: prod}}";
+    let annotated = format!(
+        "{{apiVersion: v1, kind: List, metadata: {{annotations: {{cosign.sigstore.dev/message: x}}}}, items: [{evil}]}}"
+    );
+    let bare = evil.replace("apiVersion: v1, kind: ConfigMap, ", "");
+    for (list, code) in [
+        (annotated, 1),
+        (format!("{{apiVersion: v1, kind: ConfigMapList, items: [{evil}]}}"), 1),
+        (format!("{{apiVersion: v1, kind: ConfigMapList, items: [{bare}]}}"), 2),
+        (format!("{{apiVersion: v1, kind: List, items: [], Items: [{evil}]}}"), 2),
+        ("{apiVersion: v1, kind: List, items: []}".to_owned(), 2),
+    ] {
+        place.write("list.yaml", &list);
+        for line in [
+            "apply policy.yaml -r signed.yaml -r list.yaml",
+            "explain --policy policy.yaml -f signed.yaml -f list.yaml",
+        ] {
+            let ran = place.run(line);
+            assert_eq!(ran.code, Some(code), "{line}: {list}: {ran:?}");
+        }
+        let ran = place.run("verify -f signed.yaml -f list.yaml --key cosign.pub");
+        assert!(matches!(ran.code, Some(1 | 2)), "{list}: {ran:?}");
+    }
+}
+
+/// What the API server adds is expected of live objects only; a `uid` makes none live.
+#[test]
+fn an_object_does_not_say_where_it_comes_from() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\n  namespace: prod\nspec:\n  containers: [{name: c, image: a}]\n";
+    let place = Place::signed(pod);
+    let policy = crate::bad_policies::policy(&place.read("cosign.pub")).replace("[ConfigMap]", "[Pod]");
+    place.write("policy.yaml", policy);
+    assert_eq!(place.run("apply policy.yaml -r signed.yaml").code, Some(0));
+    let signed = place.read("signed.yaml");
+    let placed = signed.replace("  name: app\n", "  name: app\n  uid: x\n");
+    place.write("placed.yaml", placed.replace("spec:\n", "spec:\n  nodeName: evil\n"));
+    for line in ["apply policy.yaml -r placed.yaml", "explain --policy policy.yaml -f placed.yaml"] {
+        assert_eq!(place.run(line).code, Some(1), "{line}");
+        let live = place.run(&format!("{line} --live"));
+        assert_eq!(live.code, Some(0), "{line}: {live:?}");
+    }
+}
+
+/// A comment ends where `kubectl` says, and an alias is no merge key.
+#[test]
+fn what_only_kubectl_would_see_is_seen() {
+    let place = Place::signed(CONFIG_MAP);
+    let signed = place.read("signed.yaml");
+    for end in ["\r", "\u{85}", "\u{2028}", "\u{2029}"] {
+        place.write(
+            "hidden.yaml",
+            format!("{signed}---\n# c{end}apiVersion: v1{end}kind: Pod{end}metadata: {{name: evil}}{end}"),
+        );
+        place.write("behind.yaml", format!("--- # c{end}kind: Pod\n---\n{signed}"));
+        for file in ["hidden.yaml", "behind.yaml"] {
+            let ran = place.run(&format!("verify -f {file} --key cosign.pub"));
+            assert!(matches!(ran.code, Some(1 | 2)), "{end:?}: {ran:?}");
+        }
+    }
+}

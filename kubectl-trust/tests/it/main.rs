@@ -11,4 +11,5 @@ mod hostile;
 mod policies;
 mod readme;
 mod support;
+mod test_files;
 mod transcripts;

@@ -186,15 +186,19 @@ fn every_json_is_json_and_says_what_it_is() {
 #[test]
 fn the_last_line_counts() {
     let place = prepared();
-    let last = |line: &str| place.run(line).stdout.lines().last().unwrap_or_default().to_owned();
-    assert_eq!(
-        last("test good"),
-        "Test Summary: 2 tests passed and 0 tests failed (1 not handled by kubectl trust)"
-    );
-    assert_eq!(
-        last("test bad"),
-        "Test Summary: 1 tests passed and 1 tests failed (1 not handled by kubectl trust)"
-    );
+    let end = |line: &str, count: usize| {
+        let stdout = place.run(line).stdout;
+        let lines: Vec<_> = stdout.lines().collect();
+        lines[lines.len() - count..].join("\n")
+    };
+    let last = |line: &str| end(line, 1);
+    for (line, summary) in [
+        ("test good", "Test Summary: 2 tests passed and 0 tests failed"),
+        ("test bad", "Test Summary: 1 tests passed and 1 tests failed"),
+    ] {
+        assert_eq!(end(line, 2), format!("1 not handled by kubectl trust\n{summary}"));
+        assert_eq!(last(&format!("{line} -o markdown")), summary);
+    }
     assert_eq!(last("apply policy.yaml -r changed.yaml"), "pass: 0, fail: 1, warn: 0, error: 0, skip: 0");
     assert_eq!(last("apply images.yaml -r pod.yaml"), "pass: 0, fail: 0, warn: 0, error: 1, skip: 0");
 }
