@@ -116,29 +116,35 @@ fn shortened(text: &str) -> String {
 }
 
 fn would_match(reason: &Reason) -> Option<String> {
-    let Reason::ManifestDiffers { kind, suggested, changes, .. } = reason else {
+    let Reason::ManifestDiffers { kind, suggested, changes, omitted, .. } = reason else {
         return None;
     };
     let as_signed = "the object as it was signed, or signed again";
     let namespace = changes.iter().find(|change| change.path == FieldPath::keys(["metadata", "namespace"]));
+    let mut lines = Vec::new();
     if let Some(FieldChange { signed: None, found: Some(Value::String(namespace)), .. }) = namespace {
         let namespace = quoted(namespace);
-        let allowed = "or in the policy metadata.annotations: {kubectl-trust.io/allow-namespace: ";
-        return Some(format!("{as_signed}; {allowed}{namespace}}}"));
+        lines.push(format!("in metadata.annotations: {{kubectl-trust.io/allow-namespace: {namespace}}}"));
     }
-    // What the rule is there against: another image, another place, another object altogether.
+    let injected = !lines.is_empty();
+    let fields: Vec<_> =
+        suggested.iter().filter(|path| !(injected && *path == "metadata.namespace")).collect();
+    // What the rule is there against: another image, another place, another object altogether. Where one
+    // of these differs, nothing that the policy could allow would be right, and half of it would not pass.
     let harmless = |path: &&String| {
         path.rsplit('.').next() != Some("image") && path.contains('.') && *path != "metadata.namespace"
     };
-    let fields: Vec<_> = suggested.iter().filter(harmless).collect();
-    if fields.is_empty() || fields.len() > SHOWN {
+    let nothing = fields.is_empty() && !injected;
+    if nothing || *omitted > 0 || fields.len() > SHOWN || !fields.iter().all(harmless) {
         return Some(as_signed.to_owned());
     }
-    let fields = fields.into_iter().map(|path| quoted(path)).collect::<Vec<_>>().join(", ");
-    let kind = key(kind);
-    Some(format!(
-        "{as_signed}; or in the rule ignoreFields: [{{objects: [{{kind: {kind}}}], fields: [{fields}]}}]"
-    ))
+    if !fields.is_empty() {
+        let fields = fields.into_iter().map(|path| quoted(path)).collect::<Vec<_>>().join(", ");
+        let kind = key(kind);
+        lines
+            .push(format!("in the rule ignoreFields: [{{objects: [{{kind: {kind}}}], fields: [{fields}]}}]"));
+    }
+    Some(format!("{as_signed}; or {}", lines.join(" and ")))
 }
 
 fn differences(text: &mut String, changes: &[FieldChange], names: &[String], omitted: usize) {
@@ -221,6 +227,37 @@ signed:
         let pass = decision("a", Outcome::Pass, Reason::AnnotationsMatch);
         let skip = decision("b", Outcome::Skip, Reason::NothingChecked);
         assert_eq!(denial(&object("web"), [&pass, &skip], None), None);
+    }
+
+    /// What is offered must be enough, and must not let another image in.
+    #[test]
+    fn what_would_pass_covers_every_difference_or_is_not_offered() {
+        let passes = |paths: &[&str]| {
+            let change = |path: &&str| FieldChange {
+                path: FieldPath::keys(path.split('.')),
+                signed: None,
+                found: Some(Value::from("prod")),
+            };
+            let reason = Reason::ManifestDiffers {
+                kind: "A".into(),
+                changes: paths.iter().map(change).collect(),
+                omitted: 0,
+                names: Vec::new(),
+                suggested: paths.iter().map(|path| (*path).to_owned()).collect(),
+            };
+            would_pass(&decision("r", Outcome::Fail, reason)).unwrap()
+        };
+        let signed = "the object as it was signed, or signed again";
+        let namespace = "in metadata.annotations: {kubectl-trust.io/allow-namespace: 'prod'}";
+        let fields = "in the rule ignoreFields: [{objects: [{kind: A}], fields: ['data.a']}]";
+        assert_eq!(passes(&["data.a"]), format!("{signed}; or {fields}"));
+        assert_eq!(passes(&["metadata.namespace"]), format!("{signed}; or {namespace}"));
+        assert_eq!(
+            passes(&["data.a", "metadata.namespace"]),
+            format!("{signed}; or {namespace} and {fields}")
+        );
+        assert_eq!(passes(&["data.a", "spec.image"]), signed);
+        assert_eq!(passes(&["spec"]), signed);
     }
 
     #[test]
