@@ -168,10 +168,24 @@ fn push(documents: &mut Vec<Document>, line: usize, value: Value) -> Result<(), 
 
 fn syntax(error: &serde_saphyr::Error, first_line: usize) -> YamlError {
     let line = error.location().map_or(0, |at| usize::try_from(at.line()).unwrap_or(1) - 1);
-    let text = error.without_snippet().to_string();
-    // The reader counts from the document's own first line; only the message's last words are its.
-    let problem = text.split(" at line ").next().unwrap_or(&text).trim().to_owned();
-    YamlError::Syntax { line: first_line + line, problem }
+    YamlError::Syntax { line: first_line + line, problem: problem(error.without_snippet()) }
+}
+
+/// What is wrong, in words for who wrote the text: the reader's own tell programmers which option to set.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of the reader's words are fine")]
+fn problem(error: &serde_saphyr::Error) -> String {
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
+        serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => "duplicate key".to_owned(),
+        serde_saphyr::Error::Budget { .. } => {
+            "too many or too deep nodes for a text of this size, with all aliases expanded".to_owned()
+        }
+        other => {
+            let text = other.to_string();
+            // The reader counts from the document's own first line; only the message's last words are its.
+            text.split(" at line ").next().unwrap_or(&text).trim().to_owned()
+        }
+    }
 }
 
 /// YAML 1.1 as kubectl's reader resolves it, and a budget in proportion to the text: an honest

@@ -24,7 +24,7 @@ pub(crate) struct Input {
 pub(crate) enum InputError {
     /// The file itself.
     #[error("{}", problem(.0))]
-    File(#[from] io::Error),
+    File(io::Error),
     /// Its content.
     #[error(transparent)]
     Content(#[from] YamlError),
@@ -154,7 +154,7 @@ pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
 }
 
 fn read(path: &Path) -> Input {
-    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::from);
+    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::File);
     let documents = content.and_then(|content| Ok(yaml::read(&content)?));
     Input { name: path.display().to_string(), documents }
 }
