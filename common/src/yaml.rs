@@ -168,16 +168,18 @@ fn push(documents: &mut Vec<Document>, line: usize, value: Value) -> Result<(), 
 
 fn syntax(error: &serde_saphyr::Error, first_line: usize) -> YamlError {
     let line = error.location().map_or(0, |at| usize::try_from(at.line()).unwrap_or(1) - 1);
-    YamlError::Syntax { line: first_line + line, problem: problem(error.without_snippet()) }
+    YamlError::Syntax { line: first_line + line, problem: problem(error) }
 }
 
 /// What is wrong, in words for who wrote the text: the reader's own tell programmers which option to set.
 #[expect(clippy::wildcard_enum_match_arm, reason = "most of the reader's words are fine")]
 fn problem(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
     match error {
-        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
-        serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => "duplicate key".to_owned(),
-        serde_saphyr::Error::Budget { .. } => {
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => problem(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
+        Error::DuplicateMappingKey { key: None, .. } => "duplicate key".to_owned(),
+        Error::Budget { .. } => {
             "too many or too deep nodes for a text of this size, with all aliases expanded".to_owned()
         }
         other => {

@@ -9,6 +9,7 @@ use common::object::{FieldPath, ObjectRef};
 use common::policy::{Exception, Policy};
 use common::yaml::{self, Document, Places};
 
+use crate::exit::ExitStatus;
 use crate::input;
 
 /// What policy files hold.
@@ -45,6 +46,27 @@ impl PolicySet {
             problems.extend(documents.iter().filter_map(&mut add).map(|error| format!("{error:#}")));
         }
         if problems.is_empty() { Ok(set) } else { bail!(problems.join("\n")) }
+    }
+
+    /// Reads exception files into the set.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and a policy among the exceptions: nobody would enforce it.
+    pub(crate) fn add_exceptions(&mut self, files: &[PathBuf]) -> anyhow::Result<()> {
+        let read = Self::read(files)?;
+        let policy = read.policies.first().map(|policy| policy.id.to_string());
+        if let Some(policy) = policy.or_else(|| read.not_handled.first().cloned()) {
+            bail!("the policy {policy} stands among the exceptions; give its file as that of a policy");
+        }
+        self.exceptions.extend(read.exceptions);
+        self.warnings.extend(read.warnings);
+        Ok(())
+    }
+
+    /// What a command may say at best: with a policy that nobody here judged, nothing is trusted.
+    pub(crate) fn at_best(&self, status: ExitStatus) -> ExitStatus {
+        let good = matches!(status, ExitStatus::Trusted | ExitStatus::Warned(_));
+        if good && !self.not_handled.is_empty() { ExitStatus::Undecided } else { status }
     }
 
     /// Compiles one document into the set. `content` is the text it stands in, where there is one.

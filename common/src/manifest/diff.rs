@@ -90,3 +90,5 @@ mod rows;
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "helpers take what `json!` makes")]
 mod tests;
+#[cfg(test)]
+mod unseen;

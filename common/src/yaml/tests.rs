@@ -33,6 +33,22 @@ fn duplicate_keys_are_refused_also_when_only_their_strings_are_equal() {
     }
 }
 
+/// What is said is for who wrote the text: nobody can set an option of the reader.
+#[test]
+fn what_is_wrong_is_said_to_who_wrote_it() {
+    let mut bomb = format!("a0: &a0 [{}]\n", "x,".repeat(20));
+    for level in 1..6 {
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", format!("*a{},", level - 1).repeat(20)));
+    }
+    for (text, expected) in [
+        ("a: 1\na: 2\n", "line 2: duplicate key `a`"),
+        (bomb.as_str(), "too many or too deep nodes for a text of this size"),
+    ] {
+        let said = refused(text).to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 #[test]
 fn integers_stay_exact_up_to_64_bits() {
     assert_ne!(one("a: 9007199254740993"), one("a: 9007199254740992"));

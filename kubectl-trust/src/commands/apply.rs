@@ -25,8 +25,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         bail!("apply to what? Give -r FILE or --cluster");
     }
     let mut set = PolicySet::read(&input::expand(&args.policies, true)?)?;
-    let exceptions = PolicySet::read(&input::expand(&args.exceptions, true)?)?;
-    set.exceptions.extend(exceptions.exceptions);
+    set.add_exceptions(&input::expand(&args.exceptions, true)?)?;
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     let mut values = match &args.values_file {
         Some(path) => ValuesFile::read(path)?,
@@ -58,7 +57,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     if let Some(nothing) = numbers.nothing() {
         printer.note_line(nothing);
     }
-    Ok(numbers.status(args.warn_exit_code))
+    Ok(set.at_best(numbers.status(args.warn_exit_code)))
 }
 
 fn show(

@@ -67,6 +67,7 @@ fn by_policies(
         )?,
         files => PolicySet::read(&input::expand(files, true)?)?,
     };
+    set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     trust::widen(&mut set.policies, &args.matching)?;
     let values = ValuesFile::default();
     let asked = Asked { operation: Operation::Create, user: None, values: &values };
@@ -87,7 +88,7 @@ fn by_policies(
         anyhow::Ok(verdict)
     })??;
     show(&verdict, args.output, printer);
-    Ok(ExitStatus::of(verdict.outcome()))
+    Ok(set.at_best(ExitStatus::of(verdict.outcome())))
 }
 
 /// Explains the cases of a test file; positional arguments choose some, as `test -t` does.

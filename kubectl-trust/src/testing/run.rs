@@ -53,8 +53,7 @@ pub(crate) struct Broken {
 /// An unreadable file, a policy that does not compile.
 pub(crate) async fn run(file: &TestFile) -> anyhow::Result<Outcomes> {
     let mut set = PolicySet::read(&input::expand(&file.policies, true)?)?;
-    let exceptions = PolicySet::read(&input::expand(&file.exceptions, true)?)?;
-    set.exceptions.extend(exceptions.exceptions);
+    set.add_exceptions(&input::expand(&file.exceptions, true)?)?;
     let mut values = values_of(file)?;
     let user = file.userinfo.as_deref().map(values::user).transpose()?;
     let inputs = input::documents(&input::expand(&file.resources, true)?);

@@ -129,7 +129,7 @@ spec:
         names: [app]
 ";
 
-fn images(key: &str) -> String {
+pub(crate) fn images(key: &str) -> String {
     let key: String = key.lines().map(|line| format!("              {line}\n")).collect();
     format!(
         "apiVersion: kyverno.io/v1
@@ -249,5 +249,33 @@ fn junit_and_markdown_are_well_formed() {
     let columns = |line: &str| line.replace("\\|", "").matches('|').count();
     for line in page.lines().filter(|line| line.starts_with('|')) {
         assert_eq!(columns(line), 7, "{line}");
+    }
+}
+
+/// Nothing that was given is left out in silence: who gave it believes that it counts.
+#[test]
+fn what_is_given_is_judged_or_named() {
+    let place = prepared();
+    let other = "apiVersion: policies.kyverno.io/v1alpha1\nkind: ValidatingPolicy\nmetadata: {name: other}\n";
+    place.write("mixed-kinds.yaml", format!("{}---\n{other}", place.read("policy.yaml")));
+    for line in ["apply mixed-kinds.yaml -r signed.yaml", "explain --policy mixed-kinds.yaml -f signed.yaml"]
+    {
+        let ran = place.run(line);
+        assert_eq!(ran.code, Some(2), "{line}: {ran:?}");
+        assert!(ran.stderr.contains("ValidatingPolicy other is not judged"), "{line}: {ran:?}");
+    }
+    assert_eq!(place.run("apply mixed-kinds.yaml -r changed.yaml").code, Some(1));
+    let ran = place.run("apply policy.yaml -r signed.yaml -e other.yaml");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("the policy signed stands among the exceptions"), "{ran:?}");
+}
+
+/// Where no rule is about an object, nothing says that it may be trusted.
+#[test]
+fn what_no_rule_is_about_is_undecided() {
+    let place = prepared();
+    for line in ["apply policy.yaml -r pod.yaml", "explain --policy policy.yaml -f pod.yaml"] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, Some(2), "{line}: {ran:?}");
     }
 }

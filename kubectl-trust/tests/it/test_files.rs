@@ -1,6 +1,7 @@
 //! What entries of a test file stand for, and what reports say of files that cannot be run.
 
 use crate::bad_policies::policy;
+use crate::policies::images;
 use crate::support::{CONFIG_MAP, Place};
 
 /// A folder with a signed `ConfigMap prod/app`, and `other.yaml`, which no policy is about.
@@ -77,28 +78,7 @@ fn a_plain_name_is_also_that_of_a_policy_in_a_namespace() {
 #[test]
 fn a_generated_rule_speaks_for_its_base_rule() {
     let place = prepared();
-    let manifests = place.read("policy.yaml");
-    let (_, key) = manifests.split_once("publicKeys: |-\n").unwrap();
-    place.write(
-        "policy.yaml",
-        format!(
-            "apiVersion: kyverno.io/v1
-kind: ClusterPolicy
-metadata: {{name: signed}}
-spec:
-  rules:
-  - name: by-us
-    match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}
-    verifyImages:
-    - imageReferences: ['ghcr.io/acme/*']
-      failureAction: Enforce
-      attestors:
-      - entries:
-        - keys:
-            publicKeys: |-
-{key}"
-        ),
-    );
+    place.write("policy.yaml", images(&place.read("cosign.pub")).replace("name: images", "name: signed"));
     place.write(
         "other.yaml",
         "apiVersion: apps/v1

@@ -1,6 +1,5 @@
 //! Certificates: whose they are, when, for what, and who vouches for them.
 
-use common::policy::{Authority as Signers, Requirement};
 use common::signer::Signer;
 use common::trust::TrustRoot;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -107,14 +106,7 @@ fn an_intermediate_in_the_annotation_links_leaf_and_root() {
 #[test]
 fn a_trust_root_with_a_certificate_log_demands_its_proof() {
     let ct = key(&rcgen::PKCS_ECDSA_P256_SHA256);
-    let root = root(&WORLD.authority, &WORLD.log, Some(&ct));
-    let with = |ignore| {
-        let mut demand = Demand { root: Some(root.clone()), ..demand() };
-        let Requirement::Attestor(attestor) = &mut demand.rule.requirement else { panic!("one attestor") };
-        let Signers::Keyless(keyless) = &mut attestor.authority else { panic!("an identity") };
-        keyless.log.ignore_sct = ignore;
-        demand
-    };
+    let with = |ignore| demand_with_sct(&ct, ignore);
     refused(&with(false), "sct-invalid", [("an authority that issues unseen", good())]);
     accepted("not demanded", &with(true), &good());
 }

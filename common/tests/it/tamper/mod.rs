@@ -4,13 +4,17 @@
 mod algorithms;
 mod annotations;
 mod certificate;
+mod configured;
 mod entry;
+mod facts;
 mod keyed_log;
 mod threshold;
 
 use std::sync::LazyLock;
 
+use common::key::PrivateKey;
 use common::manifest::message;
+use common::policy::{Authority as Signers, Requirement};
 use common::verdict::{Decision, Outcome};
 use serde_json::{Value, json};
 
@@ -86,6 +90,15 @@ fn identity(subject: &str, issuer: &str) -> Demand {
 
 fn demand() -> Demand {
     identity(SUBJECT, ISSUER)
+}
+
+/// A trust root that names a certificate log, whose proof may be waived.
+fn demand_with_sct(ct: &PrivateKey, ignore: bool) -> Demand {
+    let mut demand = Demand { root: Some(root(&WORLD.authority, &WORLD.log, Some(ct))), ..demand() };
+    let Requirement::Attestor(attestor) = &mut demand.rule.requirement else { panic!("one attestor") };
+    let Signers::Keyless(keyless) = &mut attestor.authority else { panic!("an identity") };
+    keyless.log.ignore_sct = ignore;
+    demand
 }
 
 /// Judges every broken object and reports all rows that another code stopped, or none did.
