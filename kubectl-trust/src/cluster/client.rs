@@ -6,6 +6,7 @@ use anyhow::bail;
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Config, Error};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::cli::ClusterArgs;
@@ -124,9 +125,7 @@ impl Client {
                 page.push_str(&format!("&continue={}", escaped(&next)));
             }
             let mut list = self.get(&page).await?;
-            if let Some(Value::Array(items)) = list.get_mut("items").map(Value::take) {
-                objects.extend(items);
-            }
+            objects.extend(items(&mut list)?);
             list.pointer("/metadata/continue")
                 .and_then(Value::as_str)
                 .unwrap_or_default()
@@ -136,6 +135,18 @@ impl Client {
             }
         }
         Err(ClusterError::Other(format!("more than {} objects; choose some with -l", PAGE * PAGES)))
+    }
+}
+
+/// The items of a list; `null` is how servers write none. An answer without any is no list: taken for an
+/// empty one, policies would be missing in silence.
+fn items(list: &mut Value) -> Result<Vec<Value>, ClusterError> {
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) | None => {
+            Err(ClusterError::Other("the server's answer is no list".to_owned()))
+        }
     }
 }
 
@@ -158,17 +169,12 @@ fn deepest(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Percent-encoding (RFC 3986) of everything but unreserved characters, so that no name leaves its place
-/// in a path.
+/// Everything but the unreserved characters of RFC 3986, 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encoding, so that no name leaves its place in a path.
 pub(crate) fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// kubectl's durations: `30s`, `2m`, `1h`, `500ms`; a bare number is seconds; 0 is no limit.
@@ -190,6 +196,8 @@ fn duration(text: &str) -> anyhow::Result<Option<Duration>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -200,6 +208,16 @@ mod tests {
         assert_eq!(duration("0").unwrap(), None);
         for text in ["", "s", "1y", "-1s", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_list_is_read_as_one() {
+        let read = |mut list: Value| items(&mut list).map(|items| items.len());
+        assert_eq!(read(json!({"items": [{}, {}]})).unwrap(), 2);
+        assert_eq!(read(json!({"items": null})).unwrap(), 0);
+        for answer in [json!({}), json!({"items": {}}), json!({"kind": "Status"}), json!([])] {
+            assert!(read(answer.clone()).is_err(), "{answer}");
         }
     }
 
