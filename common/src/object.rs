@@ -179,6 +179,13 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+/// The items of a list: `kubectl` takes every object with a list of `items` for one and applies each,
+/// whatever its kind is called (apimachinery, `UnstructuredJSONScheme`).
+#[must_use]
+pub fn items(object: &Value) -> Option<&Vec<Value>> {
+    object.get("items")?.as_array()
+}
+
 impl ObjectRef {
     /// Reads the identity of an object; fields that are absent or not strings are left empty.
     #[must_use]

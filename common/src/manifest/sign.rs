@@ -228,26 +228,16 @@ fn map_at<'m>(map: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut Map<
     entry.as_object_mut()
 }
 
-/// The items of every `kind: List` as documents of their own; other documents stay.
+/// The items of every list as documents of their own; other documents stay.
 ///
-/// A signature on the List itself is gone once `kubectl` has applied the items one by one.
+/// A signature on the list itself is gone once `kubectl` has applied the items one by one.
 #[must_use]
 pub fn expand_lists(documents: Vec<Value>) -> Vec<Value> {
     documents
         .into_iter()
-        .flat_map(|mut document| {
-            let items = is_list(&document).then(|| document.get_mut("items").map(Value::take)).flatten();
-            match items {
-                Some(Value::Array(items)) => expand_lists(items),
-                Some(_) | None => vec![document],
-            }
+        .flat_map(|mut document| match document.get_mut("items") {
+            Some(Value::Array(items)) => expand_lists(std::mem::take(items)),
+            Some(_) | None => vec![document],
         })
         .collect()
-}
-
-/// Whether a document is a `v1` List of other objects.
-#[must_use]
-pub fn is_list(document: &Value) -> bool {
-    let object = ObjectRef::of(document);
-    object.kind == "List" && object.api_version == "v1" && document.get("items").is_some_and(Value::is_array)
 }

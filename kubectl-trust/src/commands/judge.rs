@@ -2,7 +2,7 @@
 
 use common::cache::Facts;
 use common::evaluate::{self, Context, Task};
-use common::object::{ObjectRef, Origin};
+use common::object::{ObjectRef, Origin, items as items_of};
 use common::policy::{ManifestRule, ReviewFacts};
 use common::sources::Sources;
 use common::verdict::{Check, Decision, Outcome, Reason, Subject, SubjectKind, Verdict, to_json};
@@ -87,7 +87,7 @@ fn push<'i>(items: &mut Vec<Item<'i>>, object: &'i Value, source: String, how: R
     let signed = matches!(how.lists, Lists::Signed(domain) if signed_by(domain));
     let unreadable = |problem: &str| Reason::InputUnreadable { problem: format!("not an object: {problem}") };
     let reason = match object {
-        Value::Object(map) => match map.get("items").and_then(Value::as_array) {
+        Value::Object(map) => match items_of(object) {
             _ if signed => None,
             Some(_) if map.keys().any(|key| !LIST_FIELDS.contains(&key.as_str())) => {
                 Some(unreadable("a list holds apiVersion, kind, metadata and items, and nothing else"))
@@ -114,7 +114,7 @@ fn push<'i>(items: &mut Vec<Item<'i>>, object: &'i Value, source: String, how: R
     });
 }
 
-/// All that a list may hold. `kubectl` takes every object with `items` for a list, whatever its kind.
+/// All that a list may hold.
 ///
 /// Attack: `Items` beside `items`, or a list with an annotation that makes it look like one signed object.
 const LIST_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "items"];

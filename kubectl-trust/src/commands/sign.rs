@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use common::key::{KeyError, Password, PrivateKey};
 use common::limits;
 use common::manifest::message::Form;
-use common::manifest::sign::{Earlier, Options, expand_lists, is_list, sign};
+use common::manifest::sign::{Earlier, Options, expand_lists, sign};
+use common::object::items;
 use common::yaml;
 use serde_json::Value;
 
@@ -129,9 +130,9 @@ fn zeroize(text: String) -> zeroize::Zeroizing<String> {
 }
 
 fn warn_lists(printer: &mut Printer, file: &Path, documents: &[Value], expand: bool) {
-    if !expand && documents.iter().any(is_list) {
+    if !expand && documents.iter().any(|document| items(document).is_some()) {
         printer.note_line(format_args!(
-            "warning: {}: a List is signed as one object; applied, its items carry no signature. \
+            "warning: {}: a list is signed as one object; applied, its items carry no signature. \
              --expand-lists signs each item",
             file.display()
         ));

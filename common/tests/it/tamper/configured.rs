@@ -47,6 +47,10 @@ fn a_certificate_that_was_configured_signs_and_no_other() {
     let both = trusting(Some(&signer.pem), Some(&WORLD.authority.pem()));
     accepted("and its authority", &both, &signed_by(&signer, None));
     refused(&both, "signature-invalid", [("of the same authority", signed_by(&other, Some(&other.pem)))]);
+    let stranger = WORLD.stranger.certify(&current());
+    let issued_elsewhere = trusting(Some(&stranger.pem), Some(&WORLD.authority.pem()));
+    let rows = [("a certificate that the authority beside it did not issue", signed_by(&stranger, None))];
+    refused(&issued_elsewhere, "certificate-untrusted", rows);
 }
 
 #[test]
