@@ -4,10 +4,12 @@
 //! modules of lower layers; a test reads the sources and checks it.
 //!
 //! 0. [`limits`]: every bound
-//! 1. [`object`] [`signer`]: field paths, who signed
-//! 2. [`yaml`] [`key`] [`verdict`]: the YAML reader; public and private keys; the tree of checks
+//! 1. [`object`] [`signer`] [`digest`]: field paths, who signed, the name of bytes
+//! 2. [`yaml`] [`key`] [`verdict`] [`image`]: the YAML reader; public and private keys; the tree of checks;
+//!    image references
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
-//! 4. [`dialect`] [`signature`]: documents to policies; facts about one signature
+//! 4. [`dialect`] [`signature`] [`registry`]: documents to policies; facts about one signature; reading
+//!    registries
 //! 5. [`manifest`] [`sources`]: signed manifests; where facts from outside come from
 //! 6. [`select`] [`cache`]: which rules apply; facts that never change
 //! 7. [`gather`]: everything that must be read, before anything is judged
@@ -17,13 +19,16 @@
 pub mod cache;
 pub mod decide;
 pub mod dialect;
+pub mod digest;
 pub mod evaluate;
 pub mod gather;
+pub mod image;
 pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod object;
 pub mod policy;
+pub mod registry;
 pub mod select;
 pub mod signature;
 pub mod signer;

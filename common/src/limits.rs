@@ -107,3 +107,36 @@ pub const RULE_NAME: usize = 63;
 
 /// Errors reported for one policy; more are counted, not listed.
 pub const POLICY_ERRORS: usize = 100;
+
+/// Bytes of an image reference: 255 of the host, 255 of the path, a tag of 128 and a digest of 135, and
+/// room for the signs between them.
+pub const REFERENCE_BYTES: usize = 1_024;
+
+/// Bytes of a repository's path; Docker and most registries allow 255.
+pub const REPOSITORY_BYTES: usize = 255;
+
+/// Bytes of a manifest or index. Registries refuse more than 4 MiB (OCI distribution specification,
+/// "Pushing Manifests").
+pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Layers of a manifest, and manifests of an index. Images have tens of layers, indexes tens of platforms.
+pub const MANIFEST_ENTRIES: usize = 1_000;
+
+/// Bytes of a `simplesigning` payload; honest ones are below 1 KiB.
+pub const PAYLOAD_BYTES: usize = 64 * 1024;
+
+/// Bytes of an attestation or of a Sigstore bundle that holds one. SBOMs are the largest, a few MiB.
+pub const ATTESTATION_BYTES: usize = 16 * 1024 * 1024;
+
+/// Signatures and attestations that are read of one image, of each kind of place. Attack: thousands of
+/// worthless ones before the good one must not keep the verifier busy; more than these is a fault.
+pub const IMAGE_SIGNATURES: usize = 64;
+
+/// Bytes of all signatures and attestations of one image.
+pub const IMAGE_EVIDENCE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Subjects of an in-toto statement, and digests of each.
+pub const STATEMENT_SUBJECTS: usize = 1_024;
+
+/// Images of one object. A Pod has tens of containers; the 100,000 of an attacker are refused.
+pub const IMAGES: usize = 1_000;

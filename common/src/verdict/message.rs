@@ -145,6 +145,34 @@ impl fmt::Display for Reason {
             Self::ExceptionApplies { names } => {
                 write!(f, "rule is skipped due to policy exceptions {}", names.join(", "))
             }
+            Self::ImageInvalid { image, problem } => {
+                write!(f, "`{}` is not an image reference: {problem}", printable(image))
+            }
+            Self::ImageNotFound { image } => write!(f, "the registry has no image {image}"),
+            Self::ImageUnsigned { .. } => write!(f, "signature not found"),
+            Self::DigestMissing { image } => write!(f, "missing digest for {image}"),
+            Self::DigestMismatch { expected, found } => {
+                write!(f, "digest mismatch: the signature is for {found}, the image is {expected}")
+            }
+            Self::ReferenceMismatch { expected, found } => {
+                write!(f, "reference mismatch: signed as {found}, used as {expected}")
+            }
+            Self::PayloadInvalid { problem } => write!(f, "what was signed is not usable: {problem}"),
+            Self::AttestationMissing { predicate_type, .. } => {
+                write!(f, "attestations not found for predicate type {predicate_type}")
+            }
+            Self::PredicateTypeMismatch { expected, found } => {
+                write!(f, "predicate type mismatch: expected {expected}, received {found}")
+            }
+            Self::ConditionFailed { what, expected, found, message } => match message {
+                Some(message) => write!(f, "{message} ({what}: {found}, expected {expected})"),
+                None => write!(f, "{what}: {found}, expected {expected}"),
+            },
+            Self::Registry(fault) => fault.fmt(f),
+            Self::TooMuchEvidence { what } => write!(f, "{what}"),
+            Self::ImageSkipped { image, pattern } => {
+                write!(f, "skipping image reference image {image} ({pattern})")
+            }
             Self::NothingChecked => write!(f, "nothing was checked"),
         }
     }

@@ -9,6 +9,7 @@ mod message;
 mod printable;
 mod problem;
 mod reason;
+mod registry;
 
 pub use denial::{denial, would_pass};
 pub use hint::{shell_quoted, shell_word};
@@ -17,6 +18,7 @@ pub use message::side;
 pub use printable::printable;
 pub use problem::{MessageProblem, SignatureProblem, Unavailable};
 pub use reason::Reason;
+pub use registry::{RegistryFault, RegistryProblem};
 
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::message::{list, side};
 use super::problem::{MessageProblem, SignatureProblem, Unavailable};
+use super::registry::RegistryFault;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
 
 /// Why a check ended as it did.
@@ -93,7 +94,49 @@ pub enum Reason {
         found: usize,
         same_signer: usize,
     },
+    ImageInvalid {
+        image: String,
+        problem: String,
+    },
+    ImageNotFound {
+        image: String,
+    },
+    ImageUnsigned {
+        looked_for: Vec<String>,
+    },
+    DigestMissing {
+        image: String,
+    },
+    DigestMismatch {
+        expected: String,
+        found: String,
+    },
+    ReferenceMismatch {
+        expected: String,
+        found: String,
+    },
+    PayloadInvalid {
+        problem: String,
+    },
+    AttestationMissing {
+        predicate_type: String,
+        found: Vec<String>,
+    },
+    PredicateTypeMismatch {
+        expected: String,
+        found: String,
+    },
+    ConditionFailed {
+        what: String,
+        expected: String,
+        found: String,
+        message: Option<String>,
+    },
     // ---- fault
+    Registry(RegistryFault),
+    TooMuchEvidence {
+        what: String,
+    },
     InputUnreadable {
         problem: String,
     },
@@ -131,6 +174,10 @@ pub enum Reason {
     },
     ExceptionApplies {
         names: Vec<String>,
+    },
+    ImageSkipped {
+        image: String,
+        pattern: String,
     },
     NothingChecked,
 }
@@ -185,6 +232,18 @@ impl Reason {
             Self::SctInvalid { .. } => ("sct-invalid", 339),
             Self::AnnotationMismatch { .. } => ("annotation-mismatch", 318),
             Self::ThresholdNotMet { .. } => ("threshold-not-met", 300),
+            Self::ImageInvalid { .. } => ("image-invalid", 390),
+            Self::ImageNotFound { .. } => ("image-not-found", 385),
+            Self::ImageUnsigned { .. } => ("signature-missing", 301),
+            Self::DigestMissing { .. } => ("digest-missing", 302),
+            Self::DigestMismatch { .. } => ("digest-mismatch", 312),
+            Self::ReferenceMismatch { .. } => ("reference-mismatch", 353),
+            Self::PayloadInvalid { .. } => ("payload-invalid", 311),
+            Self::AttestationMissing { .. } => ("attestation-missing", 303),
+            Self::PredicateTypeMismatch { .. } => ("predicate-type-mismatch", 304),
+            Self::ConditionFailed { .. } => ("condition-failed", 360),
+            Self::Registry(fault) => fault.problem.row(),
+            Self::TooMuchEvidence { .. } => ("too-much-evidence", 229),
             Self::InputUnreadable { .. } => ("input-unreadable", 210),
             Self::InputEmpty => ("input-empty", 209),
             Self::PolicyInvalid { .. } => ("policy-invalid", 208),
@@ -198,6 +257,7 @@ impl Reason {
             Self::NotMatched { .. } => ("not-matched", 100),
             Self::PreconditionsNotMet { .. } => ("preconditions-not-met", 101),
             Self::ExceptionApplies { .. } => ("exception-applies", 103),
+            Self::ImageSkipped { .. } => ("image-skipped", 99),
             Self::NothingChecked => ("nothing-checked", 1),
         }
     }
@@ -209,6 +269,14 @@ impl Reason {
         match self {
             Self::SignatureMissing { looked_for } | Self::MessageMissing { looked_for } => {
                 Some(looked_for.clone())
+            }
+            Self::ImageUnsigned { looked_for } => Some(looked_for.join(", ")),
+            Self::DigestMismatch { expected, .. }
+            | Self::ReferenceMismatch { expected, .. }
+            | Self::PredicateTypeMismatch { expected, .. }
+            | Self::ConditionFailed { expected, .. } => Some(expected.clone()),
+            Self::AttestationMissing { predicate_type, .. } => {
+                Some(format!("an attestation of type {predicate_type}"))
             }
             Self::SignatureInvalid { problem: SignatureProblem::NotByKey { key, .. } } => {
                 Some(format!("a signature by {key}"))
@@ -238,7 +306,13 @@ impl Reason {
                 changes.first().map(|change| side(change.found.as_ref()))
             }
             Self::TargetMismatch { object, .. } => Some(object.to_string()),
-            Self::IdentityMismatch { found, .. } | Self::IssuerMismatch { found, .. } => Some(found.clone()),
+            Self::IdentityMismatch { found, .. }
+            | Self::IssuerMismatch { found, .. }
+            | Self::DigestMismatch { found, .. }
+            | Self::ReferenceMismatch { found, .. }
+            | Self::PredicateTypeMismatch { found, .. }
+            | Self::ConditionFailed { found, .. } => Some(found.clone()),
+            Self::AttestationMissing { found, .. } if !found.is_empty() => Some(found.join(", ")),
             Self::ClaimMismatch { found, .. } | Self::AnnotationMismatch { found, .. } => {
                 Some(found.clone().unwrap_or_else(|| "nothing".to_owned()))
             }

@@ -1,0 +1,67 @@
+//! Reading registries: manifests, blobs, referrers. Every answer is data whose digest was checked.
+//!
+//! The trait has three backends: the distribution protocol over HTTP, an OCI layout on disk, and memory.
+//! None of them judges.
+
+pub mod manifest;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError, Platform};
+
+use crate::digest::Digest;
+use crate::image::{Repository, Version};
+use crate::verdict::RegistryFault;
+
+/// What a registry answers: `None` is "it is not there", said by a registry that let us look. Everything
+/// else that is not the thing itself is a fault, and never taken for "not there".
+///
+/// Attack: a registry that times out, refuses or rate-limits must not make an image look unsigned, nor
+/// hide an attestation that would refuse it.
+pub type Fetched<T> = Result<Option<T>, RegistryFault>;
+
+/// A boxed future, so that backends can be chosen at run time.
+pub type Fetch<'r, T> = Pin<Box<dyn Future<Output = Fetched<T>> + Send + 'r>>;
+
+/// Reads of one or of all registries.
+pub trait Registry: Send + Sync {
+    /// A manifest or index. Asked for by tag, it is what the tag points to at this moment; two calls may
+    /// differ, so a caller that needs one answer asks once.
+    ///
+    /// The bytes have the digest that was asked for, or by tag the one in the result.
+    fn manifest<'r>(&'r self, at: &'r Repository, version: &'r Version) -> Fetch<'r, Arc<Manifest>>;
+
+    /// A blob of at most `bound` bytes.
+    fn blob<'r>(&'r self, at: &'r Repository, digest: &'r Digest, bound: usize) -> Fetch<'r, Arc<[u8]>>;
+
+    /// Manifests that name `subject` as theirs, by the referrers API or the fallback tag (OCI
+    /// distribution specification, "Listing Referrers"); an empty list where there are none.
+    ///
+    /// What the list says of a referrer (its artifact type, its annotations) is not checked: registries
+    /// get it wrong. Its manifest says so too, and counts.
+    fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>>;
+}
+
+/// A world without registries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Registry for Nowhere {
+    fn manifest<'r>(&'r self, at: &'r Repository, version: &'r Version) -> Fetch<'r, Arc<Manifest>> {
+        not_recorded(format!("{at}{}", version.suffix()))
+    }
+
+    fn blob<'r>(&'r self, at: &'r Repository, digest: &'r Digest, _bound: usize) -> Fetch<'r, Arc<[u8]>> {
+        not_recorded(format!("{at}@{digest}"))
+    }
+
+    fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
+        not_recorded(format!("{at}@{subject}"))
+    }
+}
+
+fn not_recorded<'r, T: Send + 'r>(what: String) -> Fetch<'r, T> {
+    Box::pin(std::future::ready(Err(RegistryFault::not_recorded(what))))
+}
