@@ -238,7 +238,7 @@ fn by_identity(
         Ok(root) => root,
         Err(reason) => return AttestorEvidence::Fault(reason),
     };
-    let demands = LogDemands { sct: !keyless.log.ignore_sct };
+    let demands = LogDemands { sct: !keyless.log.ignore_sct, tlog: true };
     let how = if demands.sct { "with SCT" } else { "without SCT" };
     let establish = |material: &Material| {
         let id = key_of(message, material, ["keyless", how], Some(&root));

@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sigstore_crypto::WEBPKI_VERIFICATION_ALGS;
+use sigstore_types::{Bundle, DerCertificate, SignatureContent};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::Certificate;
 use x509_cert::der::Encode as _;
 
+use super::Subject;
 use super::evidence::{Material, VerifiedSignature};
+use super::found::{Body, Found};
 use crate::key::PublicKey;
 use crate::signer::Signer;
 use crate::trust::parse_certificates;
@@ -25,7 +28,7 @@ pub struct CertificateTrust<'t> {
     pub chain: Option<&'t str>,
 }
 
-/// Verifies one signature by a certificate.
+/// Verifies one detached signature by a certificate.
 ///
 /// 1. The certificate is the configured one, else the one that comes with the signature.
 /// 2. If an authority is configured, the certificate chains to it at `now` with the usage
@@ -59,6 +62,51 @@ pub fn by_certificate(
     }
     let signer = Signer::Certificate { subject, fingerprint: key.fingerprint().to_owned() };
     Ok(VerifiedSignature::new(signer))
+}
+
+impl Found {
+    /// The same for a signature of an image or file, in any format.
+    ///
+    /// # Errors
+    /// As [`by_certificate`]; [`Reason::PayloadInvalid`], [`Reason::DigestMismatch`] for what is not about
+    /// `subject`.
+    pub fn by_certificate(
+        &self,
+        subject: Subject<'_>,
+        trust: CertificateTrust<'_>,
+        now: Timestamp,
+    ) -> Result<VerifiedSignature, Reason> {
+        self.is_about(subject)?;
+        match &self.body {
+            Body::Detached { message, material } => by_certificate(message, material, trust, now),
+            Body::Envelope { envelope, material } => {
+                let signature = envelope.signature.sig.as_bytes().to_vec();
+                by_certificate(&envelope.pae(), &Material { signature, ..material.clone() }, trust, now)
+            }
+            Body::Bundle(bundle) => {
+                let (message, material) = parts(bundle, subject)?;
+                by_certificate(&message, &material, trust, now)
+            }
+            Body::Unreadable(reason) => Err(reason.clone()),
+        }
+    }
+}
+
+/// The signed bytes of a bundle, its signature and its certificate.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum is open; what is new is refused")]
+fn parts(bundle: &Bundle, subject: Subject<'_>) -> Result<(Vec<u8>, Material), Reason> {
+    let (message, signature) = match &bundle.content {
+        SignatureContent::DsseEnvelope(envelope) => (envelope.pae(), envelope.signature.sig.as_bytes()),
+        SignatureContent::MessageSignature(message) => {
+            let bytes = subject.bytes.ok_or(Reason::NothingChecked)?;
+            (bytes.to_vec(), message.signature.as_bytes())
+        }
+        _ => return Err(Reason::NothingChecked),
+    };
+    let pem =
+        |certificate: &DerCertificate| pem::encode(&pem::Pem::new("CERTIFICATE", certificate.as_bytes()));
+    let certificate = bundle.signing_certificate().map(pem);
+    Ok((message, Material { signature: signature.to_vec(), certificate, ..Material::default() }))
 }
 
 fn unreadable(detail: String) -> Reason {

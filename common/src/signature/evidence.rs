@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::signer::Signer;
+use crate::verdict::Reason;
 
 /// The pieces that come with a signature, decoded but not yet believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,8 +12,12 @@ pub struct Material {
     pub signature: Vec<u8>,
     /// PEM of the signing certificate (and of intermediates after it).
     pub certificate: Option<String>,
+    /// PEM of the chain above it, where that comes apart.
+    pub chain: Option<String>,
     /// JSON of cosign's `RekorBundle`: an entry and the log's promise.
     pub bundle: Option<String>,
+    /// JSON that holds a timestamp of RFC 3161 over the signature, as cosign writes it.
+    pub timestamp: Option<String>,
     /// Pieces that are there and could not be decoded; they prove nothing.
     pub unread: Vec<Piece>,
 }
@@ -58,8 +63,15 @@ impl Material {
 pub struct VerifiedSignature {
     /// Who signed.
     pub signer: Signer,
-    /// When a trusted log took it in.
+    /// When a trusted log took it in, where the log says it.
     pub logged: Option<Timestamp>,
+    /// Whether a trusted log proves that it took the signature in. Logs of the second generation prove it
+    /// without a time of their own.
+    pub in_log: bool,
+    /// When a trusted timestamp authority saw it.
+    pub timestamped: Option<Timestamp>,
+    /// Why what came with it to prove a log entry proves none.
+    pub log_problem: Option<Reason>,
     /// What else came with it and proved nothing.
     pub warnings: Vec<String>,
     private: (),
@@ -67,6 +79,14 @@ pub struct VerifiedSignature {
 
 impl VerifiedSignature {
     pub(super) fn new(signer: Signer) -> Self {
-        Self { signer, logged: None, warnings: Vec::new(), private: () }
+        Self {
+            signer,
+            logged: None,
+            in_log: false,
+            timestamped: None,
+            log_problem: None,
+            warnings: Vec::new(),
+            private: (),
+        }
     }
 }

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sigstore_crypto::{CertificateInfo, parse_certificate_info};
-use sigstore_types::{Bundle, DerCertificate};
+use sigstore_types::{Artifact, Bundle, DerCertificate, MediaType};
 use sigstore_verify::{
     CertificateError, Error, TimestampError, TransparencyLogError, VerificationPolicy, VerificationResult,
 };
 use x509_cert::der::Encode as _;
 
 use super::evidence::{Material, Piece, VerifiedSignature};
-use super::log::RekorBundle;
+use super::found::{Body, Found};
+use super::log::{self, Content, RekorBundle};
+use super::{Subject, artifact};
 use crate::signer::Signer;
 use crate::trust::{TrustRoot, parse_certificates};
 use crate::verdict::{Reason, SignatureProblem};
@@ -24,6 +27,9 @@ pub struct LogDemands {
     /// Whether the certificate must prove that a CT log saw it. Without it a stolen or deceived
     /// authority can issue unseen; chain, time, identity and log entry still hold.
     pub sct: bool,
+    /// Whether a transparency log must have taken the signature in. Without it nobody can see that it was
+    /// made; a timestamp authority must then prove when, and chain, time and identity still hold.
+    pub tlog: bool,
 }
 
 /// Verifies one signature by the identity in its certificate. The steps are those of the Sigstore
@@ -48,35 +54,114 @@ pub fn by_identity(
     root: &TrustRoot,
     demands: LogDemands,
 ) -> Result<VerifiedSignature, Reason> {
+    let content = Content::Message { bytes: message, signature: &material.signature };
+    let sealed = seal(content, material, demands)?;
+    establish(Artifact::from_blob(message), &sealed, root, demands)
+}
+
+impl Found {
+    /// The same for a signature of an image or file, in any format.
+    ///
+    /// # Errors
+    /// As [`by_identity`]; [`Reason::PayloadInvalid`], [`Reason::DigestMismatch`] for what is not about
+    /// `subject`.
+    pub fn by_identity(
+        &self,
+        subject: Subject<'_>,
+        root: &TrustRoot,
+        demands: LogDemands,
+    ) -> Result<VerifiedSignature, Reason> {
+        self.is_about(subject)?;
+        match &self.body {
+            Body::Detached { message, material } => by_identity(message, material, root, demands),
+            Body::Envelope { envelope, material } => {
+                let sealed = seal(Content::Envelope(envelope), material, demands)?;
+                establish(artifact(subject)?, &sealed, root, demands)
+            }
+            Body::Bundle(bundle) => establish(artifact(subject)?, &opened(bundle, demands)?, root, demands),
+            Body::Unreadable(reason) => Err(reason.clone()),
+        }
+    }
+}
+
+/// All that is verified at once, and what it claims before it is.
+struct Sealed {
+    bundle: Bundle,
+    leaf: CertificateInfo,
+    /// When the log claims to have taken it in.
+    claimed: Option<Timestamp>,
+    /// Whether the bundle came as one; else it was put together here, and its hashes are ours.
+    whole: bool,
+}
+
+/// Puts the pieces of cosign's first format together.
+fn seal(content: Content<'_>, material: &Material, demands: LogDemands) -> Result<Sealed, Reason> {
     // (1)
-    let chain = material.certificate.as_deref().ok_or_else(|| match material.unread(Piece::Certificate) {
-        Some(detail) => untrusted(detail),
-        None => Reason::CertificateMissing,
-    })?;
-    let (leaf, chain_json) = read_chain(chain)?;
+    let certificate =
+        material.certificate.as_deref().ok_or_else(|| match material.unread(Piece::Certificate) {
+            Some(detail) => untrusted(detail),
+            None => Reason::CertificateMissing,
+        })?;
+    let (leaf, mut chain) = read_chain(certificate)?;
+    if let Some(above) = &material.chain {
+        chain.extend(read_chain(above)?.1);
+    }
     // (2)
-    let json = material.bundle.as_deref().ok_or_else(|| match material.unread(Piece::Bundle) {
-        Some(detail) => invalid_entry(&detail),
-        None => Reason::LogEntryMissing,
-    })?;
-    let entry = RekorBundle::parse(json).ok_or_else(|| invalid_entry("it is not cosign's bundle JSON"))?;
-    let verification = json!({"x509CertificateChain": {"certificates": chain_json}});
-    let bundle =
-        entry.to_bundle(&verification, &material.signature, message).map_err(|why| invalid_entry(&why))?;
-    // (3) to (7)
-    let result = verify(message, &bundle, root, demands).map_err(|error| reason(&error, &leaf, &entry))?;
-    evidence(&result)
+    let entry = match (material.bundle.as_deref(), material.unread(Piece::Bundle)) {
+        (Some(json), _) => {
+            Some(RekorBundle::parse(json).ok_or_else(|| invalid_entry("it is not cosign's bundle JSON"))?)
+        }
+        (None, Some(detail)) => return Err(invalid_entry(&detail)),
+        (None, None) if demands.tlog => return Err(Reason::LogEntryMissing),
+        (None, None) => None,
+    };
+    let signer = match &entry {
+        Some(_) => ("x509CertificateChain", json!({"certificates": chain})),
+        None => ("certificate", chain.swap_remove(0)),
+    };
+    let bundle = log::bundle(signer, content, entry.as_ref(), material.timestamp.as_deref());
+    let bundle = bundle.map_err(|why| invalid_entry(&why))?;
+    Ok(Sealed { bundle, leaf, claimed: entry.as_ref().and_then(RekorBundle::claimed_time), whole: false })
+}
+
+/// A bundle as it came.
+fn opened(bundle: &Bundle, demands: LogDemands) -> Result<Sealed, Reason> {
+    // (1)
+    let leaf = bundle.signing_certificate().ok_or(Reason::CertificateMissing)?;
+    let leaf = parse_certificate_info(leaf).map_err(|error| untrusted(error.to_string()))?;
+    // (2)
+    let entries = &bundle.verification_material.tlog_entries;
+    if demands.tlog && entries.is_empty() {
+        return Err(Reason::LogEntryMissing);
+    }
+    if demands.tlog && bundle.media_type() != MediaType::Bundle0_1 && !bundle.has_inclusion_proof() {
+        return Err(invalid_entry("it has no inclusion proof, which a bundle of its version must have"));
+    }
+    let claimed = entries.iter().find_map(|entry| entry.integrated_time);
+    Ok(Sealed { bundle: bundle.clone(), leaf, claimed, whole: true })
+}
+
+/// Steps (3) to (7).
+fn establish(
+    artifact: Artifact<'_>,
+    sealed: &Sealed,
+    root: &TrustRoot,
+    demands: LogDemands,
+) -> Result<VerifiedSignature, Reason> {
+    let result = verify(artifact, &sealed.bundle, root, demands).map_err(|error| reason(&error, sealed))?;
+    evidence(&result, &sealed.bundle, demands)
 }
 
 fn verify(
-    message: &[u8],
+    artifact: Artifact<'_>,
     bundle: &Bundle,
     root: &TrustRoot,
     demands: LogDemands,
 ) -> Result<VerificationResult, Error> {
     let policy = VerificationPolicy::any_identity();
     let policy = if demands.sct && root.demands_sct() { policy } else { policy.skip_sct() };
-    root.verifier().verify(message, bundle, &policy)
+    let policy = if demands.tlog { policy } else { policy.skip_tlog_unsafe() };
+    root.verifier().verify(artifact, bundle, &policy)
 }
 
 fn read_chain(text: &str) -> Result<(CertificateInfo, Vec<Value>), Reason> {
@@ -97,9 +182,16 @@ fn invalid_entry(detail: &str) -> Reason {
     Reason::LogEntryInvalid { detail: detail.to_owned() }
 }
 
-fn evidence(result: &VerificationResult) -> Result<VerifiedSignature, Reason> {
+fn evidence(
+    result: &VerificationResult,
+    bundle: &Bundle,
+    demands: LogDemands,
+) -> Result<VerifiedSignature, Reason> {
     // The crate's promise, asked for once more: a relaxed policy must never slip through here.
-    if !(result.certificate_verified() && result.tlog_verified()) {
+    if !result.certificate_verified() {
+        return Err(untrusted("its chain was not verified".to_owned()));
+    }
+    if demands.tlog && !result.tlog_verified() {
         return Err(invalid_entry("it was not verified"));
     }
     let subject = result.identity().map(ToString::to_string).unwrap_or_default();
@@ -107,6 +199,9 @@ fn evidence(result: &VerificationResult) -> Result<VerifiedSignature, Reason> {
     let signer = Signer::Keyless { subject, issuer: result.issuer().map(str::to_owned), claims };
     let mut verified = VerifiedSignature::new(signer);
     verified.logged = result.integrated_time();
+    verified.in_log = result.tlog_verified() && !bundle.verification_material.tlog_entries.is_empty();
+    let stamp = |time: &&Timestamp| Some(**time) != verified.logged;
+    verified.timestamped = result.verified_timestamps().iter().find(stamp).copied();
     Ok(verified)
 }
 
@@ -115,28 +210,34 @@ fn evidence(result: &VerificationResult) -> Result<VerifiedSignature, Reason> {
     clippy::wildcard_enum_match_arm,
     reason = "the crate's enum is open; everything unknown is a refusal"
 )]
-fn reason(error: &Error, leaf: &CertificateInfo, entry: &RekorBundle) -> Reason {
+fn reason(error: &Error, sealed: &Sealed) -> Reason {
     let detail = error.to_string();
-    let subject = leaf.identity.as_ref().map_or_else(|| "the signer".to_owned(), ToString::to_string);
+    let identity = sealed.leaf.identity.as_ref();
+    let subject = identity.map_or_else(|| "the signer".to_owned(), ToString::to_string);
     match error {
         // A hash that does not fit is the entry's: the bundle's own is made from `message`.
-        Error::ArtifactMismatch(_) => invalid_entry("it is for other bytes"),
+        Error::ArtifactMismatch(_) if !sealed.whole => invalid_entry("it is for other bytes"),
+        Error::ArtifactMismatch(_) => Reason::PayloadInvalid { problem: detail },
         Error::SignatureInvalid(_) => {
             Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate }
         }
         Error::Certificate(CertificateError::Sct(_)) => Reason::SctInvalid { detail },
         Error::Certificate(_) | Error::TransparencyLog(TransparencyLogError::IntegratedTime(_)) => {
-            outside_validity(leaf, entry).unwrap_or(Reason::CertificateUntrusted { subject, detail })
+            outside_validity(sealed).unwrap_or(Reason::CertificateUntrusted { subject, detail })
         }
         Error::Timestamp(TimestampError::NoVerifiedTimestamp(_)) => Reason::TimestampMissing,
+        Error::Timestamp(_) => Reason::TimestampInvalid { detail },
+        Error::TransparencyLog(_) => Reason::LogEntryInvalid { detail },
+        // cosign's first format has no other parts that could be wrong than its entry.
+        _ if sealed.whole => Reason::BundleInvalid { detail },
         _ => Reason::LogEntryInvalid { detail },
     }
 }
 
 /// Whether the certificate was used outside its validity, which says more than "no chain".
-fn outside_validity(leaf: &CertificateInfo, entry: &RekorBundle) -> Option<Reason> {
-    let signed = entry.claimed_time()?;
-    let (not_before, not_after) = (leaf.not_before, leaf.not_after);
+fn outside_validity(sealed: &Sealed) -> Option<Reason> {
+    let signed = sealed.claimed?;
+    let (not_before, not_after) = (sealed.leaf.not_before, sealed.leaf.not_after);
     (signed < not_before || signed > not_after).then_some(Reason::CertificateNotValidAtSigning {
         signed,
         not_before,

@@ -7,12 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sigstore_types::{Bundle, DerPublicKey};
-use sigstore_verify::{Error, PublicKeyVerificationPolicy, Verifier};
+use sigstore_types::{Bundle, DsseEnvelope};
 
-use crate::key::PublicKey;
 use crate::limits;
-use crate::trust::TrustRoot;
 
 /// cosign's bundle JSON (`pkg/cosign/bundle`), as the `bundle` annotation holds it.
 #[derive(Deserialize)]
@@ -34,14 +31,37 @@ struct Payload {
     log_id: String,
 }
 
-/// What a log entry says about a keyed signature.
-pub(super) enum Entry {
-    /// A known log took this signature in at that time.
-    Good(Timestamp),
-    /// Nothing: unreadable, or by a log that is not trusted.
-    Unproven(String),
-    /// It is for other bytes or another signature, or its promise is forged.
-    Contradicts(String),
+/// cosign's timestamp JSON (`pkg/cosign/bundle`), as the `rfc3161timestamp` annotation holds it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Rfc3161 {
+    #[serde(rename = "SignedRFC3161Timestamp")]
+    signed: String,
+}
+
+/// What a signature is over, and the signature.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'c> {
+    /// Bytes, and a signature beside them.
+    Message { bytes: &'c [u8], signature: &'c [u8] },
+    /// An envelope that holds both.
+    Envelope(&'c DsseEnvelope),
+}
+
+impl Content<'_> {
+    /// As a field of a Sigstore bundle: its name and value.
+    fn json(&self) -> (&'static str, Value) {
+        match self {
+            Self::Message { bytes, signature } => (
+                "messageSignature",
+                json!({
+                    "messageDigest": {"algorithm": "SHA2_256", "digest": STANDARD.encode(digest(&SHA256, bytes))},
+                    "signature": STANDARD.encode(signature),
+                }),
+            ),
+            Self::Envelope(envelope) => ("dsseEnvelope", json!(envelope)),
+        }
+    }
 }
 
 impl RekorBundle {
@@ -55,115 +75,87 @@ impl RekorBundle {
         Timestamp::from_second(self.payload.integrated_time).ok()
     }
 
-    /// The kind and version that the entry's body names.
-    fn kind_version(&self) -> Option<(String, String)> {
-        let body: Value = serde_json::from_slice(&STANDARD.decode(&self.payload.body).ok()?).ok()?;
-        Some((body.get("kind")?.as_str()?.to_owned(), body.get("apiVersion")?.as_str()?.to_owned()))
+    /// The log that it claims to be of.
+    pub(super) fn log_id(&self) -> &str {
+        &self.payload.log_id
     }
 
-    /// This entry, a signature over `message` and its verification material as a Sigstore bundle.
-    ///
-    /// Version 0.1 is the one whose proof is the log's signed promise; the media type is chosen here
-    /// and never read from outside, so nobody can relabel a newer bundle to drop its inclusion proof.
-    pub(super) fn to_bundle(
-        &self,
-        material: &Value,
-        signature: &[u8],
-        message: &[u8],
-    ) -> Result<Bundle, String> {
-        let (kind, version) = self.kind_version().ok_or("its body is not a log entry")?;
+    fn body(&self) -> Option<Value> {
+        serde_json::from_slice(&STANDARD.decode(&self.payload.body).ok()?).ok()
+    }
+
+    /// As an entry of a Sigstore bundle; the kind and version are those that the entry's body names.
+    fn json(&self) -> Result<Value, String> {
+        let body = self.body();
+        let part = |name: &str| body.as_ref()?.get(name)?.as_str().map(str::to_owned);
+        let (Some(kind), Some(version)) = (part("kind"), part("apiVersion")) else {
+            return Err("its body is not a log entry".to_owned());
+        };
         let log_id = hex::decode(&self.payload.log_id).map_err(|_| "its log id is not hexadecimal")?;
-        let mut verification = material.clone();
-        verification["tlogEntries"] = json!([{
+        Ok(json!({
             "logIndex": self.payload.log_index.to_string(),
             "logId": {"keyId": STANDARD.encode(log_id)},
             "kindVersion": {"kind": kind, "version": version},
             "integratedTime": self.payload.integrated_time.to_string(),
             "inclusionPromise": {"signedEntryTimestamp": self.signed_entry_timestamp},
             "canonicalizedBody": self.payload.body,
-        }]);
-        let bundle = json!({
-            "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
-            "verificationMaterial": verification,
-            "messageSignature": {
-                "messageDigest": {"algorithm": "SHA2_256", "digest": STANDARD.encode(digest(&SHA256, message))},
-                "signature": STANDARD.encode(signature),
-            },
-        });
-        Bundle::from_json(&bundle.to_string()).map_err(|error| error.to_string())
+        }))
     }
-}
 
-/// Checks the entry that comes with a keyed signature which is already known to be good.
-pub(super) fn check_entry(
-    json: &str,
-    signature: &[u8],
-    message: &[u8],
-    key: &PublicKey,
-    logs: Option<&TrustRoot>,
-) -> Entry {
-    let Some(entry) = RekorBundle::parse(json) else {
-        return Entry::Unproven(
-            "the log bundle beside the signature is not one; it proves nothing".to_owned(),
-        );
-    };
-    if let Some(contradiction) = contradiction(&entry, signature, message) {
-        return Entry::Contradicts(contradiction);
-    }
-    let material = json!({"publicKey": {"hint": ""}});
-    let bundle = match entry.to_bundle(&material, signature, message) {
-        Ok(bundle) => bundle,
-        Err(why) => {
-            return Entry::Unproven(format!("the log bundle cannot be read: {why}; it proves nothing"));
+    /// Whether the body names another signature or other bytes than those it lies beside. Needs no trust
+    /// root, and stops an entry of somebody else's from lending its time.
+    pub(super) fn contradiction(&self, content: Content<'_>) -> Option<String> {
+        let Content::Message { bytes, signature } = content else { return None };
+        let body = self.body()?;
+        let spec = body.get("spec")?;
+        let logged = spec.pointer("/signature/content").and_then(Value::as_str);
+        if let Some(logged) = logged
+            && STANDARD.decode(logged).ok().as_deref() != Some(signature)
+        {
+            return Some("it is for another signature".to_owned());
         }
-    };
-    let Some(logs) = logs else {
-        return Entry::Unproven("the log entry was not checked: no trust root is given".to_owned());
-    };
-    // Its promise says nothing then, good or bad.
-    if !hex::decode(&entry.payload.log_id).is_ok_and(|id| logs.knows_log(&id)) {
-        let id = &entry.payload.log_id;
-        return Entry::Unproven(format!("the log entry is by a log that is not in the trust root ({id})"));
-    }
-    judge(logs.verifier(), &bundle, message, key, &entry)
-}
-
-fn judge(
-    verifier: &Verifier,
-    bundle: &Bundle,
-    message: &[u8],
-    key: &PublicKey,
-    entry: &RekorBundle,
-) -> Entry {
-    let policy = PublicKeyVerificationPolicy::new(DerPublicKey::new(key.spki().to_vec()));
-    match verifier.verify(message, bundle, &policy) {
-        Ok(result) => match result.integrated_time().or_else(|| entry.claimed_time()) {
-            Some(time) => Entry::Good(time),
-            None => Entry::Unproven("the log entry names no time".to_owned()),
-        },
-        Err(
-            error @ (Error::TransparencyLog(_) | Error::ArtifactMismatch(_) | Error::SignatureInvalid(_)),
-        ) => Entry::Contradicts(error.to_string()),
-        // Key types and entry kinds the crate does not know: the signature itself was verified here.
-        Err(error) => Entry::Unproven(format!("the log entry was not checked: {error}")),
+        let hash = spec.pointer("/data/hash");
+        let part = |name: &str| hash.and_then(|hash| hash.get(name)).and_then(Value::as_str);
+        if part("algorithm") == Some("sha256") && part("value") != Some(&hex::encode(digest(&SHA256, bytes)))
+        {
+            return Some("it is for other bytes".to_owned());
+        }
+        None
     }
 }
 
-/// Whether the body names another signature or other bytes than those it lies beside. Needs no trust
-/// root, and stops an entry of somebody else's from lending its time.
-fn contradiction(entry: &RekorBundle, signature: &[u8], message: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(&STANDARD.decode(&entry.payload.body).ok()?).ok()?;
-    let spec = body.get("spec")?;
-    let logged = spec.pointer("/signature/content").and_then(Value::as_str);
-    if let Some(logged) = logged
-        && STANDARD.decode(logged).ok().as_deref() != Some(signature)
-    {
-        return Some("it is for another signature".to_owned());
+/// A signature, who made it (`publicKey`, `certificate` or `x509CertificateChain` with its value), its log
+/// entry and its timestamp as one Sigstore bundle.
+///
+/// With an entry it is of version 0.1, whose proof is the log's signed promise; without one of version 0.3,
+/// which takes a timestamp alone. The media type is chosen here and never read from outside, so nobody can
+/// relabel a newer bundle to drop its inclusion proof.
+///
+/// # Errors
+/// What is wrong with the pieces.
+pub(super) fn bundle(
+    signer: (&str, Value),
+    content: Content<'_>,
+    entry: Option<&RekorBundle>,
+    timestamp: Option<&str>,
+) -> Result<Bundle, String> {
+    let (who, value) = signer;
+    let mut material = json!({who: value});
+    let version = if entry.is_some() { "0.1" } else { "0.3" };
+    if let Some(entry) = entry {
+        material["tlogEntries"] = json!([entry.json()?]);
     }
-    let hash = spec.pointer("/data/hash");
-    let part = |name: &str| hash.and_then(|hash| hash.get(name)).and_then(Value::as_str);
-    if part("algorithm") == Some("sha256") && part("value") != Some(&hex::encode(digest(&SHA256, message))) {
-        return Some("it is for other bytes".to_owned());
+    if let Some(text) = timestamp {
+        let timestamp: Rfc3161 = serde_json::from_str(text)
+            .map_err(|error| format!("its timestamp is not cosign's timestamp JSON ({error})"))?;
+        material["timestampVerificationData"] =
+            json!({"rfc3161Timestamps": [{"signedTimestamp": timestamp.signed}]});
     }
-    None
+    let (name, content) = content.json();
+    let bundle = json!({
+        "mediaType": format!("application/vnd.dev.sigstore.bundle+json;version={version}"),
+        "verificationMaterial": material,
+        name: content,
+    });
+    Bundle::from_json(&bundle.to_string()).map_err(|error| error.to_string())
 }

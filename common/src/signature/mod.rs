@@ -3,49 +3,53 @@
 
 mod certificate;
 mod evidence;
+mod found;
+mod keyed;
 mod keyless;
 mod log;
+pub mod simple_signing;
+pub mod statement;
 
 pub use certificate::{CertificateTrust, by_certificate};
 pub use evidence::{Material, Piece, VerifiedSignature};
+pub use found::{Annotations, Claim, Format, Found};
+pub use keyed::by_key;
 pub use keyless::{LogDemands, by_identity};
 
-use crate::key::PublicKey;
-use crate::signer::Signer;
-use crate::trust::TrustRoot;
-use crate::verdict::{Reason, SignatureProblem};
+use sigstore_types::{Artifact, ArtifactDigest, HashAlgorithm};
 
-/// Verifies one signature with a key.
-///
-/// 1. The signature must be the key's over `message`. This alone makes it good: a key needs no log.
-/// 2. A log entry that comes with it must not contradict it: an entry for other bytes, or with a bad
-///    promise by a log that is known, means somebody put the pieces together.
-///
-/// An entry that cannot be read, or that no known log vouches for, proves nothing and costs nothing;
-/// it becomes a warning in the result.
-///
-/// # Errors
-/// [`Reason::SignatureInvalid`], [`Reason::LogEntryInvalid`].
-pub fn by_key(
-    key: &PublicKey,
-    message: &[u8],
-    material: &Material,
-    logs: Option<&TrustRoot>,
-) -> Result<VerifiedSignature, Reason> {
-    // (1)
-    if !key.verifies(message, &material.signature) {
-        let key = format!("key {}", key.fingerprint());
-        let problem = SignatureProblem::NotByKey { key, signatures: 1 };
-        return Err(Reason::SignatureInvalid { problem });
-    }
-    let mut verified = VerifiedSignature::new(Signer::Key { fingerprint: key.fingerprint().to_owned() });
-    // (2)
-    if let Some(bundle) = &material.bundle {
-        match log::check_entry(bundle, &material.signature, message, key, logs) {
-            log::Entry::Good(time) => verified.logged = Some(time),
-            log::Entry::Unproven(why) => verified.warnings.push(why),
-            log::Entry::Contradicts(detail) => return Err(Reason::LogEntryInvalid { detail }),
+use crate::digest::{Algorithm, Digest};
+use crate::verdict::Reason;
+
+/// What a signature must be about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'s> {
+    /// The digest of the manifest or file.
+    pub digest: &'s Digest,
+    /// Its bytes, where they are at hand; needed for signatures over the bytes themselves.
+    pub bytes: Option<&'s [u8]>,
+}
+
+impl Found {
+    /// Whether it is about `subject`, before any cryptography.
+    fn is_about(&self, subject: Subject<'_>) -> Result<(), Reason> {
+        match &self.claim {
+            Ok(claim) => claim.contradicts(subject.digest).map_or(Ok(()), Err),
+            Err(reason) => Err(reason.clone()),
         }
     }
-    Ok(verified)
+}
+
+/// A subject as the Sigstore crates take it: its bytes if they are there, else its digest.
+fn artifact(subject: Subject<'_>) -> Result<Artifact<'_>, Reason> {
+    if let Some(bytes) = subject.bytes {
+        return Ok(Artifact::from_blob(bytes));
+    }
+    let algorithm = match subject.digest.algorithm() {
+        Algorithm::Sha256 => HashAlgorithm::Sha2256,
+        Algorithm::Sha384 => HashAlgorithm::Sha2384,
+        Algorithm::Sha512 => HashAlgorithm::Sha2512,
+    };
+    let digest = ArtifactDigest::new(algorithm, subject.digest.bytes());
+    digest.map(Artifact::from_digest).map_err(|error| Reason::PayloadInvalid { problem: error.to_string() })
 }

@@ -145,6 +145,8 @@ impl fmt::Display for Reason {
             Self::ExceptionApplies { names } => {
                 write!(f, "rule is skipped due to policy exceptions {}", names.join(", "))
             }
+            Self::TimestampInvalid { detail } => write!(f, "its timestamp does not hold: {detail}"),
+            Self::BundleInvalid { detail } => write!(f, "its bundle is not usable: {detail}"),
             Self::ImageInvalid { image, problem } => {
                 write!(f, "`{}` is not an image reference: {problem}", printable(image))
             }

@@ -81,6 +81,12 @@ pub enum Reason {
         detail: String,
     },
     TimestampMissing,
+    TimestampInvalid {
+        detail: String,
+    },
+    BundleInvalid {
+        detail: String,
+    },
     SctInvalid {
         detail: String,
     },
@@ -229,6 +235,8 @@ impl Reason {
             Self::LogEntryMissing => ("log-entry-missing", 335),
             Self::LogEntryInvalid { .. } => ("log-entry-invalid", 342),
             Self::TimestampMissing => ("timestamp-missing", 334),
+            Self::TimestampInvalid { .. } => ("timestamp-invalid", 343),
+            Self::BundleInvalid { .. } => ("bundle-invalid", 313),
             Self::SctInvalid { .. } => ("sct-invalid", 339),
             Self::AnnotationMismatch { .. } => ("annotation-mismatch", 318),
             Self::ThresholdNotMet { .. } => ("threshold-not-met", 300),

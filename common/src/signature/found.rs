@@ -1,0 +1,268 @@
+//! One signature or attestation of an image as it was found, in whatever format: decoded, not believed.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sigstore_types::{Bundle, DsseEnvelope, SignatureContent};
+
+use super::evidence::Material;
+use super::simple_signing::ImageClaim;
+use super::statement::{PAYLOAD_TYPE, Statement};
+use crate::digest::Digest;
+use crate::limits;
+use crate::verdict::{Reason, SignatureProblem};
+
+/// Annotations that cosign puts on a layer of its first format (`pkg/oci/static` and `SIGNATURE_SPEC.md`).
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const BUNDLE: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+
+/// The annotations of a layer.
+pub type Annotations = std::collections::BTreeMap<String, String>;
+
+/// How a signature is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// cosign's first format: a payload that names the image, and annotations beside it.
+    SimpleSigning,
+    /// cosign's first format for attestations: a DSSE envelope, and annotations beside it.
+    Attestation,
+    /// A Sigstore bundle.
+    Bundle,
+}
+
+impl Format {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SimpleSigning => "legacy signature",
+            Self::Attestation => "legacy attestation",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
+/// What was signed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// A payload that names an image.
+    Image(ImageClaim),
+    /// A statement about an image; also that it is signed.
+    Statement(Statement),
+    /// The bytes of the manifest (or file) themselves.
+    Bytes,
+}
+
+impl Claim {
+    /// What is wrong with it as a claim about `digest`, if anything is.
+    ///
+    /// Attack A21: a good signature of another image, copied beside this one.
+    #[must_use]
+    pub fn contradicts(&self, digest: &Digest) -> Option<Reason> {
+        let found = match self {
+            Self::Image(claim) if claim.digest != *digest => claim.digest.to_string(),
+            Self::Statement(statement) if !statement.is_about(digest) => {
+                statement.subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+            Self::Image(_) | Self::Statement(_) | Self::Bytes => return None,
+        };
+        Some(Reason::DigestMismatch { expected: digest.to_string(), found })
+    }
+
+    /// The statement, if it is one.
+    #[must_use]
+    pub fn statement(&self) -> Option<&Statement> {
+        match self {
+            Self::Statement(statement) => Some(statement),
+            Self::Image(_) | Self::Bytes => None,
+        }
+    }
+
+    /// Whether it says that an image (or a file) is signed, rather than something about it.
+    ///
+    /// Attack A25: an attestation of a failed scan by the right signer is not a signature.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        match self {
+            Self::Image(_) | Self::Bytes => true,
+            Self::Statement(statement) => statement.is_image_signature(),
+        }
+    }
+}
+
+/// A signature as it was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Where, for people: `sha256-….sig`, `referrer sha256:…`.
+    pub place: String,
+    /// How it is written down.
+    pub format: Format,
+    /// What it says; [`Reason::PayloadInvalid`] where that cannot be read.
+    pub claim: Result<Claim, Reason>,
+    pub(super) body: Body,
+    id: [u8; 32],
+}
+
+/// The signature itself.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// Over bytes, with pieces beside it.
+    Detached { message: Arc<[u8]>, material: Material },
+    /// A DSSE envelope, with pieces beside it.
+    Envelope { envelope: Box<DsseEnvelope>, material: Material },
+    /// All in one.
+    Bundle(Box<Bundle>),
+    /// It cannot be read; nothing is proven by it.
+    Unreadable(Reason),
+}
+
+impl Found {
+    /// A layer of a `.sig` manifest: the payload, and annotations.
+    #[must_use]
+    pub fn simple_signing(place: String, payload: Arc<[u8]>, annotations: &Annotations) -> Self {
+        let claim = ImageClaim::parse(&payload).map(Claim::Image).map_err(invalid);
+        let id = id(Format::SimpleSigning, &payload, Some(annotations));
+        let body = match detached(annotations) {
+            Ok(material) => Body::Detached { message: payload, material },
+            Err(problem) => Body::Unreadable(Reason::SignatureInvalid { problem }),
+        };
+        Self { place, format: Format::SimpleSigning, claim, body, id }
+    }
+
+    /// A layer of an `.att` manifest: a DSSE envelope, and annotations.
+    #[must_use]
+    pub fn attestation(place: String, envelope: &[u8], annotations: &Annotations) -> Self {
+        let format = Format::Attestation;
+        let id = id(format, envelope, Some(annotations));
+        match serde_json::from_slice::<DsseEnvelope>(envelope) {
+            Ok(envelope) => {
+                let claim = statement(&envelope);
+                let material = pieces(annotations);
+                Self {
+                    place,
+                    format,
+                    claim,
+                    body: Body::Envelope { envelope: Box::new(envelope), material },
+                    id,
+                }
+            }
+            Err(error) => {
+                Self::unreadable(place, format, id, invalid(format!("it is not a DSSE envelope ({error})")))
+            }
+        }
+    }
+
+    /// A Sigstore bundle (protobuf-specs, `sigstore_bundle.proto`), versions 0.1 to 0.3.
+    #[must_use]
+    pub fn bundle(place: String, json: &[u8]) -> Self {
+        let format = Format::Bundle;
+        let id = id(format, json, None);
+        let text = std::str::from_utf8(json).map_err(|error| error.to_string());
+        match text.and_then(|text| Bundle::from_json(text).map_err(|error| error.to_string())) {
+            Ok(bundle) => {
+                Self { place, format, claim: claim_of(&bundle), body: Body::Bundle(Box::new(bundle)), id }
+            }
+            Err(detail) => Self::unreadable(place, format, id, Reason::BundleInvalid { detail }),
+        }
+    }
+
+    /// A detached signature over a file, with the pieces that came with it.
+    #[must_use]
+    pub fn detached(place: String, message: Arc<[u8]>, material: Material) -> Self {
+        let id = id(Format::SimpleSigning, &message, None);
+        Self {
+            place,
+            format: Format::SimpleSigning,
+            claim: Ok(Claim::Bytes),
+            body: Body::Detached { message, material },
+            id,
+        }
+    }
+
+    fn unreadable(place: String, format: Format, id: [u8; 32], reason: Reason) -> Self {
+        Self { place, format, claim: Err(reason.clone()), body: Body::Unreadable(reason), id }
+    }
+
+    /// A hash over everything it holds, to keep facts about it by.
+    #[must_use]
+    pub fn id(&self) -> &[u8; 32] {
+        &self.id
+    }
+
+    /// Whether the bytes of what it is about are needed to verify it, not only their digest.
+    #[must_use]
+    pub fn needs_bytes(&self) -> bool {
+        matches!(&self.claim, Ok(Claim::Bytes))
+    }
+}
+
+fn invalid(problem: String) -> Reason {
+    Reason::PayloadInvalid { problem }
+}
+
+fn claim_of(bundle: &Bundle) -> Result<Claim, Reason> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum is open; what is new is refused")]
+    match &bundle.content {
+        SignatureContent::MessageSignature(_) => Ok(Claim::Bytes),
+        SignatureContent::DsseEnvelope(envelope) => statement(envelope),
+        _ => Err(invalid("its content is of an unknown kind".to_owned())),
+    }
+}
+
+/// The statement of an envelope.
+///
+/// Attack A26: an envelope whose payload type says that its payload is something else.
+fn statement(envelope: &DsseEnvelope) -> Result<Claim, Reason> {
+    if envelope.payload_type != PAYLOAD_TYPE {
+        return Err(invalid(format!("the payload type `{}` is not {PAYLOAD_TYPE}", envelope.payload_type)));
+    }
+    Statement::parse(envelope.payload.as_bytes()).map(Claim::Statement).map_err(invalid)
+}
+
+/// The signature of a `.sig` layer and its pieces.
+fn detached(annotations: &Annotations) -> Result<Material, SignatureProblem> {
+    let text = annotations.get(SIGNATURE).map(String::as_str).unwrap_or_default();
+    let signature = STANDARD.decode(text.trim()).map_err(|_| SignatureProblem::NotBase64)?;
+    if signature.is_empty() {
+        return Err(SignatureProblem::NotBase64);
+    }
+    if signature.len() > limits::SIGNATURE_BYTES {
+        return Err(SignatureProblem::TooLarge);
+    }
+    Ok(Material { signature, ..pieces(annotations) })
+}
+
+/// The certificate with its chain, the log entry and the timestamp of a layer.
+fn pieces(annotations: &Annotations) -> Material {
+    let piece = |name: &str| annotations.get(name).filter(|text| !text.trim().is_empty()).cloned();
+    Material {
+        certificate: piece(CERTIFICATE),
+        chain: piece(CHAIN),
+        bundle: piece(BUNDLE),
+        timestamp: piece(TIMESTAMP),
+        ..Material::default()
+    }
+}
+
+/// A hash in which no part can run into the next.
+fn id(format: Format, content: &[u8], annotations: Option<&Annotations>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    let mut part = |bytes: &[u8]| {
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(bytes);
+    };
+    part(format.name().as_bytes());
+    part(content);
+    for (key, value) in annotations.into_iter().flatten() {
+        part(key.as_bytes());
+        part(value.as_bytes());
+    }
+    let mut id = [0; 32];
+    id.copy_from_slice(context.finish().as_ref());
+    id
+}
