@@ -12,6 +12,7 @@ use lru::LruCache;
 use crate::limits;
 use crate::manifest::Message;
 use crate::signature::VerifiedSignature;
+use crate::trust::TrustRoot;
 use crate::verdict::{MessageProblem, Reason};
 
 /// What one message says.
@@ -19,11 +20,15 @@ pub type MessageFact = Result<Arc<Message>, MessageProblem>;
 /// What one signature proves.
 pub type SignatureFact = Result<VerifiedSignature, Reason>;
 
+/// A trust root put together from pieces.
+pub type RootFact = Result<Arc<TrustRoot>, Reason>;
+
 /// A bounded memory of facts, shared by all evaluations of a process.
 #[derive(Debug)]
 pub struct Facts {
     messages: Mutex<LruCache<FactKey, MessageFact>>,
     signatures: Mutex<LruCache<FactKey, SignatureFact>>,
+    roots: Mutex<LruCache<FactKey, RootFact>>,
 }
 
 /// A digest over everything a fact depends on.
@@ -49,7 +54,12 @@ impl FactKey {
 impl Default for Facts {
     fn default() -> Self {
         let bound = NonZeroUsize::new(limits::CACHED_FACTS).unwrap_or(NonZeroUsize::MIN);
-        Self { messages: Mutex::new(LruCache::new(bound)), signatures: Mutex::new(LruCache::new(bound)) }
+        let roots = NonZeroUsize::new(limits::CACHED_ROOTS).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            messages: Mutex::new(LruCache::new(bound)),
+            signatures: Mutex::new(LruCache::new(bound)),
+            roots: Mutex::new(LruCache::new(roots)),
+        }
     }
 }
 
@@ -69,6 +79,14 @@ impl Facts {
     /// Why it proves nothing; that is a fact as well, and kept.
     pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
         remember(&self.signatures, key, establish)
+    }
+
+    /// The trust root that some pieces make; `build` puts it together, without the lock.
+    ///
+    /// # Errors
+    /// Why they make none; that is a fact as well, and kept.
+    pub fn trust_root(&self, key: FactKey, build: impl FnOnce() -> RootFact) -> RootFact {
+        remember(&self.roots, key, build)
     }
 }
 

@@ -140,3 +140,6 @@ pub const STATEMENT_SUBJECTS: usize = 1_024;
 
 /// Images of one object. A Pod has tens of containers; the 100,000 of an attacker are refused.
 pub const IMAGES: usize = 1_000;
+
+/// Trust roots made of a policy's pieces (PEM keys, roots) that are kept; each is some hundred KiB.
+pub const CACHED_ROOTS: usize = 64;

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use serde_json::Value;
 
 use super::annotations::gunzip;
+use crate::digest::Digest;
 use crate::limits;
 use crate::object::ObjectRef;
 use crate::verdict::MessageProblem;
@@ -33,9 +34,9 @@ pub enum Form {
 #[derive(Debug)]
 pub struct Message {
     /// M: the bytes that are signed.
-    pub raw: Vec<u8>,
+    pub raw: Arc<[u8]>,
     /// Hex SHA-256 of M.
-    pub digest: String,
+    pub digest: Digest,
     /// How M holds its documents.
     pub form: Form,
     /// Its documents that are objects with a `kind`.
@@ -81,8 +82,8 @@ impl Message {
         for (position, document) in documents.iter().enumerate() {
             index.entry(identity(&ObjectRef::of(document))).or_default().push(position);
         }
-        let digest = hex::encode(digest(&SHA256, &raw));
-        Ok(Self { raw, digest, form, documents, index })
+        let digest = Digest::of(&raw);
+        Ok(Self { raw: raw.into(), digest, form, documents, index })
     }
 
     /// The documents that may be what `object` was signed as: same group, kind and name. Those of its
@@ -219,11 +220,11 @@ mod tests {
         let documents = [config_map(Some("x")), config_map(None)];
         for raw in [plain(&documents), as_tarball(&documents).unwrap()] {
             let message = Message::read(&encode(&raw)).unwrap();
-            assert_eq!(message.raw, raw);
+            assert_eq!(*message.raw, *raw);
             assert_eq!(message.documents.len(), 2);
         }
         let unpacked = Message::read(&STANDARD.encode(plain(&documents))).unwrap();
-        assert_eq!((unpacked.form, unpacked.raw), (Form::Plain, plain(&documents)));
+        assert_eq!((unpacked.form, &*unpacked.raw), (Form::Plain, &*plain(&documents)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::annotations::{self, Annotations};
 use super::message::{self, Form, Message};
+use crate::digest::Digest;
 use crate::key::{KeyError, PrivateKey};
 use crate::limits;
 use crate::object::ObjectRef;
@@ -172,7 +173,7 @@ fn append(
     key: &PrivateKey,
     options: &Options<'_>,
 ) -> Result<Vec<Value>, SignError> {
-    let mut signed: Option<(String, String)> = None;
+    let mut signed: Option<(Digest, String)> = None;
     for (index, document) in documents.iter_mut().enumerate() {
         let object = Box::new(ObjectRef::of(document));
         let read = Annotations::read(document, options.domain);

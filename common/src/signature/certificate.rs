@@ -6,7 +6,7 @@ use sigstore_crypto::WEBPKI_VERIFICATION_ALGS;
 use sigstore_types::{Bundle, DerCertificate, SignatureContent};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::Certificate;
-use x509_cert::der::Encode as _;
+use x509_cert::der::{Decode as _, Encode as _};
 
 use super::Subject;
 use super::evidence::{Material, VerifiedSignature};
@@ -90,6 +90,27 @@ impl Found {
             Body::Unreadable(reason) => Err(reason.clone()),
         }
     }
+}
+
+impl Found {
+    /// Whether the certificate that comes with it is this one (PEM).
+    #[must_use]
+    pub fn is_by_certificate(&self, pem: &str) -> bool {
+        let own = match &self.body {
+            Body::Detached { material, .. } | Body::Envelope { material, .. } => {
+                material.certificate.as_deref().and_then(leaf)
+            }
+            Body::Bundle(bundle) => {
+                bundle.signing_certificate().and_then(|der| Certificate::from_der(der.as_bytes()).ok())
+            }
+            Body::Unreadable(_) => None,
+        };
+        own.is_some() && own == leaf(pem)
+    }
+}
+
+fn leaf(pem: &str) -> Option<Certificate> {
+    parse_certificates(pem).ok()?.into_iter().next()
 }
 
 /// The signed bytes of a bundle, its signature and its certificate.

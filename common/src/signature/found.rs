@@ -33,6 +33,8 @@ pub enum Format {
     Attestation,
     /// A Sigstore bundle.
     Bundle,
+    /// A signature over bytes, and pieces beside it.
+    Detached,
 }
 
 impl Format {
@@ -43,6 +45,7 @@ impl Format {
             Self::SimpleSigning => "legacy signature",
             Self::Attestation => "legacy attestation",
             Self::Bundle => "bundle",
+            Self::Detached => "detached signature",
         }
     }
 }
@@ -171,17 +174,17 @@ impl Found {
         }
     }
 
-    /// A detached signature over a file, with the pieces that came with it.
+    /// A detached signature over the bytes of a message or file, whose digest is known already, with the
+    /// pieces that came with it. A signature that could not be read proves nothing.
     #[must_use]
-    pub fn detached(place: String, message: Arc<[u8]>, material: Material) -> Self {
-        let id = id(Format::SimpleSigning, &message, None);
-        Self {
-            place,
-            format: Format::SimpleSigning,
-            claim: Ok(Claim::Bytes),
-            body: Body::Detached { message, material },
-            id,
-        }
+    pub fn of_message(message: &Arc<[u8]>, digest: &Digest, material: Result<Material, Reason>) -> Self {
+        let id = id_of_material(digest, material.as_ref().ok());
+        let (claim, format) = (Ok(Claim::Bytes), Format::Detached);
+        let body = match material {
+            Ok(material) => Body::Detached { message: Arc::clone(message), material },
+            Err(reason) => Body::Unreadable(reason),
+        };
+        Self { place: String::new(), format, claim, body, id }
     }
 
     fn unreadable(place: String, format: Format, id: [u8; 32], reason: Reason) -> Self {
@@ -192,6 +195,22 @@ impl Found {
     #[must_use]
     pub fn id(&self) -> &[u8; 32] {
         &self.id
+    }
+
+    /// Whether something comes with it that is to prove a log entry or a time.
+    #[must_use]
+    pub fn has_entry(&self) -> bool {
+        match &self.body {
+            Body::Detached { material, .. } | Body::Envelope { material, .. } => {
+                material.bundle.is_some() || material.timestamp.is_some()
+            }
+            Body::Bundle(bundle) => {
+                let material = &bundle.verification_material;
+                let stamps = &material.timestamp_verification_data.rfc3161_timestamps;
+                !material.tlog_entries.is_empty() || !stamps.is_empty()
+            }
+            Body::Unreadable(_) => false,
+        }
     }
 
     /// Whether the bytes of what it is about are needed to verify it, not only their digest.
@@ -247,6 +266,25 @@ fn pieces(annotations: &Annotations) -> Material {
         timestamp: piece(TIMESTAMP),
         ..Material::default()
     }
+}
+
+/// The same for a detached signature. A piece that is absent, one that is empty and one that cannot be read
+/// are three things.
+fn id_of_material(digest: &Digest, material: Option<&Material>) -> [u8; 32] {
+    let mut pieces = Annotations::new();
+    if let Some(material) = material {
+        pieces.insert("signature".to_owned(), hex::encode(&material.signature));
+        let named = [
+            ("certificate", &material.certificate),
+            ("chain", &material.chain),
+            ("bundle", &material.bundle),
+        ];
+        let named = named.into_iter().chain([("timestamp", &material.timestamp)]);
+        pieces.extend(named.filter_map(|(name, text)| Some((name.to_owned(), text.clone()?))));
+        pieces
+            .extend(material.unread.iter().map(|piece| (format!("unread {}", piece.name()), String::new())));
+    }
+    id(Format::Detached, digest.to_string().as_bytes(), Some(&pieces))
 }
 
 /// A hash in which no part can run into the next.

@@ -1,0 +1,26 @@
+//! Everything a judgement needs, before anything is judged: the only place that waits.
+//!
+//! What is gathered are facts: what a message says, whether a signature is a key's, which identity a
+//! certificate proves. Whether that is who the policy asked for is for [`crate::decide`].
+
+mod attest;
+mod manifest;
+
+pub use attest::{AttestorEvidence, name};
+pub use manifest::{ManifestEvidence, manifest};
+
+use jiff::Timestamp;
+
+use crate::cache::Facts;
+use crate::sources::Sources;
+
+/// What gathering may ask.
+#[derive(Clone, Copy)]
+pub struct World<'w> {
+    /// Keys and trust roots.
+    pub sources: &'w dyn Sources,
+    /// Facts known already.
+    pub facts: &'w Facts,
+    /// The time of the judgement.
+    pub now: Timestamp,
+}
