@@ -11,7 +11,7 @@ use lru::LruCache;
 
 use crate::limits;
 use crate::manifest::Message;
-use crate::signature::VerifiedSignature;
+use crate::signature::{Found, VerifiedSignature};
 use crate::trust::TrustRoot;
 use crate::verdict::{MessageProblem, Reason};
 
@@ -29,6 +29,7 @@ pub struct Facts {
     messages: Mutex<LruCache<FactKey, MessageFact>>,
     signatures: Mutex<LruCache<FactKey, SignatureFact>>,
     roots: Mutex<LruCache<FactKey, RootFact>>,
+    found: Mutex<LruCache<FactKey, Arc<Found>>>,
 }
 
 /// A digest over everything a fact depends on.
@@ -54,11 +55,13 @@ impl FactKey {
 impl Default for Facts {
     fn default() -> Self {
         let bound = NonZeroUsize::new(limits::CACHED_FACTS).unwrap_or(NonZeroUsize::MIN);
+        let found = NonZeroUsize::new(limits::CACHED_SIGNATURES).unwrap_or(NonZeroUsize::MIN);
         let roots = NonZeroUsize::new(limits::CACHED_ROOTS).unwrap_or(NonZeroUsize::MIN);
         Self {
             messages: Mutex::new(LruCache::new(bound)),
             signatures: Mutex::new(LruCache::new(bound)),
             roots: Mutex::new(LruCache::new(roots)),
+            found: Mutex::new(LruCache::new(found)),
         }
     }
 }
@@ -79,6 +82,11 @@ impl Facts {
     /// Why it proves nothing; that is a fact as well, and kept.
     pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
         remember(&self.signatures, key, establish)
+    }
+
+    /// A signature as it was found; `read` decodes it, without the lock.
+    pub fn found(&self, key: FactKey, read: impl FnOnce() -> Found) -> Arc<Found> {
+        remember(&self.found, key, || Arc::new(read()))
     }
 
     /// The trust root that some pieces make; `build` puts it together, without the lock.

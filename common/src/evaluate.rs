@@ -1,6 +1,9 @@
 //! The one path from an object to a verdict: select, gather, decide. Every front end takes it.
 
+mod images;
 mod selection;
+
+pub use images::by_image;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -78,13 +81,8 @@ async fn judge<T>(
     let world = World { sources: context.sources, facts: context.known, now: context.now };
     let evidence = gather::manifest(object, rule, scope, world).await;
     let decided = decide::manifest(object, task.origin, rule, &evidence);
-    let decision = Decision {
-        subject: task.subject.clone(),
-        by,
-        check: decided.check,
-        signers: decided.signers,
-        warnings: decided.warnings,
-    };
+    let (signers, warnings) = (decided.signers, decided.warnings);
+    let decision = Decision { signers, warnings, ..Decision::new(task.subject.clone(), by, decided.check) };
     (decision, decided.compared.map(|(signed, comparison)| keep(signed, comparison)))
 }
 
@@ -124,13 +122,7 @@ async fn by_selected(
     };
     let settled = |enforced, outcome, reason| {
         let check = Check::leaf("rule", outcome, reason).at(&selected.rule.path);
-        Decision {
-            subject: task.subject.clone(),
-            by: by(enforced),
-            check,
-            signers: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Decision::new(task.subject.clone(), by(enforced), check)
     };
     match &selected.outcome {
         Selectedness::Applies { action } => {
@@ -170,5 +162,5 @@ fn has_variables(rule: &ManifestRule) -> bool {
 
 fn undecided(task: &Task<'_>, by: Option<DecidedBy>, reason: Reason) -> Decision {
     let check = Check::leaf("manifest", Outcome::Fault, reason);
-    Decision { subject: task.subject.clone(), by, check, signers: Vec::new(), warnings: Vec::new() }
+    Decision::new(task.subject.clone(), by, check)
 }

@@ -143,3 +143,10 @@ pub const IMAGES: usize = 1_000;
 
 /// Trust roots made of a policy's pieces (PEM keys, roots) that are kept; each is some hundred KiB.
 pub const CACHED_ROOTS: usize = 64;
+
+/// Decoded signatures and attestations that are kept. An SBOM may be some MiB, a signature is some KiB.
+pub const CACHED_SIGNATURES: usize = 1_024;
+
+/// Combinations of attestations that a rule's `validate.deny` is tried on: the product of how many there
+/// are of each name.
+pub const ATTESTATION_COMBINATIONS: usize = 256;

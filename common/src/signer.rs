@@ -29,7 +29,43 @@ pub enum Signer {
     },
 }
 
+/// Object identifiers of Fulcio's claims, by the names that policies use (Fulcio `docs/oid-info.md`).
+const CLAIMS: [(&str, &str); 21] = [
+    ("1.3.6.1.4.1.57264.1.1", "oidcIssuer"),
+    ("1.3.6.1.4.1.57264.1.2", "githubWorkflowTrigger"),
+    ("1.3.6.1.4.1.57264.1.3", "githubWorkflowSha"),
+    ("1.3.6.1.4.1.57264.1.4", "githubWorkflowName"),
+    ("1.3.6.1.4.1.57264.1.5", "githubWorkflowRepository"),
+    ("1.3.6.1.4.1.57264.1.6", "githubWorkflowRef"),
+    ("1.3.6.1.4.1.57264.1.8", "oidcIssuer"),
+    ("1.3.6.1.4.1.57264.1.9", "buildSignerURI"),
+    ("1.3.6.1.4.1.57264.1.10", "buildSignerDigest"),
+    ("1.3.6.1.4.1.57264.1.11", "runnerEnvironment"),
+    ("1.3.6.1.4.1.57264.1.12", "sourceRepositoryURI"),
+    ("1.3.6.1.4.1.57264.1.13", "sourceRepositoryDigest"),
+    ("1.3.6.1.4.1.57264.1.14", "sourceRepositoryRef"),
+    ("1.3.6.1.4.1.57264.1.15", "sourceRepositoryIdentifier"),
+    ("1.3.6.1.4.1.57264.1.16", "sourceRepositoryOwnerURI"),
+    ("1.3.6.1.4.1.57264.1.17", "sourceRepositoryOwnerIdentifier"),
+    ("1.3.6.1.4.1.57264.1.18", "buildConfigURI"),
+    ("1.3.6.1.4.1.57264.1.19", "buildConfigDigest"),
+    ("1.3.6.1.4.1.57264.1.20", "buildTrigger"),
+    ("1.3.6.1.4.1.57264.1.21", "runInvocationURI"),
+    ("1.3.6.1.4.1.57264.1.22", "sourceRepositoryVisibilityAtSigning"),
+];
+
 impl Signer {
+    /// A claim of the certificate, by the name or the object identifier that a policy uses for it.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        let Self::Keyless { issuer, claims, .. } = self else { return None };
+        let by_oid = CLAIMS.iter().find(|(oid, _)| *oid == name).map(|(_, name)| *name);
+        match by_oid.unwrap_or(name) {
+            "oidcIssuer" => issuer.as_deref(),
+            name => claims.get(name).map(String::as_str),
+        }
+    }
+
     /// What two signatures of one signer have in common; a threshold counts these, not signatures.
     #[must_use]
     pub fn id(&self) -> String {

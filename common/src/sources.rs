@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::policy::KeyRef;
+use crate::policy::images::RegistryCredentials;
+use crate::registry::{Nowhere, Registry};
 use crate::trust::TrustRoot;
 use crate::verdict::Unavailable;
 
@@ -17,16 +19,21 @@ pub trait Sources: Send + Sync {
     /// The PEM text of the public keys that a reference names.
     fn key<'s>(&'s self, reference: &'s KeyRef) -> Answer<'s, String>;
 
+    /// The registries, asked with the credentials that a policy names.
+    fn registry<'s>(&'s self, credentials: &RegistryCredentials) -> &'s dyn Registry;
+
     /// The trust root for identities, where a policy names none; `None` where there is none to be had.
     fn trust_root(&self) -> Option<Arc<TrustRoot>>;
 }
 
 /// The world of a command that contacts nothing: no cluster, and the public-good trust root or the one
 /// that was given.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Offline {
     /// Replaces the public-good trust root.
     pub trust_root: Option<Arc<TrustRoot>>,
+    /// Recorded images; without any, none can be judged.
+    pub images: Option<Arc<dyn Registry>>,
 }
 
 impl Sources for Offline {
@@ -37,6 +44,10 @@ impl Sources for Offline {
             KeyRef::Variable(_) => Unavailable::Unreadable("the variable has no value here".to_owned()),
         };
         Box::pin(std::future::ready(Err(problem)))
+    }
+
+    fn registry<'s>(&'s self, _credentials: &RegistryCredentials) -> &'s dyn Registry {
+        self.images.as_deref().unwrap_or(&Nowhere)
     }
 
     fn trust_root(&self) -> Option<Arc<TrustRoot>> {

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use crate::gather::{AttestorEvidence, ManifestEvidence, name};
-use crate::manifest::annotations;
+use crate::gather::{AttestorEvidence, name};
 use crate::policy::requirement::Node;
-use crate::policy::{Attestor, Authority, Keyless, ManifestRule};
+use crate::policy::{Attestor, Authority, Keyless, Requirement};
 use crate::signature::VerifiedSignature;
 use crate::signer::Signer;
 use crate::verdict::{Check, Outcome, Reason, SignatureProblem};
@@ -17,34 +14,54 @@ pub(super) struct Signatures {
     pub(super) check: Check,
     /// The signatures that an attestor asked for and found good.
     pub(super) good: Vec<VerifiedSignature>,
+    /// Those of them that have all that the attestor asks for.
+    pub(super) accepted: Vec<Accepted>,
 }
 
 /// A node on the way up.
 struct Judged {
     check: Check,
     good: Vec<VerifiedSignature>,
+    accepted: Vec<Accepted>,
     /// Who satisfied it; `None` where it is not satisfied.
     signers: Option<BTreeSet<String>>,
 }
 
-pub(super) fn judge(object: &Value, rule: &ManifestRule, evidence: &ManifestEvidence) -> Signatures {
-    let mut facts = evidence.attestors.iter();
+/// What is judged: the signatures by their names, and what a rule asks of each besides its signer.
+pub(super) struct Considered<'c> {
+    /// What the signature of that index is called, of those that were tried for the attestor of that index.
+    pub(super) name: &'c dyn Fn(usize, usize) -> String,
+    /// The reason where there is none at all.
+    pub(super) missing: &'c Reason,
+    /// What a good signature of that index lacks for the attestor.
+    pub(super) lacks: &'c dyn Fn(usize, &Attestor, usize, &VerifiedSignature) -> Option<Reason>,
+}
+
+/// A good signature that an attestor asked for: the attestor's index, and its own among those tried.
+pub(super) type Accepted = (usize, usize);
+
+pub(super) fn judge<'e>(
+    requirement: &Requirement,
+    evidence: impl IntoIterator<Item = &'e AttestorEvidence>,
+    considered: &Considered<'_>,
+) -> Signatures {
+    let mut facts = evidence.into_iter().enumerate();
     let mut leaf = |attestor: &Attestor| match facts.next() {
-        Some(AttestorEvidence::Facts { tried, facts }) => {
-            judge_attestor(object, attestor, tried, facts, &rule.annotation_domain)
+        Some((index, AttestorEvidence::Facts { tried, facts })) => {
+            considered.judge_attestor(attestor, index, tried, facts)
         }
-        Some(AttestorEvidence::Fault(reason)) => {
-            unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, reason.clone()))
-        }
+        Some((_, AttestorEvidence::Fault(reason))) => unsatisfied(
+            Check::leaf(name(&attestor.authority), Outcome::Fault, reason.clone()).at(&attestor.path),
+        ),
         // Gathered for another rule: nothing is known, so nothing is trusted.
         None => unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, Reason::NothingChecked)),
     };
-    let judged = rule.requirement.fold(&mut leaf, &mut |node, parts| join(node, parts));
-    Signatures { check: judged.check, good: judged.good }
+    let judged = requirement.fold(&mut leaf, &mut |node, parts| join(node, parts));
+    Signatures { check: judged.check, good: judged.good, accepted: judged.accepted }
 }
 
 fn unsatisfied(check: Check) -> Judged {
-    Judged { check, good: Vec::new(), signers: None }
+    Judged { check, good: Vec::new(), accepted: Vec::new(), signers: None }
 }
 
 /// An inner node. It passes when enough children do, by different signers; it is a fault when the
@@ -71,13 +88,14 @@ fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
     };
     let reason = reason(outcome, needed, passed, &parts);
     let good = parts.iter().flat_map(|part| part.good.iter().cloned()).collect();
+    let accepted = parts.iter().flat_map(|part| part.accepted.iter().copied()).collect();
     let children = parts.into_iter().map(|part| part.check).collect();
     let what = format!("{needed} of these signers");
     let mut check = Check { what, path: None, outcome, reason, children };
     if let Node::AtLeast { path, .. } = node {
         check = check.at(path);
     }
-    Judged { check, good, signers }
+    Judged { check, good, accepted, signers }
 }
 
 /// Where nobody signed at all, or one signer would be enough, the nearest miss says more than a number.
@@ -101,35 +119,67 @@ fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged]) -> R
     }
 }
 
-/// One attestor: any of the object's signatures may be its own.
-fn judge_attestor(
-    object: &Value,
-    attestor: &Attestor,
-    tried: &str,
-    facts: &[Result<VerifiedSignature, Reason>],
-    domain: &str,
-) -> Judged {
-    let judged: Vec<_> = facts
-        .iter()
-        .map(|fact| fact.clone().and_then(|verified| accept(&attestor.authority, verified)))
-        .collect();
-    let good: Vec<_> = judged.iter().filter_map(|fact| fact.as_ref().ok().cloned()).collect();
-    let mut check = match good.first() {
-        Some(first) => Check::leaf(tried, Outcome::Pass, valid(first)),
-        None => Check::leaf(tried, Outcome::Fail, nearest_miss(&judged, &attestor.authority, tried, domain)),
-    };
-    if judged.len() > 1 {
-        check.children = each(&judged, domain);
+impl Considered<'_> {
+    /// One attestor: any of the signatures may be its own.
+    fn judge_attestor(
+        &self,
+        attestor: &Attestor,
+        index: usize,
+        tried: &str,
+        facts: &[Result<VerifiedSignature, Reason>],
+    ) -> Judged {
+        let accept = |fact: &Result<VerifiedSignature, Reason>| {
+            fact.clone().and_then(|verified| accept(&attestor.authority, verified))
+        };
+        let mut judged: Vec<_> = facts.iter().map(accept).collect();
+        // Who signed is told even where something else is missing.
+        let good: Vec<_> = judged.iter().filter_map(|fact| fact.as_ref().ok().cloned()).collect();
+        for (at, fact) in judged.iter_mut().enumerate() {
+            let lacking = fact.as_ref().ok().and_then(|found| (self.lacks)(index, attestor, at, found));
+            if let Some(reason) = lacking {
+                *fact = Err(reason);
+            }
+        }
+        let accepted: Vec<_> =
+            judged.iter().enumerate().filter(|(_, fact)| fact.is_ok()).map(|(at, _)| (index, at)).collect();
+        let mut check = match judged.iter().find_map(|fact| fact.as_ref().ok()) {
+            Some(first) => Check::leaf(tried, Outcome::Pass, valid(first)),
+            None => Check::leaf(tried, Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
+        };
+        if judged.len() > 1 {
+            check.children = each(&judged, |at| (self.name)(index, at));
+        }
+        let signers: BTreeSet<_> =
+            judged.iter().filter_map(|fact| fact.as_ref().ok()).map(|found| found.signer.id()).collect();
+        let signers = (!signers.is_empty()).then_some(signers);
+        Judged { check: check.at(&attestor.path), good, accepted, signers }
     }
-    let signature_good = check.outcome == Outcome::Pass;
-    if let Some(annotation) = missing_annotation(object, attestor) {
-        let reason = annotation.clone();
-        check.children.push(Check::leaf("annotations", Outcome::Fail, annotation));
-        check = if signature_good { Check { outcome: Outcome::Fail, reason, ..check } } else { check };
+
+    /// The reason that comes closest to a good signature: of several by the wrong people the one that the
+    /// right authority vouches for, and of those that are equal the first.
+    fn nearest_miss(
+        &self,
+        judged: &[Result<VerifiedSignature, Reason>],
+        authority: &Authority,
+        tried: &str,
+    ) -> Reason {
+        let vouched = |reason: &Reason| match (reason, authority) {
+            (Reason::IdentityMismatch { issuer, .. }, Authority::Keyless(keyless)) => {
+                keyless.accepts_issuer(issuer)
+            }
+            _ => false,
+        };
+        let reasons = judged.iter().filter_map(|fact| fact.as_ref().err());
+        let nearest = reasons.rev().max_by_key(|reason| (reason.rank(), vouched(reason)));
+        match nearest {
+            None => self.missing.clone(),
+            Some(Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } }) => {
+                let problem = SignatureProblem::NotByKey { key: tried.to_owned(), signatures: judged.len() };
+                Reason::SignatureInvalid { problem }
+            }
+            Some(reason) => reason.clone(),
+        }
     }
-    let signers: BTreeSet<_> = good.iter().map(|signature| signature.signer.id()).collect();
-    let satisfied = check.outcome == Outcome::Pass && !signers.is_empty();
-    Judged { check: check.at(&attestor.path), good, signers: satisfied.then_some(signers) }
 }
 
 fn valid(signature: &VerifiedSignature) -> Reason {
@@ -137,45 +187,16 @@ fn valid(signature: &VerifiedSignature) -> Reason {
 }
 
 /// Every signature for itself. One that is somebody else's is no failure where another is good.
-fn each(judged: &[Result<VerifiedSignature, Reason>], domain: &str) -> Vec<Check> {
+fn each(judged: &[Result<VerifiedSignature, Reason>], name: impl Fn(usize) -> String) -> Vec<Check> {
     let found = judged.iter().any(Result::is_ok);
-    let check = |(index, fact): (usize, &Result<VerifiedSignature, Reason>)| {
-        let what = annotations::name(domain, "signature", index);
-        match fact {
-            Ok(signature) => Check::leaf(what, Outcome::Pass, valid(signature)),
-            Err(reason) => {
-                let outcome = if found { Outcome::Skip } else { Outcome::Fail };
-                Check::leaf(what, outcome, reason.clone())
-            }
+    let check = |(index, fact): (usize, &Result<VerifiedSignature, Reason>)| match fact {
+        Ok(signature) => Check::leaf(name(index), Outcome::Pass, valid(signature)),
+        Err(reason) => {
+            let outcome = if found { Outcome::Skip } else { Outcome::Fail };
+            Check::leaf(name(index), outcome, reason.clone())
         }
     };
     judged.iter().enumerate().map(check).collect()
-}
-
-/// The reason that comes closest to a good signature: of several by the wrong people the one that the right
-/// authority vouches for, and of those that are equal the first.
-fn nearest_miss(
-    judged: &[Result<VerifiedSignature, Reason>],
-    authority: &Authority,
-    tried: &str,
-    domain: &str,
-) -> Reason {
-    let vouched = |reason: &Reason| match (reason, authority) {
-        (Reason::IdentityMismatch { issuer, .. }, Authority::Keyless(keyless)) => {
-            keyless.accepts_issuer(issuer)
-        }
-        _ => false,
-    };
-    let reasons = judged.iter().filter_map(|fact| fact.as_ref().err());
-    let nearest = reasons.rev().max_by_key(|reason| (reason.rank(), vouched(reason)));
-    match nearest {
-        None => Reason::SignatureMissing { looked_for: annotations::name(domain, "signature", 0) },
-        Some(Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } }) => {
-            let problem = SignatureProblem::NotByKey { key: tried.to_owned(), signatures: judged.len() };
-            Reason::SignatureInvalid { problem }
-        }
-        Some(reason) => reason.clone(),
-    }
 }
 
 /// Whether a verified signature is by whom the policy names.
@@ -189,7 +210,7 @@ fn accept(authority: &Authority, verified: VerifiedSignature) -> Result<Verified
 }
 
 fn accept_identity(keyless: &Keyless, verified: VerifiedSignature) -> Result<VerifiedSignature, Reason> {
-    let Signer::Keyless { subject, issuer, claims } = &verified.signer else {
+    let Signer::Keyless { subject, issuer, .. } = &verified.signer else {
         return Err(Reason::CertificateMissing);
     };
     let shown = issuer.clone().unwrap_or_else(|| "none".to_owned());
@@ -205,7 +226,7 @@ fn accept_identity(keyless: &Keyless, verified: VerifiedSignature) -> Result<Ver
         return Err(Reason::IssuerMismatch { expected, found: shown, subject: subject.clone() });
     }
     for (claim, expected) in &keyless.extensions {
-        let found = claims.get(claim.as_str()).cloned();
+        let found = verified.signer.claim(claim).map(str::to_owned);
         if found.as_ref() != Some(expected) {
             return Err(Reason::ClaimMismatch { claim: claim.clone(), expected: expected.clone(), found });
         }
@@ -213,9 +234,11 @@ fn accept_identity(keyless: &Keyless, verified: VerifiedSignature) -> Result<Ver
     Ok(verified)
 }
 
-/// The first annotation that the attestor demands of the object and that is not so.
-fn missing_annotation(object: &Value, attestor: &Attestor) -> Option<Reason> {
-    let found = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned);
+/// The first annotation that the attestor demands and that is not so; `found` looks one up.
+pub(super) fn missing_annotation(
+    attestor: &Attestor,
+    found: impl Fn(&str) -> Option<String>,
+) -> Option<Reason> {
     attestor.annotations.iter().find_map(|(key, expected)| {
         let found = found(key);
         (found.as_ref() != Some(expected)).then(|| Reason::AnnotationMismatch {

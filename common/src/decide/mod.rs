@@ -2,10 +2,15 @@
 
 mod attestors;
 mod content;
+mod image;
+mod statements;
+
+pub use image::{ImageDecision, image};
 
 use serde_json::Value;
 
 use crate::gather::ManifestEvidence;
+use crate::manifest::annotations;
 use crate::manifest::diff::Comparison;
 use crate::object::Origin;
 use crate::policy::ManifestRule;
@@ -51,7 +56,7 @@ pub fn manifest<'e>(
         }
     };
     // (2)
-    let signatures = attestors::judge(object, rule, evidence);
+    let signatures = signatures(object, rule, evidence);
     // (3)
     let content = content::judge(object, origin, rule, message);
     warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
@@ -66,6 +71,18 @@ pub fn manifest<'e>(
     }
     let check = Check::all("manifest", parts);
     ManifestDecision { check, signers: signers(&signatures.good), warnings, compared: content.compared }
+}
+
+/// The tree of the rule's attestors. What an attestor demands of annotations, the object itself must carry.
+fn signatures(object: &Value, rule: &ManifestRule, evidence: &ManifestEvidence) -> attestors::Signatures {
+    let called = |index| annotations::name(&rule.annotation_domain, "signature", index);
+    let found = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned);
+    let considered = attestors::Considered {
+        name: &|_, at| called(at),
+        missing: &Reason::SignatureMissing { looked_for: called(0) },
+        lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, found),
+    };
+    attestors::judge(&rule.requirement, &evidence.attestors, &considered)
 }
 
 /// A part that must be there: were it skipped, nothing would have been verified.

@@ -1,4 +1,4 @@
-//! What an image rule demands. Parsed and kept whole; evaluating it is not there yet.
+//! What an image rule demands.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +47,20 @@ pub struct ImageEntry {
     pub deny: Option<DenyRule>,
     /// How registries are spoken to.
     pub credentials: RegistryCredentials,
+    /// Whether a signature must say what the image is called here.
+    pub signed_reference: SignedReference,
+}
+
+/// Whether a signature must say what the image is called here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SignedReference {
+    /// No: a signature is good wherever the image was copied to.
+    #[default]
+    Any,
+    /// It must name the same repository.
+    Repository,
+    /// And the same tag.
+    Exact,
 }
 
 /// Where signatures are looked for.

@@ -38,6 +38,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether signatures of images come in this format.
+    #[must_use]
+    pub fn holds_signatures(self) -> bool {
+        match self {
+            Self::SimpleSigning | Self::Bundle | Self::Detached => true,
+            Self::Attestation => false,
+        }
+    }
+
     /// For people.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -193,7 +193,7 @@ mod tests {
             Subject { kind: SubjectKind::Manifest, source: "web.yaml#0".into(), object: object("web") };
         let by = Some(DecidedBy { policy: "signed".into(), rule: rule.into(), enforced: true });
         let check = Check::leaf("manifest", outcome, reason);
-        Decision { subject, by, check, signers: Vec::new(), warnings: Vec::new() }
+        Decision::new(subject, by, check)
     }
 
     fn missing() -> Reason {

@@ -151,6 +151,17 @@ impl fmt::Display for Reason {
                 write!(f, "`{}` is not an image reference: {problem}", printable(image))
             }
             Self::ImageNotFound { image } => write!(f, "the registry has no image {image}"),
+            Self::ImageVerified { image, digest } => {
+                write!(f, "verified image signatures for {image} ({digest})")
+            }
+            Self::DigestPresent { digest } => write!(f, "pinned to {digest}"),
+            Self::AttestationFound { predicate_type } => {
+                write!(f, "there is one of type {predicate_type}, by anybody")
+            }
+            Self::ConditionsHold => write!(f, "all conditions hold"),
+            Self::ImageUnverified { image } => write!(f, "unverified image {image}"),
+            Self::ImageRefused { image, why } if why.is_fault() => write!(f, "{image}: {why}"),
+            Self::ImageRefused { image, why } => write!(f, "image verification failed for {image}: {why}"),
             Self::ImageUnsigned { .. } => write!(f, "signature not found"),
             Self::DigestMissing { image } => write!(f, "missing digest for {image}"),
             Self::DigestMismatch { expected, found } => {

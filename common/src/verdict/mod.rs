@@ -171,9 +171,31 @@ pub struct Decision {
     pub signers: Vec<Signer>,
     /// What a person should know although it did not decide.
     pub warnings: Vec<String>,
+    /// What the accepted signatures and attestations of images say.
+    pub payloads: Vec<serde_json::Value>,
+    /// Images that the rule pins to the digest which it judged.
+    pub pins: Vec<Pin>,
+}
+
+/// An image that is to be named by its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Where the object names it.
+    pub path: FieldPath,
+    /// What stands there.
+    pub from: String,
+    /// What shall stand there: the same with the digest that was judged.
+    pub to: String,
 }
 
 impl Decision {
+    /// A decision that rests on `check` alone.
+    #[must_use]
+    pub fn new(subject: Subject, by: Option<DecidedBy>, check: Check) -> Self {
+        let (signers, warnings) = (Vec::new(), Vec::new());
+        Self { subject, by, check, signers, warnings, payloads: Vec::new(), pins: Vec::new() }
+    }
+
     /// How it ended.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

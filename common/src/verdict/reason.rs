@@ -27,6 +27,17 @@ pub enum Reason {
         found: usize,
     },
     AnnotationsMatch,
+    ImageVerified {
+        image: String,
+        digest: String,
+    },
+    DigestPresent {
+        digest: String,
+    },
+    AttestationFound {
+        predicate_type: String,
+    },
+    ConditionsHold,
     // ---- fail
     SignatureMissing {
         looked_for: String,
@@ -109,6 +120,15 @@ pub enum Reason {
     },
     ImageUnsigned {
         looked_for: Vec<String>,
+        only: Vec<String>,
+    },
+    ImageUnverified {
+        image: String,
+    },
+    /// Why an image is refused, or cannot be judged: code and advice are those of `why`.
+    ImageRefused {
+        image: String,
+        why: Box<Reason>,
     },
     DigestMissing {
         image: String,
@@ -242,6 +262,12 @@ impl Reason {
             Self::ThresholdNotMet { .. } => ("threshold-not-met", 300),
             Self::ImageInvalid { .. } => ("image-invalid", 390),
             Self::ImageNotFound { .. } => ("image-not-found", 385),
+            Self::ImageVerified { .. } => ("image-verified", 25),
+            Self::DigestPresent { .. } => ("digest-present", 6),
+            Self::AttestationFound { .. } => ("attestation-found", 7),
+            Self::ConditionsHold => ("conditions-hold", 8),
+            Self::ImageUnverified { .. } => ("image-unverified", 306),
+            Self::ImageRefused { why, .. } => why.row(),
             Self::ImageUnsigned { .. } => ("signature-missing", 301),
             Self::DigestMissing { .. } => ("digest-missing", 302),
             Self::DigestMismatch { .. } => ("digest-mismatch", 312),
@@ -278,7 +304,8 @@ impl Reason {
             Self::SignatureMissing { looked_for } | Self::MessageMissing { looked_for } => {
                 Some(looked_for.clone())
             }
-            Self::ImageUnsigned { looked_for } => Some(looked_for.join(", ")),
+            Self::ImageRefused { why, .. } => why.expected(),
+            Self::ImageUnsigned { looked_for, .. } => Some(looked_for.join(", ")),
             Self::DigestMismatch { expected, .. }
             | Self::ReferenceMismatch { expected, .. }
             | Self::PredicateTypeMismatch { expected, .. }
@@ -320,6 +347,10 @@ impl Reason {
             | Self::ReferenceMismatch { found, .. }
             | Self::PredicateTypeMismatch { found, .. }
             | Self::ConditionFailed { found, .. } => Some(found.clone()),
+            Self::ImageRefused { why, .. } => why.found(),
+            Self::ImageUnsigned { only, .. } if !only.is_empty() => {
+                Some(format!("attestations only: {}", only.join(", ")))
+            }
             Self::AttestationMissing { found, .. } if !found.is_empty() => Some(found.join(", ")),
             Self::ClaimMismatch { found, .. } | Self::AnnotationMismatch { found, .. } => {
                 Some(found.clone().unwrap_or_else(|| "nothing".to_owned()))

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use common::manifest::{Annotations, DEFAULT_DOMAIN, Message};
 use common::object::ObjectRef;
+use common::policy::images::RegistryCredentials;
 use common::policy::{Body, KeyRef, Policy, Rule};
+use common::registry::Registry;
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::Unavailable;
@@ -40,7 +42,13 @@ pub(crate) struct Live {
 
 impl World {
     pub(crate) fn new(args: ClusterArgs, trust_root: Option<Arc<TrustRoot>>) -> Self {
-        Self { args, offline: Offline { trust_root }, client: OnceCell::new() }
+        Self { args, offline: Offline { trust_root, images: None }, client: OnceCell::new() }
+    }
+
+    /// The same, with images from there.
+    pub(crate) fn with_images(mut self, images: Arc<dyn Registry>) -> Self {
+        self.offline.images = Some(images);
+        self
     }
 
     /// A world without a cluster.
@@ -242,6 +250,10 @@ impl Sources for World {
             KeyRef::Secret { namespace, name } => Box::pin(self.secret(namespace, name)),
             KeyRef::Kms(_) | KeyRef::Variable(_) => self.offline.key(reference),
         }
+    }
+
+    fn registry<'s>(&'s self, credentials: &RegistryCredentials) -> &'s dyn Registry {
+        self.offline.registry(credentials)
     }
 
     fn trust_root(&self) -> Option<Arc<TrustRoot>> {

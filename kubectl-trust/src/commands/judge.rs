@@ -144,13 +144,8 @@ pub(crate) async fn by_rule(
 
 /// A decision about something that could not be read.
 pub(crate) fn undecided(subject: &Subject, reason: &Reason) -> Decision {
-    Decision {
-        subject: subject.clone(),
-        by: None,
-        check: Check::leaf("input", Outcome::Fault, reason.clone()),
-        signers: Vec::new(),
-        warnings: Vec::new(),
-    }
+    let check = Check::leaf("input", Outcome::Fault, reason.clone());
+    Decision::new(subject.clone(), None, check)
 }
 
 /// The time of the judgement, read once a command.

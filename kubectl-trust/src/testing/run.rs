@@ -9,7 +9,9 @@ use common::cache::Facts;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
 use common::object::{FieldPath, Origin};
+use common::policy::images::RegistryCredentials;
 use common::policy::{KeyRef, Operation, ReviewFacts, UserInfo};
+use common::registry::Registry;
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Subject, SubjectKind, Unavailable};
@@ -179,7 +181,7 @@ impl Beside {
         } else {
             None
         };
-        Ok(Self { offline: Offline { trust_root }, secrets: secrets(items) })
+        Ok(Self { offline: Offline { trust_root, images: None }, secrets: secrets(items) })
     }
 }
 
@@ -204,6 +206,10 @@ impl Sources for Beside {
             }
             KeyRef::Kms(_) | KeyRef::Variable(_) => self.offline.key(reference),
         }
+    }
+
+    fn registry<'s>(&'s self, credentials: &RegistryCredentials) -> &'s dyn Registry {
+        self.offline.registry(credentials)
     }
 
     fn trust_root(&self) -> Option<Arc<TrustRoot>> {

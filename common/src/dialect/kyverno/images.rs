@@ -8,7 +8,8 @@ use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::object::FieldPath;
 use crate::policy::images::{
-    AttestationEntry, DenyRule, ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage,
+    AttestationEntry, DenyRule, ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials,
+    SignatureStorage, SignedReference,
 };
 use crate::policy::{Action, Attestor, Authority, Conditions, LogOptions, Requirement};
 
@@ -97,6 +98,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
             .get("imageRegistryCredentials")
             .map(|node| credentials(&node))
             .unwrap_or_default(),
+        signed_reference: SignedReference::Any,
     }
 }
 

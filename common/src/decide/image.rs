@@ -1,0 +1,307 @@
+//! Whether an image is what an entry of an image rule demands.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::attestors::{self, Considered, Signatures};
+use super::statements;
+use crate::digest::Digest;
+use crate::gather::{AttestationEvidence, Attested, ImageEvidence};
+use crate::image::ImageRef;
+use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
+use crate::policy::{Attestor, Authority, Requirement};
+use crate::signature::{Claim, Found, VerifiedSignature};
+use crate::signer::Signer;
+use crate::verdict::{Check, Outcome, Reason};
+
+/// What was decided about one image and one entry.
+#[derive(Clone, Debug)]
+pub struct ImageDecision {
+    /// The tree.
+    pub check: Check,
+    /// Everyone whose good signature the entry asked for.
+    pub signers: Vec<Signer>,
+    /// What did not decide and should be known.
+    pub warnings: Vec<String>,
+    /// The manifest that all of it is about; `None` where there is none.
+    pub digest: Option<Digest>,
+    /// What the accepted signatures and attestations say.
+    pub payloads: Vec<Value>,
+}
+
+/// What was decided so far.
+#[derive(Default)]
+struct Parts {
+    checks: Vec<Check>,
+    good: Vec<VerifiedSignature>,
+    payloads: Vec<Value>,
+}
+
+/// Judges one image by one entry.
+///
+/// 1. The object names the image by digest, if the entry demands it and does not pin it itself.
+/// 2. The image is there, and its registry answered (a fault is never "unsigned").
+/// 3. Those whom the entry names signed this very manifest, and said so in a form that means it: a
+///    statement about the image is no signature of it.
+/// 4. Every attestation is there, by those whom it names, and all such statements are as demanded.
+/// 5. The conditions under which the image is refused do not hold.
+/// 6. Something was demanded at all, or the entry says that nothing needs to be.
+#[must_use]
+pub fn image(
+    image: &ImageRef,
+    entry: &ImageEntry,
+    evidence: &Result<ImageEvidence, Reason>,
+    now: Timestamp,
+) -> ImageDecision {
+    let mut parts = Parts::default();
+    // (1)
+    if entry.verify_digest {
+        parts.checks.extend(digest_demanded(image, entry));
+    }
+    // (2)
+    let evidence = match evidence {
+        Ok(evidence) => evidence,
+        Err(reason) => {
+            let outcome = if reason.is_fault() { Outcome::Fault } else { Outcome::Fail };
+            parts.checks.push(Check::leaf("image", outcome, reason.clone()));
+            return decided(image, parts, None, Vec::new());
+        }
+    };
+    let judged = Judging { image, entry, evidence };
+    // (3)
+    if let Some(requirement) = &entry.requirement {
+        judged.signature(requirement, &mut parts);
+    }
+    // (4)
+    let mut named = Vec::new();
+    for (attestation, found) in entry.attestations.iter().zip(&evidence.attestations) {
+        let trusted = judged.attestation(attestation, found, now, &mut parts);
+        named.extend(attestation.name.iter().map(|name| (name.as_str(), trusted.clone())));
+    }
+    // (5)
+    if let Some(deny) = &entry.deny {
+        parts.checks.push(statements::denied(deny, &named, now));
+    }
+    // (6)
+    if entry.requirement.is_none() && entry.attestations.is_empty() {
+        parts.checks.push(if entry.required {
+            let unverified = Reason::ImageUnverified { image: image.typed().to_owned() };
+            Check::leaf("signature", Outcome::Fail, unverified).at(&entry.path)
+        } else {
+            Check::leaf("signature", Outcome::Skip, Reason::NothingChecked).at(&entry.path)
+        });
+    }
+    decided(image, parts, Some(evidence.resolved.digest.clone()), evidence.warnings.clone())
+}
+
+fn digest_demanded(image: &ImageRef, entry: &ImageEntry) -> Option<Check> {
+    let path = entry.path.key("verifyDigest");
+    if let Some(digest) = image.digest() {
+        let pinned = Reason::DigestPresent { digest: digest.to_string() };
+        return Some(Check::leaf("digest", Outcome::Pass, pinned).at(&path));
+    }
+    let missing = Reason::DigestMissing { image: image.typed().to_owned() };
+    (!entry.mutate_digest).then(|| Check::leaf("digest", Outcome::Fail, missing).at(&path))
+}
+
+/// The tree of one image, with the image in front of whatever went wrong.
+fn decided(
+    image: &ImageRef,
+    parts: Parts,
+    digest: Option<Digest>,
+    mut warnings: Vec<String>,
+) -> ImageDecision {
+    let mut check = Check::all(image.typed(), parts.checks);
+    check.reason = match check.outcome {
+        Outcome::Pass => Reason::ImageVerified {
+            image: image.typed().to_owned(),
+            digest: digest.as_ref().map(ToString::to_string).unwrap_or_default(),
+        },
+        Outcome::Fail | Outcome::Fault => {
+            Reason::ImageRefused { image: image.typed().to_owned(), why: Box::new(check.reason) }
+        }
+        Outcome::Skip => check.reason,
+    };
+    warnings.extend(parts.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
+    warnings.sort();
+    warnings.dedup();
+    let signers = super::signers(&parts.good);
+    ImageDecision { check, signers, warnings, digest, payloads: parts.payloads }
+}
+
+struct Judging<'j> {
+    image: &'j ImageRef,
+    entry: &'j ImageEntry,
+    evidence: &'j ImageEvidence,
+}
+
+impl Judging<'_> {
+    fn signature(&self, requirement: &Requirement, parts: &mut Parts) {
+        let missing = Reason::ImageUnsigned {
+            looked_for: self.evidence.looked_for.clone(),
+            only: self.evidence.predicate_types.clone(),
+        };
+        let attested = &self.evidence.signature;
+        let judged = self.judge(requirement, attested, &missing);
+        parts.payloads.extend(accepted(&judged, attested).into_iter().filter_map(payload));
+        parts.good.extend(judged.good);
+        parts.checks.push(self.unless_unseen("signature", judged.check));
+    }
+
+    /// One attestation. The statements that count are those by whom it names; each of them must be as
+    /// demanded, so that a good one cannot stand in front of a bad one. The answer is their predicates.
+    fn attestation(
+        &self,
+        attestation: &AttestationEntry,
+        found: &AttestationEvidence,
+        now: Timestamp,
+        parts: &mut Parts,
+    ) -> Vec<Arc<Value>> {
+        let what = format!("attestation {}", attestation.predicate_type);
+        let missing = Reason::AttestationMissing {
+            predicate_type: attestation.predicate_type.clone(),
+            found: self.evidence.predicate_types.clone(),
+        };
+        let (mut checks, trusted) = match &attestation.requirement {
+            Some(requirement) => {
+                let judged = self.judge(requirement, &found.attestors, &missing);
+                let trusted = unique(accepted(&judged, &found.attestors));
+                parts.good.extend(judged.good);
+                (vec![judged.check], trusted)
+            }
+            None if found.statements.is_empty() => {
+                (vec![Check::leaf("statement", Outcome::Fail, missing)], Vec::new())
+            }
+            None => {
+                let types = Reason::AttestationFound { predicate_type: attestation.predicate_type.clone() };
+                let statement = Check::leaf("statement", Outcome::Pass, types);
+                (vec![statement], found.statements.iter().collect())
+            }
+        };
+        let predicates: Vec<_> = trusted.iter().filter_map(|found| predicate(found)).collect();
+        // Whoever is not trusted need not keep to the conditions, and cannot break them.
+        if checks.iter().all(|check| check.outcome == Outcome::Pass) {
+            let conditions =
+                |found: &&Arc<Found>| statements::conditions(found, &attestation.conditions, now);
+            checks.extend(trusted.iter().filter_map(conditions));
+            parts.payloads.extend(trusted.iter().filter_map(|found| payload(found)));
+            // Statements that could not be read may be ones that break the conditions.
+            checks.extend(self.evidence.faults.iter().map(fault));
+        }
+        let check = Check::all(what.clone(), checks).at(&attestation.path);
+        parts.checks.push(self.unless_unseen(&what, check));
+        predicates
+    }
+
+    fn judge(&self, requirement: &Requirement, attested: &[Attested], missing: &Reason) -> Signatures {
+        let found = |attestor: usize, at: usize| attested.get(attestor)?.signatures.get(at);
+        let considered = Considered {
+            name: &|attestor, at| found(attestor, at).map(|found| found.place.clone()).unwrap_or_default(),
+            missing,
+            lacks: &|index, attestor, at, verified| {
+                found(index, at).and_then(|found| self.lacks(attestor, found, verified))
+            },
+        };
+        attestors::judge(requirement, attested.iter().map(|attested| &attested.evidence), &considered)
+    }
+
+    /// What a good signature by the right signer still lacks.
+    fn lacks(&self, attestor: &Attestor, found: &Found, verified: &VerifiedSignature) -> Option<Reason> {
+        if matches!(attestor.authority, Authority::Key(_)) && !attestor.log.ignore_tlog && !verified.in_log {
+            return Some(verified.log_problem.clone().unwrap_or(Reason::LogEntryMissing));
+        }
+        let claim = found.claim.as_ref().ok()?;
+        attestors::missing_annotation(attestor, |key| annotation(claim, key))
+            .or_else(|| self.other_reference(claim))
+    }
+
+    /// Attack A21: a signed image of one repository pushed under the name of another. Only some signatures
+    /// say what the image was called; where the entry asks for it, the others do not count.
+    fn other_reference(&self, claim: &Claim) -> Option<Reason> {
+        let signed = match claim {
+            Claim::Image(claim) => claim.reference.as_str(),
+            Claim::Statement(_) | Claim::Bytes => "",
+        };
+        let same = match (self.entry.signed_reference, ImageRef::parse(signed)) {
+            (SignedReference::Any, _) => true,
+            (SignedReference::Repository, Ok(signed)) => signed.repository() == self.image.repository(),
+            (SignedReference::Exact, Ok(signed)) => {
+                signed.repository() == self.image.repository() && signed.tag() == self.image.tag()
+            }
+            (SignedReference::Repository | SignedReference::Exact, Err(_)) => false,
+        };
+        let found = if signed.is_empty() { "nothing" } else { signed };
+        (!same).then(|| Reason::ReferenceMismatch {
+            expected: self.image.repository().to_string(),
+            found: found.to_owned(),
+        })
+    }
+
+    /// A check that failed although a place gave no answer is not a finding: what would have passed may be
+    /// there.
+    fn unless_unseen(&self, what: &str, check: Check) -> Check {
+        if check.outcome != Outcome::Fail || self.evidence.faults.is_empty() {
+            return Check { what: what.to_owned(), ..check };
+        }
+        let path = check.path.clone();
+        let mut children = vec![Check { outcome: Outcome::Skip, ..check }];
+        children.extend(self.evidence.faults.iter().map(fault));
+        Check { path, ..Check::all(what, children) }
+    }
+}
+
+fn fault(reason: &Reason) -> Check {
+    Check::leaf("registry", Outcome::Fault, reason.clone())
+}
+
+fn accepted<'a>(judged: &Signatures, attested: &'a [Attested]) -> Vec<&'a Arc<Found>> {
+    let found = |(attestor, at): &attestors::Accepted| attested.get(*attestor)?.signatures.get(*at);
+    judged.accepted.iter().filter_map(found).collect()
+}
+
+fn unique(found: Vec<&Arc<Found>>) -> Vec<&Arc<Found>> {
+    let mut unique: Vec<&Arc<Found>> = Vec::new();
+    for one in found {
+        if !unique.iter().any(|known| known.id() == one.id()) {
+            unique.push(one);
+        }
+    }
+    unique
+}
+
+fn predicate(found: &Found) -> Option<Arc<Value>> {
+    let statement = found.claim.as_ref().ok()?.statement()?;
+    Some(Arc::clone(&statement.predicate))
+}
+
+fn annotation(claim: &Claim, key: &str) -> Option<String> {
+    match claim {
+        Claim::Image(claim) => claim.annotations.get(key).cloned(),
+        Claim::Statement(statement) => statement.annotations.get(key).cloned(),
+        Claim::Bytes => None,
+    }
+}
+
+/// What a signature says, for scripts.
+fn payload(found: &Arc<Found>) -> Option<Value> {
+    let mut payload = Map::new();
+    match found.claim.as_ref().ok()? {
+        Claim::Image(claim) => {
+            payload.insert("digest".to_owned(), Value::from(claim.digest.to_string()));
+            payload.insert("reference".to_owned(), Value::from(claim.reference.clone()));
+            let annotations =
+                claim.annotations.iter().map(|(key, value)| (key.clone(), value.clone().into()));
+            payload.insert("annotations".to_owned(), Value::Object(annotations.collect()));
+        }
+        Claim::Statement(statement) => {
+            payload.insert("predicateType".to_owned(), Value::from(statement.predicate_type.clone()));
+            payload.insert("predicate".to_owned(), (*statement.predicate).clone());
+        }
+        Claim::Bytes => return None,
+    }
+    payload.insert("format".to_owned(), Value::from(found.format.name()));
+    payload.insert("found".to_owned(), Value::from(found.place.clone()));
+    Some(Value::Object(payload))
+}
