@@ -1,8 +1,10 @@
 //! The one path from an object to a verdict: select, gather, decide. Every front end takes it.
 
+mod blobs;
 mod images;
 mod selection;
 
+pub use blobs::{by_blob, by_digest};
 pub use images::by_image;
 
 use jiff::Timestamp;

@@ -1,10 +1,12 @@
 //! The judgement: a pure function of rules and gathered facts. No waiting, no clock, no log, no memory.
 
 mod attestors;
+mod blob;
 mod content;
 mod image;
 mod statements;
 
+pub use blob::blob;
 pub use image::{ImageDecision, image};
 
 use serde_json::Value;

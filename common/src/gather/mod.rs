@@ -4,11 +4,13 @@
 //! certificate proves. Whether that is who the policy asked for is for [`crate::decide`].
 
 mod attest;
+mod blob;
 mod image;
 mod look;
 mod manifest;
 
 pub use attest::{AttestorEvidence, name};
+pub use blob::blob;
 pub use image::{AttestationEvidence, Attested, ImageEvidence, Resolved, image, reaches, resolve};
 pub use look::Reach;
 pub use manifest::{ManifestEvidence, manifest};

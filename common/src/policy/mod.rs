@@ -4,6 +4,7 @@
 //! everything the document said is in it, so nobody after the compiler reads YAML again.
 
 pub mod action;
+pub mod blob;
 pub mod condition;
 pub mod exception;
 pub mod expression;

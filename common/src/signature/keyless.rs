@@ -217,7 +217,7 @@ fn reason(error: &Error, sealed: &Sealed) -> Reason {
     match error {
         // A hash that does not fit is the entry's: the bundle's own is made from `message`.
         Error::ArtifactMismatch(_) if !sealed.whole => invalid_entry("it is for other bytes"),
-        Error::ArtifactMismatch(_) => Reason::PayloadInvalid { problem: detail },
+        Error::ArtifactMismatch(_) => Reason::PayloadInvalid { problem: "it is for other bytes".to_owned() },
         Error::SignatureInvalid(_) => {
             Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate }
         }

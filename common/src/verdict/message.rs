@@ -165,7 +165,7 @@ impl fmt::Display for Reason {
             Self::ImageUnsigned { .. } => write!(f, "signature not found"),
             Self::DigestMissing { image } => write!(f, "missing digest for {image}"),
             Self::DigestMismatch { expected, found } => {
-                write!(f, "digest mismatch: the signature is for {found}, the image is {expected}")
+                write!(f, "digest mismatch: signed was {found}, this is {expected}")
             }
             Self::ReferenceMismatch { expected, found } => {
                 write!(f, "reference mismatch: signed as {found}, used as {expected}")

@@ -10,6 +10,7 @@
 mod authority;
 mod defaults;
 mod dialect;
+mod images;
 mod judge;
 mod layers;
 mod policies;

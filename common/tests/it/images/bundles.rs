@@ -1,0 +1,148 @@
+//! Sigstore bundles with known verdicts: those of the shared folder, and the official conformance cases.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::cache::Facts;
+use common::evaluate::{Context, by_blob};
+use common::policy::Requirement;
+use common::policy::blob::{BlobRule, Said};
+use common::signature::Found;
+use common::sources::Offline;
+use common::trust::TrustRoot;
+use common::verdict::{Decision, Outcome};
+use futures::executor::block_on;
+
+use super::{by_identity, by_key, root};
+use crate::judge::{now, vectors};
+
+fn judge(artifact: &[u8], bundle: &[u8], by: Requirement, root: Option<Arc<TrustRoot>>) -> Decision {
+    let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
+    let rule = BlobRule { requirement: by, said: Said::Anything };
+    let sources = Offline { trust_root: root, images: None };
+    let known = Facts::default();
+    let context = Context { sources: &sources, known: &known, now: now() };
+    block_on(by_blob("artifact", artifact, &found, &rule, context))
+}
+
+const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
+const ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+/// Codes of the cases that must be refused; one that is not here is held to its verdict.
+const CONFORMANCE: &[(&str, &str)] = &[
+    ("bundle-from-wrong-instance_fail", "log-entry-invalid"),
+    ("bundle-malformed-json_fail", "bundle-invalid"),
+    ("bundle-with-root-cert_fail", "bundle-invalid"),
+    ("checkpoint-wrong-roothash_fail", "bundle-invalid"),
+    ("dsse-invalid-sig_fail", "signature-invalid"),
+    ("dsse-mismatch-envelope_fail", "log-entry-invalid"),
+    ("inclusion-proof-corrupted-hash_fail", "log-entry-invalid"),
+    ("intoto-expired-certificate_fail", "certificate-not-valid-at-signing"),
+    ("invalid-ct-key_fail", "sct-invalid"),
+    ("message-digest-mismatch_fail", "payload-invalid"),
+    ("rekor2-checkpoint-missing-log-signature_fail", "bundle-invalid"),
+    ("rekor2-no-timestamp_fail", "timestamp-missing"),
+    ("rekor2-timestamp-payload-mismatch_fail", "timestamp-invalid"),
+    ("set-invalid-signature_fail", "log-entry-invalid"),
+    ("signature-mismatch_fail", "signature-invalid"),
+    ("wrong-hashedrekord-artifact_fail", "payload-invalid"),
+    ("wrong-material_fail", "payload-invalid"),
+];
+
+#[test]
+fn the_official_conformance_cases() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("conformance");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for case in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
+        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = |file: &str| fs::read_to_string(case.join(file)).ok();
+        let artifact =
+            fs::read(case.join("artifact")).unwrap_or_else(|_| fs::read(folder.join("a.txt")).unwrap());
+        // The key of that case is no key at all, and already ends there.
+        if text("key.pub").is_some_and(|pem| common::key::PublicKey::parse(&pem).is_err()) {
+            assert_eq!(name, "managed-key-wrong-key_fail");
+            continue;
+        }
+        let by = match text("key.pub") {
+            Some(pem) => by_key(&pem),
+            None => by_identity(
+                text("identity").as_deref().map_or(IDENTITY, str::trim),
+                text("issuer").as_deref().map_or(ISSUER, str::trim),
+            ),
+        };
+        let trusted = case.join("trusted_root.json");
+        let trusted = trusted.is_file().then(|| root(&trusted));
+        let bundle = fs::read(case.join("bundle.sigstore.json")).unwrap();
+        let judged = judge(&artifact, &bundle, by, trusted);
+        let refused = name.ends_with("_fail");
+        let expected = CONFORMANCE.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
+        let found = judged.headline().code();
+        if (judged.outcome() == Outcome::Fail) != refused || expected.is_some_and(|code| code != found) {
+            wrong.push(format!(
+                "{name}: {:?} {found}, expected {expected:?}: {}",
+                judged.outcome(),
+                judged.headline()
+            ));
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 25, "{seen} cases");
+}
+
+/// Codes of the cases that must be refused.
+const BLOBS: &[(&str, &str)] = &[
+    ("bad-checkpoint-root-mismatch", "bundle-invalid"),
+    ("bad-checkpoint-sig", "log-entry-invalid"),
+    ("bad-expired", "certificate-not-valid-at-signing"),
+    ("bad-identity", "identity-mismatch"),
+    ("bad-issuer", "issuer-mismatch"),
+    ("bad-message-digest", "payload-invalid"),
+    ("bad-no-sct", "sct-invalid"),
+    ("bad-no-tlog", "log-entry-missing"),
+    ("bad-other-ca", "certificate-untrusted"),
+    ("bad-proof-hash", "log-entry-invalid"),
+    ("bad-sct", "sct-invalid"),
+    ("bad-set-with-good-proof", "log-entry-invalid"),
+    ("bad-signature", "signature-invalid"),
+    ("bad-time-changed-with-good-proof", "log-entry-invalid"),
+    ("bad-unknown-log", "log-entry-invalid"),
+    ("good-promise-only", "log-entry-invalid"),
+    ("good-proof-only", "timestamp-missing"),
+    // Stricter than cosign, which takes a missing usage for any usage.
+    ("no-eku", "certificate-untrusted"),
+];
+
+#[test]
+fn bundles_of_files() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("cosign/11-bundles");
+    let trusted = root(&folder.join("trust/trusted_root.json"));
+    let artifact = fs::read(folder.join("blob/artifact.txt")).unwrap();
+    let mut wrong = Vec::new();
+    for path in files(&folder.join("blob"), ".sigstore.json") {
+        let name = path.file_name().unwrap().to_str().unwrap().trim_end_matches(".sigstore.json").to_owned();
+        let by = by_identity("dev@local.test", "https://issuer.local.test");
+        let judged = judge(&artifact, &fs::read(&path).unwrap(), by, Some(Arc::clone(&trusted)));
+        let expected = BLOBS.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
+        let found = judged.headline().code();
+        let refused = judged.outcome() == Outcome::Fail;
+        if refused != expected.is_some() || expected.is_some_and(|code| code != found) {
+            wrong.push(format!(
+                "{name}: {:?} {found}, expected {expected:?}: {}",
+                judged.outcome(),
+                judged.headline()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn files(folder: &Path, suffix: &str) -> Vec<std::path::PathBuf> {
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    all.filter(|path| path.to_string_lossy().ends_with(suffix)).collect()
+}

@@ -1,0 +1,183 @@
+//! Images made by real cosign, with the verdicts of real cosign.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::cache::Facts;
+use common::digest::Digest;
+use common::evaluate::{Context, by_image};
+use common::policy::images::ImageEntry;
+use common::policy::{LogOptions, Requirement};
+use common::sources::Offline;
+use common::trust::TrustRoot;
+use common::verdict::{Decision, Outcome};
+use futures::executor::block_on;
+use serde_json::Value;
+
+use super::dump::Dump;
+use super::{attestation, by_identity, by_key, entry, root};
+use crate::judge::{now, vectors};
+
+fn judge(image: &str, folder: &Path, entry: &ImageEntry, root: Option<Arc<TrustRoot>>) -> Decision {
+    let sources = Offline { trust_root: root, images: Some(Arc::new(Dump::of(folder))) };
+    let known = Facts::default();
+    block_on(by_image(image, entry, Context { sources: &sources, known: &known, now: now() }))
+}
+
+fn code(decision: &Decision) -> (Outcome, &'static str) {
+    (decision.outcome(), decision.headline().code())
+}
+
+const PASS: (Outcome, &str) = (Outcome::Pass, "image-verified");
+
+fn fail(code: &'static str) -> (Outcome, &'static str) {
+    (Outcome::Fail, code)
+}
+
+#[test]
+fn images_signed_with_a_key() {
+    let Some(vectors) = vectors() else { return };
+    let cosign = vectors.join("cosign");
+    let key = fs::read_to_string(cosign.join("13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let other = fs::read_to_string(cosign.join("05-blob/alt-keys/p384.pub")).unwrap();
+    for case in [
+        "01-legacy-key-signature",
+        "02-oci11-referrers-fallback-tag",
+        "08-cosign3-key-sign-fallback-tag",
+        "15-multiarch-recursive",
+    ] {
+        let judged =
+            |pem: &str| judge("example.com/app:v1", &cosign.join(case), &entry(Some(by_key(pem))), None);
+        assert_eq!(code(&judged(&key)), PASS, "{case}: {:#?}", judged(&key).check);
+        assert_eq!(code(&judged(&other)), fail("signature-invalid"), "{case}");
+    }
+}
+
+#[test]
+fn annotations_of_the_signature_must_be_as_demanded() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("cosign/01-legacy-key-signature");
+    let key = fs::read_to_string(vectors.join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let demanding = |value: &str| {
+        let Requirement::Attestor(mut attestor) = by_key(&key) else { unreachable!() };
+        attestor.annotations.insert("env".to_owned(), value.to_owned());
+        code(&judge("example.com/app:v1", &folder, &entry(Some(Requirement::Attestor(attestor))), None))
+    };
+    assert_eq!(demanding("prod"), PASS);
+    assert_eq!(demanding("dev"), fail("annotation-mismatch"));
+}
+
+#[test]
+fn attestations_signed_with_a_key() {
+    let Some(vectors) = vectors() else { return };
+    let cosign = vectors.join("cosign");
+    let key = fs::read_to_string(cosign.join("13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let types = [
+        ("03-legacy-attestations", "https://slsa.dev/provenance/v0.2", true),
+        ("03-legacy-attestations", "https://slsa.dev/provenance/v1", true),
+        ("03-legacy-attestations", "https://cyclonedx.org/bom", true),
+        ("03-legacy-attestations", "https://cosign.sigstore.dev/attestation/vuln/v1", true),
+        ("03-legacy-attestations", "https://spdx.dev/Document", false),
+        ("04-newbundle-attestations-cosign25", "https://slsa.dev/provenance/v1", true),
+        ("04-newbundle-attestations-cosign25", "https://cyclonedx.org/bom", true),
+        ("04-newbundle-attestations-cosign25", "https://spdx.dev/Document", false),
+    ];
+    for (case, predicate_type, there) in types {
+        let mut demanded = entry(None);
+        demanded.attestations.push(attestation(predicate_type, Some(by_key(&key))));
+        let judged = judge("example.com/app:v1", &cosign.join(case), &demanded, None);
+        let expected = if there { PASS } else { fail("attestation-missing") };
+        assert_eq!(code(&judged), expected, "{case} {predicate_type}: {:#?}", judged.check);
+        // An attestation by the right key is no signature of the image.
+        let judged = judge("example.com/app:v1", &cosign.join(case), &entry(Some(by_key(&key))), None);
+        assert_eq!(code(&judged), fail("signature-missing"), "{case}");
+    }
+}
+
+#[test]
+fn images_in_a_log_of_the_second_generation() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("cosign/13-cosign3-rk2-key-rekorv2-tsa");
+    let key = fs::read_to_string(folder.join("trust/a.pub")).unwrap();
+    let Requirement::Attestor(mut attestor) = by_key(&key) else { unreachable!() };
+    attestor.log = LogOptions::default();
+    let demanded = entry(Some(Requirement::Attestor(attestor)));
+    let trusted = root(&folder.join("trust/trusted_root.json"));
+    let judged = judge("example.com/app:v1", &folder, &demanded, Some(trusted));
+    assert_eq!(code(&judged), PASS, "{:#?}", judged.check);
+    let judged = judge("example.com/app:v1", &folder, &demanded, None);
+    assert_eq!(code(&judged), fail("log-entry-invalid"), "by a log that nobody knows");
+}
+
+/// Codes of the keyless cases; a case that is not here is held to its verdict.
+const KEYLESS: &[(&str, &str)] = &[
+    ("bad-integrated-after-cert-expiry", "certificate-not-valid-at-signing"),
+    ("bad-no-codesign-eku", "certificate-untrusted"),
+    ("bad-no-sct", "sct-invalid"),
+    ("bad-no-tlog", "log-entry-missing"),
+    ("bad-other-ca", "certificate-untrusted"),
+    ("bad-rekor-body-other-payload", "log-entry-invalid"),
+    ("bad-sct-signature", "sct-invalid"),
+    ("bad-set-signature", "log-entry-invalid"),
+    ("bad-set-time-changed", "log-entry-invalid"),
+    ("bad-signature-by-other-key", "signature-invalid"),
+    ("bad-unknown-log", "log-entry-invalid"),
+    ("bad-wrong-identity", "identity-mismatch"),
+    ("bad-wrong-issuer", "issuer-mismatch"),
+];
+
+#[test]
+fn images_signed_by_an_identity() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("cosign/10-keyless");
+    let trusted = root(&folder.join("trust/trusted_root.json"));
+    let cases: Vec<Value> = serde_json::from_slice(&fs::read(folder.join("verdicts.json")).unwrap()).unwrap();
+    let mut seen = 0;
+    for case in cases {
+        let text = |name: &str| case[name].as_str().unwrap();
+        let own = tempfile::tempdir().unwrap();
+        let from = folder.join(text("case"));
+        let digest = Digest::parse(text("image").split_once('@').unwrap().1).unwrap();
+        let payload = fs::read(from.join("payload.json")).unwrap();
+        let copy = |name: String, bytes: &[u8]| {
+            let path = own.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        };
+        copy(format!("blobs/{}", Digest::of(&payload).tag()), &payload);
+        copy(
+            format!("tag-{}.sig.manifest.json", digest.tag()),
+            &fs::read(from.join("sig.manifest.json")).unwrap(),
+        );
+        let demanded = entry(Some(by_identity(text("identity"), text("issuer"))));
+        let judged = judge(text("image"), own.path(), &demanded, Some(Arc::clone(&trusted)));
+        let expected = match KEYLESS.iter().find(|(name, _)| *name == text("case")) {
+            Some((_, code)) => fail(code),
+            None => PASS,
+        };
+        assert_eq!(expected == PASS, text("expect") == "accept", "{}", text("case"));
+        assert_eq!(code(&judged), expected, "{}: {:#?}", text("case"), judged.check);
+        seen += 1;
+    }
+    assert!(seen > 16, "{seen} cases");
+}
+
+#[test]
+fn attestations_in_the_first_format_with_log_entries() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("cosign/14-legacy-att-keyless");
+    let trusted = root(&folder.join("trust/trusted_root.json"));
+    for (case, expected) in [("dsse", true), ("intoto", true), ("hashedrekord", false)] {
+        let envelope = fs::read(folder.join(case).join("envelope.json")).unwrap();
+        let annotations =
+            serde_json::from_slice(&fs::read(folder.join(case).join("annotations.json")).unwrap());
+        let found = common::signature::Found::attestation("a".to_owned(), &envelope, &annotations.unwrap());
+        let claim = found.claim.as_ref().unwrap().statement().unwrap();
+        let digest = claim.subjects[0].clone();
+        let subject = common::signature::Subject { digest: &digest, bytes: None };
+        let demands = common::signature::LogDemands { sct: true, tlog: true };
+        let fact = found.by_identity(subject, &trusted, demands);
+        assert_eq!(fact.is_ok(), expected, "{case}: {fact:?}");
+    }
+}
