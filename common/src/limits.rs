@@ -150,3 +150,6 @@ pub const CACHED_SIGNATURES: usize = 1_024;
 /// Combinations of attestations that a rule's `validate.deny` is tried on: the product of how many there
 /// are of each name.
 pub const ATTESTATION_COMBINATIONS: usize = 256;
+
+/// Bytes of a file that is verified or signed as it is (`--blob`). It is read into memory whole.
+pub const BLOB_FILE_BYTES: usize = 1024 * 1024 * 1024;

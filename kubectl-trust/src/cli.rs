@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::shared::key_value;
-pub(crate) use self::shared::{ClusterArgs, FileArgs, MatchArgs, MatchMode, TrustArgs};
+pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
 use crate::output::Color;
 
 const EXAMPLES: &str = "Examples:
@@ -80,6 +80,24 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// Where signatures of images are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    #[default]
+    Any,
+    Bundle,
+    Legacy,
+}
+
+/// What a signature must call the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferenceMode {
+    #[default]
+    Any,
+    Repository,
+    Exact,
+}
+
 /// Formats of test results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TestFormat {
@@ -145,9 +163,36 @@ pub(crate) struct SignArgs {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) files: FileArgs,
-    /// Images to verify; not in this version
+    /// Images to verify
     #[arg(value_name = "IMAGE")]
     pub(crate) images: Vec<String>,
+    /// File of any content to verify, with --signature or --bundle
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "images"])]
+    pub(crate) blob: Option<PathBuf>,
+    /// Signature of the file: base64 in a file, as `cosign sign-blob` writes it
+    #[arg(long, value_name = "FILE", requires = "blob", conflicts_with = "bundle")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Certificate that came with that signature (PEM)
+    #[arg(long, value_name = "FILE", requires = "signature")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Sigstore bundle of the file
+    #[arg(long, value_name = "FILE", requires = "blob")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Demand an attestation of this predicate type instead of a signature: a URI, or one of cosign's short
+    /// names (slsaprovenance, slsaprovenance1, spdx, cyclonedx, vuln, openvex, link, custom)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) predicate_type: Option<String>,
+    /// Where signatures of images are looked for: any place, bundles only, or cosign's tags only
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: SignatureFormat,
+    /// Repository that holds the signatures, if it is not the image's own
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) signature_repository: Option<String>,
+    /// What the signature must call the image: anything, the same repository, or the same repository and tag
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) signed_reference: ReferenceMode,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]

@@ -52,9 +52,7 @@ pub(crate) fn demands(
     matching: &MatchArgs,
     defaults: DefaultFields,
 ) -> anyhow::Result<Demands> {
-    if !trust.names_a_signer() {
-        bail!("whom do you trust? Give --key FILE, or --certificate-identity and --certificate-oidc-issuer");
-    }
+    somebody(trust)?;
     let mut weakened = Vec::new();
     if trust.insecure_ignore_sct {
         weakened.push("--insecure-ignore-sct: the CT log is not asked for; chain, identity, time and log entry still hold");
@@ -67,6 +65,17 @@ pub(crate) fn demands(
         trust_root: trust_root(trust)?,
         weakened,
     })
+}
+
+/// That the flags name somebody to trust.
+///
+/// # Errors
+/// They do not.
+pub(crate) fn somebody(trust: &TrustArgs) -> anyhow::Result<()> {
+    if !trust.names_a_signer() {
+        bail!("whom do you trust? Give --key FILE, or --certificate-identity and --certificate-oidc-issuer");
+    }
+    Ok(())
 }
 
 /// A rule that demands `requirement`, with the matching flags; `defaults` is what compat ignores anyway.
@@ -131,7 +140,7 @@ fn allowance(namespaces: &[String]) -> NamespaceAllowance {
 }
 
 /// Any of the keys, or the identity: what was given twice is a choice.
-fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
+pub(crate) fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
     let annotations: BTreeMap<_, _> = trust.annotations.iter().cloned().collect();
     let attestor = |path: FieldPath, authority: Authority| {
         let annotations = annotations.clone();
@@ -140,7 +149,8 @@ fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
             authority,
             annotations,
             repository: None,
-            log: LogOptions::default(),
+            // Of manifests and files signed with a key no log is asked anyway.
+            log: LogOptions { ignore_tlog: trust.insecure_ignore_tlog, ..LogOptions::default() },
         }))
     };
     let mut of = Vec::new();

@@ -7,6 +7,7 @@ mod found;
 mod keyed;
 mod keyless;
 mod log;
+pub mod make;
 pub mod simple_signing;
 pub mod statement;
 

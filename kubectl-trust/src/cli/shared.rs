@@ -61,19 +61,39 @@ pub(crate) struct TrustArgs {
     /// Certificate chain of the timestamp authority, leaf first (PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
     pub(crate) tsa_certificate_chain: Option<PathBuf>,
-    /// Annotation that the object must carry; repeatable
+    /// Annotation that the object (of an image: the signature) must carry; repeatable
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
     /// Contact nothing; always so for manifests
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Do not ask for a proof of the transparency log; manifests signed with a key never need one, and
-    /// without it a keyless signature has no time, so this changes nothing for manifests
+    /// Do not ask for a proof of the transparency log; signer, signature and what was signed still hold.
+    /// Manifests and files signed with a key never need one; an identity then needs a timestamp
     #[arg(long)]
     pub(crate) insecure_ignore_tlog: bool,
     /// Do not ask for the certificate's proof of the CT log; chain, identity, time and log entry still hold
     #[arg(long)]
     pub(crate) insecure_ignore_sct: bool,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Images")]
+pub(crate) struct ImageArgs {
+    /// Folder with recorded images (an OCI layout), instead of registries; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Registry that is spoken to in plain HTTP or with a certificate that nobody vouches for; repeatable.
+    /// Digests and signatures are checked all the same; who listens sees what is asked, and may answer that
+    /// nothing is there
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) insecure_registry: Vec<String>,
+    /// Certificate authorities of private registries (PEM); repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry_ca: Vec<PathBuf>,
+    /// Longest time for all that is asked of registries, as 10s, 2m
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(crate) registry_timeout: String,
 }
 
 /// What may differ from what was signed.

@@ -1,36 +1,70 @@
-//! `kubectl trust verify`: signed manifests in files.
+//! `kubectl trust verify`: signed manifests in files, images, files of any content.
+
+mod blobs;
+mod images;
 
 use anyhow::bail;
 use common::object::Origin;
 use common::policy::DefaultFields;
-use common::verdict::SubjectKind;
+use common::verdict::{SubjectKind, Verdict};
 
 use super::judge::{self, Lists, Reading};
 use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
-use crate::input;
 use crate::output::{Printer, Progress};
-use crate::trust;
+use crate::{images as recorded, input, trust};
 
-/// Verifies every document of every file, whatever the others say.
+/// Verifies everything that is named, whatever is said of the others.
 pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    super::refuse_images(&args.images)?;
-    if args.files.files.is_empty() {
-        bail!("what shall be verified? Give -f FILE");
+    let mut verdict = Verdict::default();
+    let mut weakened = Vec::new();
+    if let Some(path) = &args.blob {
+        let blob = blobs::read(path, args)?;
+        let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
+        verdict.decisions.push(world.block_on(blob.judge(&world))?);
+    } else if args.files.files.is_empty() && args.images.is_empty() {
+        bail!("what shall be verified? Give -f FILE, an image, or --blob FILE");
     }
+    if !args.files.files.is_empty() {
+        let of_manifests = manifests(args, &mut weakened)?;
+        verdict.decisions.extend(of_manifests.decisions);
+    }
+    if !args.images.is_empty() {
+        let entry = images::entry(args)?;
+        weakened.extend(weakened_for_images(args));
+        let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
+        let world = world.with_images(recorded::registries(&args.registry)?);
+        let progress = Progress::new("images verified", args.images.len());
+        let judged = images::judge(&args.images, &entry, &world, progress);
+        verdict.decisions.extend(world.block_on(judged)?);
+    }
+    judge::print(&verdict, args.output, printer);
+    if args.output == Format::Text {
+        weakened.iter().for_each(|what| printer.note_line(what));
+    }
+    Ok(ExitStatus::of(verdict.outcome()))
+}
+
+fn manifests(args: &VerifyArgs, weakened: &mut Vec<&'static str>) -> anyhow::Result<Verdict> {
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
     let lists = Lists::Signed(&args.matching.annotation_domain);
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
     let items = judge::items(&inputs, how);
+    weakened.extend(&demands.weakened);
     let world = World::new(args.cluster.clone(), demands.trust_root.clone());
     let progress = Progress::new("manifests verified", items.len());
-    let verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, progress))?;
-    judge::print(&verdict, args.output, printer);
-    if args.output == Format::Text {
-        demands.weakened.iter().for_each(|what| printer.note_line(what));
-    }
-    Ok(ExitStatus::of(verdict.outcome()))
+    world.block_on(judge::by_rule(&items, &demands.rule, &world, progress))
+}
+
+fn weakened_for_images(args: &VerifyArgs) -> impl Iterator<Item = &'static str> {
+    let tlog = "--insecure-ignore-tlog: no log is asked whether the signature was made in the open; signer, \
+                signature and digest still hold";
+    let registry = "--insecure-registry: who sits between here and the registry may hide signatures; digests \
+                    and signatures still hold";
+    let flags =
+        [(args.trust.insecure_ignore_tlog, tlog), (!args.registry.insecure_registry.is_empty(), registry)];
+    flags.into_iter().filter(|(given, _)| *given).map(|(_, what)| what)
 }
