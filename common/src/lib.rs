@@ -4,7 +4,7 @@
 //! modules of lower layers; a test reads the sources and checks it.
 //!
 //! 0. [`limits`]: every bound
-//! 1. [`object`] [`signer`] [`digest`]: field paths, who signed, the name of bytes
+//! 1. [`object`] [`signer`] [`digest`] [`wildcard`]: field paths, who signed, the name of bytes, patterns
 //! 2. [`yaml`] [`key`] [`verdict`] [`image`]: the YAML reader; public and private keys; the tree of checks;
 //!    image references
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
@@ -35,4 +35,5 @@ pub mod signer;
 pub mod sources;
 pub mod trust;
 pub mod verdict;
+pub mod wildcard;
 pub mod yaml;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::image::PatternError;
 use crate::key::KeyError;
 use crate::object::FieldPath;
 use crate::policy::expression::ExpressionError;
@@ -171,6 +172,9 @@ pub enum Problem {
     /// A pattern that cannot be read.
     #[error("{0}")]
     Pattern(MatcherError),
+    /// A pattern of images that cannot be read.
+    #[error("{0}")]
+    ImagePattern(PatternError),
     /// An expression that cannot be read.
     #[error("{0}")]
     Expression(ExpressionError),

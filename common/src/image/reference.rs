@@ -9,9 +9,9 @@ use crate::digest::{Digest, DigestError};
 use crate::limits;
 
 /// The registry that short names are of.
-const DOCKER_HUB: &str = "docker.io";
+pub(super) const DOCKER_HUB: &str = "docker.io";
 /// Its older name.
-const DOCKER_HUB_ALIAS: &str = "index.docker.io";
+pub(super) const DOCKER_HUB_ALIAS: &str = "index.docker.io";
 /// Where Docker Hub keeps images without a namespace.
 const LIBRARY: &str = "library/";
 /// The tag of a reference that names none.
@@ -255,7 +255,7 @@ impl fmt::Display for Tag {
 
 /// Whether the first part of a name is a host: everybody asks for a dot, a port, `localhost` or a capital
 /// letter, which no path may have.
-fn is_host(first: &str) -> bool {
+pub(super) fn is_host(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':', '[']) || first.bytes().any(|b| b.is_ascii_uppercase())
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::condition::Conditions;
 use super::requirement::Requirement;
+use crate::image::{ImagePattern, ImageRef};
 use crate::object::FieldPath;
 
 /// The object's images must be signed.
@@ -23,10 +24,10 @@ pub struct ImageEntry {
     pub path: FieldPath,
     /// Where signatures are looked for.
     pub storage: SignatureStorage,
-    /// Patterns of images, at least one.
-    pub references: Vec<String>,
-    /// Patterns of images that are left out again.
-    pub skip: Vec<String>,
+    /// Patterns of images, at least one; see [`Self::is_about`].
+    pub references: Vec<ImagePattern>,
+    /// Patterns of images that are left out again; see [`Self::skips`].
+    pub skip: Vec<ImagePattern>,
     /// Who must have signed the image; `None` when only digests (or attestations) are asked for.
     pub requirement: Option<Requirement>,
     /// Attestations, each of which must be there.
@@ -61,6 +62,20 @@ pub enum SignedReference {
     Repository,
     /// And the same tag.
     Exact,
+}
+
+impl ImageEntry {
+    /// Whether the entry demands anything of an image, unless it [skips](Self::skips) it.
+    #[must_use]
+    pub fn is_about(&self, image: &ImageRef) -> bool {
+        self.references.iter().any(|pattern| pattern.covers(image))
+    }
+
+    /// Whether the entry leaves an image out again.
+    #[must_use]
+    pub fn skips(&self, image: &ImageRef) -> bool {
+        self.skip.iter().any(|pattern| pattern.covers_strictly(image))
+    }
 }
 
 /// Where signatures are looked for.

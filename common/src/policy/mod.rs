@@ -14,7 +14,6 @@ pub mod manifest;
 pub mod requirement;
 pub mod selector;
 pub mod template;
-pub mod wildcard;
 
 use std::fmt;
 
@@ -32,6 +31,7 @@ pub use requirement::{
 pub use selector::{Operation, ReviewFacts, Selector, UserInfo};
 
 use crate::object::FieldPath;
+pub use crate::wildcard;
 
 /// What a policy is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,6 +6,7 @@ use super::attestors::{self, Purpose};
 use super::{ACTIONS, PolicyContext, conditions};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
+use crate::image::ImagePattern;
 use crate::object::FieldPath;
 use crate::policy::images::{
     AttestationEntry, DenyRule, ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials,
@@ -102,9 +103,24 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
     }
 }
 
-fn patterns(fields: &mut Fields<'_, '_>, name: &'static str) -> Vec<String> {
-    let pattern = |node: &Node<'_, '_>| attestors::plain(node).map(str::to_owned);
+fn patterns(fields: &mut Fields<'_, '_>, name: &'static str) -> Vec<ImagePattern> {
     fields.list(name).iter().filter_map(pattern).collect()
+}
+
+/// A pattern of images; one that is likely not what its author means is a warning.
+fn pattern(node: &Node<'_, '_>) -> Option<ImagePattern> {
+    match ImagePattern::parse(attestors::plain(node)?) {
+        Ok(pattern) => {
+            if let Some(message) = pattern.warning() {
+                node.warn(message);
+            }
+            Some(pattern)
+        }
+        Err(error) => {
+            node.error(Problem::ImagePattern(error));
+            None
+        }
+    }
 }
 
 fn oci11(fields: &mut Fields<'_, '_>, legacy: bool) -> bool {
@@ -120,7 +136,7 @@ fn legacy(
     fields: &mut Fields<'_, '_>,
     allowed: bool,
     has_attestors: bool,
-) -> Option<(Option<String>, Option<Requirement>)> {
+) -> Option<(Option<ImagePattern>, Option<Requirement>)> {
     const SIGNER: [&str; 5] = ["key", "roots", "subject", "issuer", "additionalExtensions"];
     let signer = fields.present(&SIGNER);
     let present = [fields.present(&["image", "annotations"]), signer.clone()].concat();
@@ -133,7 +149,7 @@ fn legacy(
         return None;
     }
     fields.report.warn(&fields.path, "image, key, subject, issuer and roots are deprecated; write attestors");
-    let image = fields.get("image").and_then(|node| attestors::plain(&node).map(str::to_owned));
+    let image = fields.get("image").and_then(|node| pattern(&node));
     let annotations = fields.get("annotations").map(|node| attestors::plain_map(&node)).unwrap_or_default();
     if has_attestors && !(signer.is_empty() && annotations.is_empty()) {
         fields.error(Problem::Conflict {

@@ -204,6 +204,36 @@ fn image_rules_are_checked() {
 }
 
 #[test]
+fn patterns_of_images_say_where_they_match_nothing() {
+    let references = json!(["ghcr.io/acme/app", "ghcr.io/acme/*", "ghcr.io/acme*"]);
+    let entry = with(image_entry(), "/imageReferences", references);
+    let entry = with(entry, "/skipImageReferences", json!(["registry.k8s.io/"]));
+    let policy = compiled(&policy_of(&json!([images(&entry)])));
+    let warnings: Vec<_> = policy.warnings.iter().map(ToString::to_string).collect();
+    let at = "spec.rules[0].verifyImages[0]";
+    let expected = [
+        format!("{at}.imageReferences[0]: `ghcr.io/acme/app` has no tag and no digest."),
+        format!("{at}.imageReferences[2]: `ghcr.io/acme*` also matches `ghcr.io/acme-evil/…`"),
+        format!("{at}.skipImageReferences[0]: `registry.k8s.io/` matches nothing in Kyverno."),
+    ];
+    assert_eq!(warnings.len(), expected.len(), "generated rules repeat nothing: {warnings:?}");
+    for (warning, begin) in warnings.iter().zip(&expected) {
+        assert!(warning.starts_with(begin), "{warning}");
+    }
+    let Body::Images(rule) = &policy.rules[0].body else { panic!("another body") };
+    let image = |typed: &str| ImageRef::parse(typed).unwrap();
+    assert!(rule.entries[0].is_about(&image("GHCR.io/acme/web")));
+    assert!(!rule.entries[0].is_about(&image("registry.k8s.io/etcd")));
+    assert!(!rule.entries[0].skips(&image("registry.k8s.io/etcd")), "Kyverno skips nothing either");
+    let long = with(image_entry(), "/imageReferences", json!(["a/*", "a".repeat(5_000)]));
+    let path = format!("{at}.imageReferences[1]");
+    refuses(&policy_of(&json!([images(&long)])), &path, Problem::ImagePattern(PatternError::TooLong));
+    let old = with(with(image_entry(), "/image", json!("nginx")), "/imageReferences", Value::Null);
+    let old = compiled(&policy_of(&json!([images(&old)])));
+    assert!(old.warnings.iter().any(|warning| warning.path.to_string() == format!("{at}.image")));
+}
+
+#[test]
 fn the_example_of_the_documentation_reads_like_this() {
     let mut entry = image_entry();
     entry["attestor"] = entry["attestors"].take();

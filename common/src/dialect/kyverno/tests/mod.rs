@@ -3,6 +3,7 @@ mod bodies;
 use serde_json::{Value, json};
 
 use crate::dialect::{CompileErrors, Compiled, Problem, compile, is_policy};
+use crate::image::{ImageRef, PatternError};
 use crate::key::KeyError;
 use crate::policy::condition::ContextSource;
 use crate::policy::expression::ExpressionError;

@@ -1,0 +1,390 @@
+//! Patterns of image references, as policies write them: `ghcr.io/acme/*`.
+//!
+//! `*` stands for any characters, `/` among them, `?` for one; both ends are anchored and case counts
+//! (`spec/kyverno.md` 2.2).
+
+use std::fmt;
+
+use super::ImageRef;
+use super::reference::{DOCKER_HUB, DOCKER_HUB_ALIAS, is_host};
+use crate::{limits, wildcard};
+
+/// A pattern of image references.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImagePattern {
+    typed: Box<str>,
+    /// With the registry's name in its normal form.
+    normal: Box<str>,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// Nothing, or only blanks.
+    #[error("the pattern is empty; write one like ghcr.io/acme/*")]
+    Empty,
+    /// Longer than [`limits::PATTERN_BYTES`].
+    #[error("the pattern is longer than {} bytes", limits::PATTERN_BYTES)]
+    TooLong,
+}
+
+impl ImagePattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`PatternError`]. A pattern that can match nothing is no error, because Kyverno takes it; see
+    /// [`Self::warning`].
+    pub fn parse(typed: &str) -> Result<Self, PatternError> {
+        if typed.trim().is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if typed.len() > limits::PATTERN_BYTES {
+            return Err(PatternError::TooLong);
+        }
+        Ok(Self { typed: typed.into(), normal: normal(typed).into() })
+    }
+
+    /// Whether the pattern covers an image *that is demanded something of*: under any name that the image
+    /// has. To cover more is to demand more.
+    ///
+    /// Attack: `index.docker.io/nginx`, `GHCR.io/acme/app` or `ghcr.io:443/acme/app:1@sha256:…` must not
+    /// be a way around a pattern that covers the plain name, whichever of the names it was written for.
+    #[must_use]
+    pub fn covers(&self, image: &ImageRef) -> bool {
+        let pattern = self.prefix().unwrap_or_else(|| self.normal.to_string());
+        wildcard::matches(&self.typed, image.typed())
+            || wildcard::matches(&pattern, image.typed())
+            || every_name(image).iter().any(|name| wildcard::matches(&pattern, name))
+    }
+
+    /// Whether the pattern covers an image *that is then let through*: under the names that say what would
+    /// run, and never as it was written. To cover more is to demand less.
+    ///
+    /// Attack: `evil:trusted@sha256:…` runs the digest, whatever the tag says, and must not be skipped by
+    /// `*:trusted`.
+    #[must_use]
+    pub fn covers_strictly(&self, image: &ImageRef) -> bool {
+        let suffix = image.version().suffix();
+        names(image).iter().any(|name| wildcard::matches(&self.normal, &format!("{name}{suffix}")))
+    }
+
+    /// What about the pattern its author should know: that it can match nothing, or more than it seems to.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        const CHECKS: [fn(&str) -> Option<String>; 7] =
+            [blank, scheme, trailing_slash, capital, no_registry, no_version, near_miss];
+        CHECKS.iter().find_map(|check| check(&self.normal))
+    }
+
+    /// A registry or folder with a slash behind it, read as everything below it.
+    fn prefix(&self) -> Option<String> {
+        is_prefix(&self.normal).then(|| format!("{}*", self.normal))
+    }
+}
+
+impl fmt::Display for ImagePattern {
+    /// As typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
+    }
+}
+
+/// The pattern with the registry's name as [`ImageRef`] writes it. Names of registries are lower-case
+/// there, and so is every path, so whatever stands before a slash is.
+fn normal(typed: &str) -> String {
+    let Some((first, rest)) = typed.split_once('/') else { return typed.to_owned() };
+    let host = first.to_ascii_lowercase();
+    // `*:443/` is every registry on one port; without the port it would be every registry.
+    let plain = if wildcard::is_pattern(&host) { &host } else { host.strip_suffix(":443").unwrap_or(&host) };
+    let host = if plain == DOCKER_HUB_ALIAS { DOCKER_HUB } else { plain };
+    format!("{host}/{rest}")
+}
+
+/// The names of the image's repository: the normal one, and that without `library/` which Kyverno uses.
+fn names(image: &ImageRef) -> Vec<String> {
+    let repository = image.repository();
+    std::iter::once(repository.to_string()).chain(repository.without_library()).collect()
+}
+
+/// Every name of the image but the typed one: also under the registry's older name, and with the tag that
+/// stands beside a digest.
+fn every_name(image: &ImageRef) -> Vec<String> {
+    let mut names = names(image);
+    let hub = format!("{DOCKER_HUB}/");
+    let older: Vec<_> = names.iter().filter_map(|name| name.strip_prefix(&hub)).collect();
+    let older: Vec<_> = older.into_iter().map(|path| format!("{DOCKER_HUB_ALIAS}/{path}")).collect();
+    names.extend(older);
+    let version = image.version().suffix();
+    let both = image.tag().zip(image.digest()).map(|(tag, digest)| format!(":{tag}@{digest}"));
+    let suffixes: Vec<_> = std::iter::once(version).chain(both).collect();
+    names.iter().flat_map(|name| suffixes.iter().map(move |suffix| format!("{name}{suffix}"))).collect()
+}
+
+fn is_prefix(pattern: &str) -> bool {
+    pattern.ends_with('/') && !wildcard::is_pattern(pattern)
+}
+
+/// The pattern up to its tag or digest, and whether there was one.
+fn split_version(pattern: &str) -> (&str, bool) {
+    let last = pattern.rfind('/').map_or(0, |slash| slash + 1);
+    match pattern[last..].find([':', '@']) {
+        Some(at) => (&pattern[..last + at], true),
+        None => (pattern, false),
+    }
+}
+
+fn blank(pattern: &str) -> Option<String> {
+    let has = pattern.contains(|c: char| c.is_whitespace() || c.is_control());
+    has.then(|| format!("`{pattern}` matches no image, because references hold no blanks; remove them"))
+}
+
+fn scheme(pattern: &str) -> Option<String> {
+    let (_, rest) = pattern.split_once("//").filter(|(scheme, _)| scheme.ends_with(':'))?;
+    Some(format!("`{pattern}` matches no image, because references have no scheme; write `{rest}`"))
+}
+
+fn trailing_slash(pattern: &str) -> Option<String> {
+    is_prefix(pattern).then(|| {
+        format!(
+            "`{pattern}` matches nothing in Kyverno. Here it is read as `{pattern}*` where signatures are demanded, and skips nothing; write `{pattern}*`"
+        )
+    })
+}
+
+fn capital(pattern: &str) -> Option<String> {
+    let (name, _) = split_version(pattern);
+    // What follows a star may belong to a tag, and tags have capital letters.
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    let end = name[last..].find('*').map_or(name.len(), |star| last + star);
+    let capital = name[..end].contains(|c: char| c.is_ascii_uppercase()) && end > 0;
+    capital.then(|| {
+        let instead = format!("{}{}", name[..end].to_ascii_lowercase(), &pattern[end..]);
+        format!("`{pattern}` matches no image, because names have no capital letters; write `{instead}`")
+    })
+}
+
+fn no_registry(pattern: &str) -> Option<String> {
+    let first = pattern.split('/').next().unwrap_or(pattern);
+    // Without a slash, `ghcr.io*` begins with a registry and `nginx:*` with a repository.
+    let stem = first.split(['*', '?', ':', '@']).next().unwrap_or(first);
+    let host = if first.len() == pattern.len() { stem } else { first };
+    let open = first.starts_with(['*', '?']) || (wildcard::is_pattern(first) && host.len() == first.len());
+    if open || is_host(host) {
+        return None;
+    }
+    let instead = suggested(&format!("{DOCKER_HUB}/{pattern}"));
+    Some(format!(
+        "`{pattern}` names no registry. It matches nothing in Kyverno, and here only images that are written like this; write {instead}"
+    ))
+}
+
+fn no_version(pattern: &str) -> Option<String> {
+    let (_, version) = split_version(pattern);
+    let last = pattern.rsplit('/').next().unwrap_or(pattern);
+    let open = version || wildcard::is_pattern(last);
+    (!open).then(|| {
+        let instead = suggested(pattern);
+        format!(
+            "`{pattern}` has no tag and no digest. It matches nothing in Kyverno, and here only images that are written like this; write {instead}"
+        )
+    })
+}
+
+/// The pattern, with every tag and digest if it has neither.
+fn suggested(pattern: &str) -> String {
+    let last = pattern.rsplit('/').next().unwrap_or(pattern);
+    if split_version(pattern).1 || wildcard::is_pattern(last) {
+        return format!("`{pattern}`");
+    }
+    format!("`{pattern}:*` and `{pattern}@*`")
+}
+
+/// Attack A6: a star that ends (or begins) in the middle of an owner's name takes in other owners.
+fn near_miss(pattern: &str) -> Option<String> {
+    let segments: Vec<_> = pattern.split('/').collect();
+    let word = |c: char| c.is_ascii_alphanumeric();
+    let first = segments.first()?;
+    if let Some(host) = first.strip_prefix('*').filter(|host| segments.len() > 1 && host.starts_with(word)) {
+        let instead = &pattern[1..];
+        return Some(format!("`{pattern}` also matches the registry `evil{host}`; write `{instead}`"));
+    }
+    let is_cut = |segment: &&str| {
+        let stem = segment.strip_suffix('*');
+        stem.is_some_and(|stem| stem.ends_with(word) && !stem.contains([':', '@', '*']))
+    };
+    let at = segments.iter().take(2).position(is_cut)?;
+    let stem = segments[..=at].join("/");
+    let stem = stem.trim_end_matches('*');
+    let other = if at == 0 { format!("{stem}.evil.example") } else { format!("{stem}-evil") };
+    let rest = segments[at + 1..].join("/");
+    let below = if rest.is_empty() { "*".to_owned() } else { rest };
+    Some(format!("`{pattern}` also matches `{other}/…`; write `{stem}/{below}` if that is not meant"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn pattern(typed: &str) -> ImagePattern {
+        ImagePattern::parse(typed).unwrap()
+    }
+
+    fn image(typed: &str) -> ImageRef {
+        ImageRef::parse(&typed.replace("HEX", HEX)).unwrap()
+    }
+
+    #[test]
+    fn patterns_cover_images_under_every_name() {
+        // pattern, image, whether it is demanded something of, whether it may be skipped
+        for (typed, of, covers, strictly) in [
+            ("*", "nginx", true, true),
+            ("nginx", "nginx", true, false),
+            ("nginx", "nginx:1", false, false),
+            ("docker.io/nginx:latest", "nginx", true, true),
+            ("docker.io/nginx:*", "docker.io/library/nginx:1", true, true),
+            ("docker.io/library/*", "nginx", true, true),
+            ("index.docker.io/nginx:*", "nginx", true, true),
+            ("INDEX.docker.io:443/nginx:*", "nginx", true, true),
+            ("index.docker.?o/*", "nginx", true, false),
+            ("docker.io/*", "index.docker.io/nginx", true, true),
+            ("ghcr.io/acme/*", "ghcr.io/acme/a/b:1", true, true),
+            ("ghcr.io/acme/app", "ghcr.io/acme/app", true, false),
+            ("ghcr.io/acme/app", "ghcr.io/acme/app:latest", false, false),
+            ("ghcr.io/acme/app:?", "ghcr.io/acme/app:1", true, true),
+            ("ghcr.io/acme/app:v1", "ghcr.io/acme/app:V1", false, false),
+            ("ghcr.io/acme/app:*", "ghcr.io/acme/app:1@sha256:HEX", true, false),
+            ("ghcr.io/acme/app@*", "ghcr.io/acme/app:1@sha256:HEX", true, true),
+            ("ghcr.io/acme/app:*", "ghcr.io/acme/app@sha256:HEX", false, false),
+            ("GHCR.io/acme/*", "ghcr.io/acme/app:1", true, true),
+            ("ghcr.io:443/acme/*", "ghcr.io/acme/app:1", true, true),
+            ("*:443/acme/*", "ghcr.io/acme/app:1", false, false),
+            ("*:443/acme/*", "ghcr.io:443/acme/app:1", true, false),
+            ("registry.k8s.io/", "registry.k8s.io/etcd:3", true, false),
+            ("registry.k8s.io/", "registry.k8s.io.evil.example/etcd:3", false, false),
+        ] {
+            assert_eq!(pattern(typed).covers(&image(of)), covers, "{typed} {of}");
+            assert_eq!(pattern(typed).covers_strictly(&image(of)), strictly, "strictly {typed} {of}");
+        }
+    }
+
+    /// Attack A5: another spelling of the registry is no way around a pattern.
+    #[test]
+    fn a5_the_typed_form_is_no_way_around_a_pattern() {
+        for typed in ["GHCR.io/acme/app", "ghcr.io:443/acme/app", "GHCR.IO:443/acme/app", "ghcr.io/acme/app"]
+        {
+            for version in ["", ":1", "@sha256:HEX", ":1@sha256:HEX"] {
+                let of = image(&format!("{typed}{version}"));
+                assert!(pattern("ghcr.io/acme/*").covers(&of), "{of:?}");
+                assert_eq!(pattern("ghcr.io/acme/app:*").covers(&of), !version.starts_with('@'), "{of:?}");
+            }
+        }
+        for typed in ["nginx", "library/nginx", "docker.io/nginx", "Index.Docker.io:443/library/nginx"] {
+            for form in ["docker.io/nginx:*", "docker.io/library/nginx:*", "index.docker.io/nginx:*"] {
+                assert!(pattern(form).covers(&image(typed)), "{form} {typed}");
+            }
+        }
+    }
+
+    /// Attack A6: names that begin or end like the one that is meant.
+    #[test]
+    fn a6_names_that_look_alike_are_others() {
+        for typed in [
+            "ghcr.io/acme-evil/app",
+            "evilghcr.io/acme/app",
+            "ghcr.io.evil.com/acme/app",
+            "evil.com/ghcr.io/acme/a",
+        ] {
+            for form in ["ghcr.io/acme/*", "ghcr.io/acme/", "ghcr.io/acme/app:*", "ghcr.io/*/app:*"] {
+                let expected = form == "ghcr.io/*/app:*" && typed == "ghcr.io/acme-evil/app";
+                assert_eq!(pattern(form).covers(&image(typed)), expected, "{form} {typed}");
+                assert_eq!(pattern(form).covers_strictly(&image(typed)), expected, "{form} {typed}");
+            }
+        }
+    }
+
+    /// Attack: a trusted tag beside a digest that was never trusted.
+    #[test]
+    fn a_tag_beside_a_digest_skips_nothing() {
+        let evil = image("evil:trusted@sha256:HEX");
+        assert!(!pattern("*:trusted").covers_strictly(&evil));
+        assert!(!pattern("*:trusted*").covers_strictly(&evil));
+        assert!(pattern("*:trusted*").covers(&evil));
+    }
+
+    #[test]
+    fn patterns_that_match_nothing_or_too_much_say_so() {
+        for (typed, words, instead) in [
+            ("nginx", "names no registry", "`docker.io/nginx:*` and `docker.io/nginx@*`"),
+            ("nginx:1.27", "names no registry", "`docker.io/nginx:1.27`"),
+            ("nginx*", "names no registry", "`docker.io/nginx*`"),
+            ("acme/*", "names no registry", "`docker.io/acme/*`"),
+            ("ghcr.io/acme/app", "no tag and no digest", "`ghcr.io/acme/app:*` and `ghcr.io/acme/app@*`"),
+            ("*/app", "no tag and no digest", "`*/app:*` and `*/app@*`"),
+            ("ghcr.io/Acme/App:V1", "capital letters", "`ghcr.io/acme/app:V1`"),
+            ("ghcr.io/Acme/*", "capital letters", "`ghcr.io/acme/*`"),
+            ("https://ghcr.io/acme/*", "no scheme", "`ghcr.io/acme/*`"),
+            ("ghcr.io/acme/* ", "no blanks", "remove them"),
+            ("registry.k8s.io/", "matches nothing in Kyverno", "`registry.k8s.io/*`"),
+            ("ghcr.io/acme*", "`ghcr.io/acme-evil/…`", "`ghcr.io/acme/*`"),
+            ("ghcr.io/acme*/app:*", "`ghcr.io/acme-evil/…`", "`ghcr.io/acme/app:*`"),
+            ("ghcr.io*", "`ghcr.io.evil.example/…`", "`ghcr.io/*`"),
+            ("*ghcr.io/acme/*", "`evilghcr.io`", "`ghcr.io/acme/*`"),
+        ] {
+            let warning = pattern(typed).warning().unwrap_or_else(|| panic!("{typed}"));
+            assert!(warning.contains(words) && warning.contains(instead), "{typed}: {warning}");
+        }
+    }
+
+    #[test]
+    fn honest_patterns_have_no_warning() {
+        for typed in [
+            "*",
+            "*/*",
+            "*:1.0",
+            "*.amazonaws.com/*",
+            "ghcr.io/acme/*",
+            "GHCR.io/acme/*",
+            "ghcr.io/acme/app*",
+            "ghcr.io/acme/app:*",
+            "ghcr.io/acme/app:V1",
+            "ghcr.io/acme/app@sha256:*",
+            "docker.io/nginx:1*",
+            "localhost:5000/app:*",
+            "127.0.0.1:5000/*",
+            "gh?r.io/acme/*",
+            "*@sha256:*",
+            "*V1",
+        ] {
+            assert_eq!(pattern(typed).warning(), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn hostile_patterns_end() {
+        assert_eq!(ImagePattern::parse(" "), Err(PatternError::Empty));
+        assert_eq!(ImagePattern::parse(&"*".repeat(5_000)), Err(PatternError::TooLong));
+        for typed in ["/", "//", ":", "@", "*:", "é*", "?", "a:b/", "[::1]:5000/", "*//*"] {
+            let found = pattern(typed);
+            assert_eq!(found.to_string(), typed);
+            drop((found.warning(), found.covers(&image("nginx"))));
+        }
+        let long = pattern(&"*a".repeat(2_048));
+        assert!(!long.covers(&image(&format!("b{}", "/a".repeat(100)))));
+    }
+
+    proptest::proptest! {
+        /// What may be skipped is always covered as well.
+        #[test]
+        fn strict_is_within_covered(
+            typed in "(ghcr\\.io|docker\\.io|index\\.docker\\.io|\\*|nginx)(/[a*?]{1,3}){0,2}(:[1*]{1,2})?/?",
+            of in "(GHCR\\.io/|docker\\.io/|index\\.docker\\.io/)?(a|aa|nginx)(/a{1,2})?(:1{1,2})?",
+        ) {
+            let (pattern, image) = (pattern(&typed), image(&of));
+            proptest::prop_assert!(!pattern.covers_strictly(&image) || pattern.covers(&image));
+            drop(pattern.warning());
+        }
+    }
+}
