@@ -45,7 +45,7 @@ pub(crate) fn entry(requirement: Option<Requirement>) -> ImageEntry {
     ImageEntry {
         path: FieldPath::root(),
         storage: SignatureStorage::Cosign,
-        references: vec!["*".to_owned()],
+        references: Vec::new(),
         skip: Vec::new(),
         requirement,
         attestations: Vec::new(),
