@@ -16,9 +16,7 @@ use crate::gather::{self, World};
 use crate::manifest::diff::Comparison;
 use crate::object::Origin;
 use crate::policy::condition::Scope;
-use crate::policy::{
-    Action, Authority, Body, Exception, KeyRef, KeySource, ManifestRule, Policy, ReviewFacts, Values,
-};
+use crate::policy::{Action, Body, Exception, ManifestRule, Policy, ReviewFacts, Values};
 use crate::select::{Selected, Selectedness, select};
 use crate::sources::Sources;
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Subject};
@@ -106,8 +104,10 @@ pub struct Rules<'r> {
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
     let mut decisions = Vec::new();
+    // One for the whole request, so that no two rules speak of different images.
+    let resolutions = images::Resolutions::default();
     for selected in select(&task.facts, policies, exceptions, values, background) {
-        decisions.push(by_selected(task, &selected, values, context).await);
+        decisions.push(by_selected(task, &selected, values, &resolutions, context).await);
     }
     decisions
 }
@@ -116,6 +116,7 @@ async fn by_selected(
     task: &Task<'_>,
     selected: &Selected<'_>,
     values: &Values,
+    resolutions: &images::Resolutions,
     context: Context<'_>,
 ) -> Decision {
     let by = |enforced| {
@@ -132,13 +133,16 @@ async fn by_selected(
             match &selected.rule.body {
                 Body::Manifest(rule) => {
                     // Variables see the whole request; few rules have any, so most need no copy of it.
-                    let scope =
-                        has_variables(rule).then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                    let scope = rule
+                        .requirement
+                        .has_variables()
+                        .then(|| Scope::new(&task.facts, &selected.rule.context, values));
                     judge(task, rule, by(enforced), scope.as_ref(), context, |_, _| ()).await.0
                 }
-                Body::Images(_) => {
-                    let what = "verifying images; this version evaluates manifest rules only".to_owned();
-                    settled(enforced, Outcome::Fault, Reason::PolicyUnsupported { what })
+                Body::Images(rule) => {
+                    let scope =
+                        rule.has_variables().then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                    images::by_rule(task, rule, by(enforced), scope.as_ref(), resolutions, context).await
                 }
                 Body::NotHandled { rule_type } => {
                     settled(enforced, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })
@@ -154,12 +158,6 @@ async fn by_selected(
             settled(false, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })
         }
     }
-}
-
-fn has_variables(rule: &ManifestRule) -> bool {
-    rule.requirement.attestors().iter().any(|attestor| {
-        matches!(attestor.authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
-    })
 }
 
 fn undecided(task: &Task<'_>, by: Option<DecidedBy>, reason: Reason) -> Decision {

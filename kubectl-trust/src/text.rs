@@ -3,7 +3,7 @@
 use common::object::FieldChange;
 use common::signer::short;
 use common::verdict::{
-    Check, DecidedBy, Decision, Outcome, Reason, Verdict, shell_quoted, shell_word, side, would_pass,
+    Check, DecidedBy, Decision, Outcome, Reason, SubjectKind, Verdict, shell_quoted, shell_word, side, would_pass,
 };
 
 use crate::output::Printer;
@@ -40,10 +40,24 @@ pub(crate) fn subject(decision: &Decision) -> String {
     let file = source.rsplit_once('#').map_or(source.as_str(), |(file, _)| file);
     let object = &decision.subject.object;
     match (object.kind.as_str(), object.name.as_str()) {
+        _ if decision.subject.kind == SubjectKind::Image => image(decision),
         ("", _) => nameless(source),
         (kind, "") => format!("{file}: {kind} without a name"),
         _ => format!("{file}: {object}"),
     }
+}
+
+/// `ghcr.io/acme/app:1 (sha256:9f1c2ab01f0a)`: the image as typed, and which manifest it was found to be.
+fn image(decision: &Decision) -> String {
+    let source = &decision.subject.source;
+    let digest = match decision.headline() {
+        Reason::ImageVerified { digest, .. } | Reason::ImageRefused { digest: Some(digest), .. } => digest,
+        _ => return source.clone(),
+    };
+    if source.contains(digest.as_str()) {
+        return source.clone();
+    }
+    format!("{source} ({})", short(digest).trim_end_matches('…'))
 }
 
 /// `a.yaml`, or `a.yaml: document 2`: people count from 1.
@@ -59,9 +73,14 @@ pub(crate) fn nameless(source: &str) -> String {
 fn block(printer: &mut Printer, decision: &Decision, width: usize) {
     let (outcome, subject) = (decision.outcome(), subject(decision));
     match outcome {
-        Outcome::Pass => printer.marked(0, outcome, format_args!("{subject:width$}  {}", good(decision))),
+        Outcome::Pass => {
+            printer.marked(0, outcome, format_args!("{subject:width$}  {}", good(decision)));
+            if decision.subject.kind == SubjectKind::Image {
+                decision.check.children.iter().for_each(|check| node(printer, check, 2, None));
+            }
+        }
         Outcome::Fail | Outcome::Fault | Outcome::Skip => {
-            let reason = decision.headline();
+            let reason = decision.headline().itself();
             printer.marked(0, outcome, format_args!("{subject}  {}  [{}]", head(reason), reason.code()));
             details(printer, decision);
         }
@@ -105,7 +124,7 @@ fn head(reason: &Reason) -> String {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons show expected and found")]
 fn details(printer: &mut Printer, decision: &Decision) {
-    let headline = decision.headline();
+    let headline = decision.headline().itself();
     match headline {
         Reason::ManifestDiffers { changes, names, omitted, .. } => {
             differences(printer, 4, changes, names, *omitted);

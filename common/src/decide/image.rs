@@ -119,9 +119,11 @@ fn decided(
             image: image.typed().to_owned(),
             digest: digest.as_ref().map(ToString::to_string).unwrap_or_default(),
         },
-        Outcome::Fail | Outcome::Fault => {
-            Reason::ImageRefused { image: image.typed().to_owned(), why: Box::new(check.reason) }
-        }
+        Outcome::Fail | Outcome::Fault => Reason::ImageRefused {
+            image: image.typed().to_owned(),
+            digest: digest.as_ref().map(ToString::to_string),
+            why: Box::new(check.reason),
+        },
         Outcome::Skip => check.reason,
     };
     warnings.extend(parts.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));

@@ -16,6 +16,18 @@ pub struct ImagesRule {
     pub extractors: BTreeMap<String, Vec<ImageExtractor>>,
 }
 
+impl ImagesRule {
+    /// Whether an attestor is named by a variable.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        let attested = |entry: &ImageEntry| {
+            let attestations = entry.attestations.iter().filter_map(|one| one.requirement.as_ref());
+            entry.requirement.iter().chain(attestations).any(Requirement::has_variables)
+        };
+        self.entries.iter().any(attested)
+    }
+}
+
 /// What is demanded of some images.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]

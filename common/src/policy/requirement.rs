@@ -70,6 +70,15 @@ impl Requirement {
         self.fold(&mut leaf, &mut |node, parts| node.join(parts))
     }
 
+    /// Whether an attestor is named by a variable.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        let variable = |authority: &Authority| {
+            matches!(authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
+        };
+        self.attestors().iter().any(|attestor| variable(&attestor.authority))
+    }
+
     /// Every attestor of the tree in written order.
     #[must_use]
     pub fn attestors(&self) -> Vec<&Attestor> {

@@ -69,6 +69,8 @@ fn known_fragment(reason: &Reason) -> Option<&'static str> {
         Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } | Reason::ClaimMismatch { .. } => {
             Some("no signer matches with this resource: ")
         }
+        // These already say "image verification failed".
+        Reason::ImageRefused { .. } => None,
         reason if reason.is_failure() => Some(""),
         _ => None,
     }
@@ -90,10 +92,33 @@ fn details(text: &mut String, decision: &Decision) {
 }
 
 /// What would pass, in the words of a policy: who is refused by one has no flags.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the hints of the others name no flags")]
 #[must_use]
 pub fn would_pass(decision: &Decision) -> Option<String> {
     let reason = decision.headline();
+    if let Reason::ImageRefused { image, digest, why } = reason {
+        return image_would_pass(image, digest.as_deref(), why).or_else(|| reason.hint(&decision.subject));
+    }
+    words_of_policy(reason).or_else(|| reason.hint(&decision.subject))
+}
+
+/// The same of an image.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have no words of their own")]
+fn image_would_pass(image: &str, digest: Option<&str>, why: &Reason) -> Option<String> {
+    let on = digest.map_or_else(|| image.to_owned(), short);
+    match why {
+        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { key, .. } } => {
+            Some(format!("a signature by {} on {on}", shortened(key)))
+        }
+        Reason::LogEntryMissing => {
+            Some("a signature that a log took in; or in the rule rekor.ignoreTlog: true".to_owned())
+        }
+        other => words_of_policy(other),
+    }
+}
+
+/// What a policy would have to say.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the hints of the others name no flags")]
+fn words_of_policy(reason: &Reason) -> Option<String> {
     match reason {
         Reason::ManifestDiffers { .. } => would_match(reason),
         Reason::IdentityMismatch { found, .. } => {
@@ -106,7 +131,7 @@ pub fn would_pass(decision: &Decision) -> Option<String> {
             Some(format!("a signature by {} over the object as it is", shortened(key)))
         }
         Reason::CertificateMissing => Some("a signature with a certificate of that identity".to_owned()),
-        other => other.hint(&decision.subject),
+        _ => None,
     }
 }
 

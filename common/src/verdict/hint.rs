@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Reason, SignatureProblem, Subject, SubjectKind, printable};
+use super::{Reason, RegistryProblem, SignatureProblem, Subject, SubjectKind, printable};
 
 /// The annotation domain that needs no flag. Layer 2 does not know the manifest module.
 const DEFAULT_DOMAIN: &str = "cosign.sigstore.dev";
@@ -12,6 +12,9 @@ impl Reason {
     #[must_use]
     #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have none")]
     pub fn hint(&self, subject: &Subject) -> Option<String> {
+        if let Self::ImageRefused { image, digest, why } = self {
+            return image_hint(image, digest.as_deref(), why).or_else(|| why.hint(subject));
+        }
         let file = file_argument(subject);
         match self {
             Self::SignatureMissing { looked_for } | Self::MessageMissing { looked_for } => {
@@ -56,6 +59,48 @@ impl Reason {
             }
             _ => None,
         }
+    }
+}
+
+/// What a person can do about an image; `None` where it is what is done about everything else.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons are those of everything else")]
+fn image_hint(image: &str, digest: Option<&str>, why: &Reason) -> Option<String> {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    let pinned = digest.map_or_else(|| image.to_owned(), |digest| format!("{name}@{digest}"));
+    let (image, pinned) = (shell_word(image), shell_word(&pinned));
+    match why {
+        Reason::ImageUnsigned { .. } => Some(format!("kubectl trust sign {pinned} --key cosign.key")),
+        Reason::AttestationMissing { predicate_type, .. } => {
+            let named = shell_word(predicate_type);
+            Some(format!(
+                "kubectl trust attest {pinned} --type {named} --predicate FILE --key cosign.key"
+            ))
+        }
+        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
+            "if it was signed with another key: --key FILE; to sign it: kubectl trust sign {pinned} --key cosign.key"
+        )),
+        Reason::LogEntryMissing => {
+            Some("if its signer uses no transparency log: --insecure-ignore-tlog".to_owned())
+        }
+        Reason::DigestMissing { .. } => digest.map(|_| format!("image: {pinned}")),
+        Reason::ImageNotFound { .. } => Some("is the name right, and was the image pushed?".to_owned()),
+        Reason::Registry(fault) => registry_hint(&image, &fault.problem),
+        _ => None,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing but waiting helps against the others")]
+fn registry_hint(image: &str, problem: &RegistryProblem) -> Option<String> {
+    match problem {
+        RegistryProblem::NotRecorded => Some(format!("kubectl trust record {image} --to images/")),
+        RegistryProblem::Unauthorized { .. } => {
+            let host = image.split('/').next().unwrap_or(image);
+            Some(format!("log in to the registry (docker login {host}), or ask its owner for access"))
+        }
+        RegistryProblem::Unreachable(_) => {
+            Some(format!("is the registry running? Offline: kubectl trust record {image} --to images/"))
+        }
+        _ => None,
     }
 }
 

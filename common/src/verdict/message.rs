@@ -160,8 +160,10 @@ impl fmt::Display for Reason {
             }
             Self::ConditionsHold => write!(f, "all conditions hold"),
             Self::ImageUnverified { image } => write!(f, "unverified image {image}"),
-            Self::ImageRefused { image, why } if why.is_fault() => write!(f, "{image}: {why}"),
-            Self::ImageRefused { image, why } => write!(f, "image verification failed for {image}: {why}"),
+            Self::ImageRefused { image, why, .. } if why.is_fault() => write!(f, "{image}: {why}"),
+            Self::ImageRefused { image, why, .. } => {
+                write!(f, "image verification failed for {image}: {why}")
+            }
             Self::ImageUnsigned { .. } => write!(f, "signature not found"),
             Self::DigestMissing { image } => write!(f, "missing digest for {image}"),
             Self::DigestMismatch { expected, found } => {

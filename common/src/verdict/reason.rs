@@ -128,6 +128,7 @@ pub enum Reason {
     /// Why an image is refused, or cannot be judged: code and advice are those of `why`.
     ImageRefused {
         image: String,
+        digest: Option<String>,
         why: Box<Reason>,
     },
     DigestMissing {
@@ -209,6 +210,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The reason itself, without the name of the image that it is about.
+    #[must_use]
+    pub fn itself(&self) -> &Self {
+        if let Self::ImageRefused { why, .. } = self { why.itself() } else { self }
+    }
+
     /// The stable kebab-case code of the JSON contract.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
 mod cluster;
+mod conformance;
 mod cosign;
 mod interop;
 mod kyverno;

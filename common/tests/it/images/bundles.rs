@@ -15,7 +15,7 @@ use common::verdict::{Decision, Outcome};
 use futures::executor::block_on;
 
 use super::{by_identity, by_key, root};
-use crate::judge::{now, vectors};
+use crate::judge::{fixtures, now, vectors};
 
 fn judge(artifact: &[u8], bundle: &[u8], by: Requirement, root: Option<Arc<TrustRoot>>) -> Decision {
     let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
@@ -119,8 +119,7 @@ const BLOBS: &[(&str, &str)] = &[
 
 #[test]
 fn bundles_of_files() {
-    let Some(vectors) = vectors() else { return };
-    let folder = vectors.join("cosign/11-bundles");
+    let folder = fixtures().join("cosign/11-bundles");
     let trusted = root(&folder.join("trust/trusted_root.json"));
     let artifact = fs::read(folder.join("blob/artifact.txt")).unwrap();
     let mut wrong = Vec::new();

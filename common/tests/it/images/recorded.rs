@@ -9,6 +9,8 @@ use common::digest::Digest;
 use common::evaluate::{Context, by_image};
 use common::policy::images::ImageEntry;
 use common::policy::{LogOptions, Requirement};
+use common::key::PublicKey;
+use common::signature::{Annotations, Found, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome};
@@ -17,7 +19,7 @@ use serde_json::Value;
 
 use super::dump::Dump;
 use super::{attestation, by_identity, by_key, entry, root};
-use crate::judge::{now, vectors};
+use crate::judge::{fixtures, now};
 
 fn judge(image: &str, folder: &Path, entry: &ImageEntry, root: Option<Arc<TrustRoot>>) -> Decision {
     let sources = Offline { trust_root: root, images: Some(Arc::new(Dump::of(folder))) };
@@ -37,8 +39,7 @@ fn fail(code: &'static str) -> (Outcome, &'static str) {
 
 #[test]
 fn images_signed_with_a_key() {
-    let Some(vectors) = vectors() else { return };
-    let cosign = vectors.join("cosign");
+    let cosign = fixtures().join("cosign");
     let key = fs::read_to_string(cosign.join("13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
     let other = fs::read_to_string(cosign.join("05-blob/alt-keys/p384.pub")).unwrap();
     for case in [
@@ -56,9 +57,8 @@ fn images_signed_with_a_key() {
 
 #[test]
 fn annotations_of_the_signature_must_be_as_demanded() {
-    let Some(vectors) = vectors() else { return };
-    let folder = vectors.join("cosign/01-legacy-key-signature");
-    let key = fs::read_to_string(vectors.join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let folder = fixtures().join("cosign/01-legacy-key-signature");
+    let key = fs::read_to_string(fixtures().join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
     let demanding = |value: &str| {
         let Requirement::Attestor(mut attestor) = by_key(&key) else { unreachable!() };
         attestor.annotations.insert("env".to_owned(), value.to_owned());
@@ -70,8 +70,7 @@ fn annotations_of_the_signature_must_be_as_demanded() {
 
 #[test]
 fn attestations_signed_with_a_key() {
-    let Some(vectors) = vectors() else { return };
-    let cosign = vectors.join("cosign");
+    let cosign = fixtures().join("cosign");
     let key = fs::read_to_string(cosign.join("13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
     let types = [
         ("03-legacy-attestations", "https://slsa.dev/provenance/v0.2", true),
@@ -97,8 +96,7 @@ fn attestations_signed_with_a_key() {
 
 #[test]
 fn images_in_a_log_of_the_second_generation() {
-    let Some(vectors) = vectors() else { return };
-    let folder = vectors.join("cosign/13-cosign3-rk2-key-rekorv2-tsa");
+    let folder = fixtures().join("cosign/13-cosign3-rk2-key-rekorv2-tsa");
     let key = fs::read_to_string(folder.join("trust/a.pub")).unwrap();
     let Requirement::Attestor(mut attestor) = by_key(&key) else { unreachable!() };
     attestor.log = LogOptions::default();
@@ -129,8 +127,7 @@ const KEYLESS: &[(&str, &str)] = &[
 
 #[test]
 fn images_signed_by_an_identity() {
-    let Some(vectors) = vectors() else { return };
-    let folder = vectors.join("cosign/10-keyless");
+    let folder = fixtures().join("cosign/10-keyless");
     let trusted = root(&folder.join("trust/trusted_root.json"));
     let cases: Vec<Value> = serde_json::from_slice(&fs::read(folder.join("verdicts.json")).unwrap()).unwrap();
     let mut seen = 0;
@@ -165,19 +162,46 @@ fn images_signed_by_an_identity() {
 
 #[test]
 fn attestations_in_the_first_format_with_log_entries() {
-    let Some(vectors) = vectors() else { return };
-    let folder = vectors.join("cosign/14-legacy-att-keyless");
+    let folder = fixtures().join("cosign/14-legacy-att-keyless");
     let trusted = root(&folder.join("trust/trusted_root.json"));
     for (case, expected) in [("dsse", true), ("intoto", true), ("hashedrekord", false)] {
         let envelope = fs::read(folder.join(case).join("envelope.json")).unwrap();
         let annotations =
             serde_json::from_slice(&fs::read(folder.join(case).join("annotations.json")).unwrap());
-        let found = common::signature::Found::attestation("a".to_owned(), &envelope, &annotations.unwrap());
+        let found = Found::attestation("a".to_owned(), &envelope, &annotations.unwrap());
         let claim = found.claim.as_ref().unwrap().statement().unwrap();
         let digest = claim.subjects[0].clone();
-        let subject = common::signature::Subject { digest: &digest, bytes: None };
+        let subject = Subject { digest: &digest, bytes: None };
         let demands = common::signature::LogDemands { sct: true, tlog: true };
         let fact = found.by_identity(subject, &trusted, demands);
         assert_eq!(fact.is_ok(), expected, "{case}: {fact:?}");
     }
+}
+
+/// A signature of 2023 by a key, in the public log: the log's promise is checked with the log's real key.
+#[test]
+fn an_entry_of_the_public_log() {
+    let folder = fixtures().join("cosign/20-seed-public-good-rekor");
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let payload: Arc<[u8]> = fs::read(folder.join("simplesigning.payload.json")).unwrap().into();
+    let key = PublicKey::parse(&text("signer.pub.pem")).unwrap();
+    let public = TrustRoot::public_good().unwrap();
+    let digest =
+        Digest::parse("sha256:467287fe0f76359cc278356089839b5858469ef87d3a88212f85d52e8d985306").unwrap();
+    let subject = Subject { digest: &digest, bytes: None };
+    let judge = |bundle: &str| {
+        let annotations = Annotations::from([
+            ("dev.cosignproject.cosign/signature".to_owned(), text("signature.b64")),
+            ("dev.sigstore.cosign/bundle".to_owned(), bundle.to_owned()),
+        ]);
+        let found = Found::simple_signing("a".to_owned(), Arc::clone(&payload), &annotations);
+        found.by_key(&key, subject, Some(&public))
+    };
+    let bundle = text("bundle.json");
+    let verified = judge(&bundle).unwrap();
+    assert!(verified.in_log && verified.warnings.is_empty());
+    assert_eq!(verified.logged.unwrap().as_second(), 1_680_855_335);
+    // One second later: the promise is for another time.
+    let moved = bundle.replace("1680855335", "1680855336");
+    assert_eq!(judge(&moved).unwrap_err().code(), "log-entry-invalid");
 }
