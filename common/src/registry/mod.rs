@@ -4,12 +4,14 @@
 //! None of them judges.
 
 pub mod manifest;
+mod memory;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError, Platform};
+pub use memory::Memory;
 
 use crate::digest::Digest;
 use crate::image::{Repository, Version};
