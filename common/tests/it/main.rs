@@ -12,6 +12,7 @@ mod defaults;
 mod dialect;
 mod judge;
 mod layers;
+mod layout;
 mod policies;
 mod properties;
 mod reasons;
