@@ -138,6 +138,31 @@ pub const IMAGE_EVIDENCE_BYTES: usize = 64 * 1024 * 1024;
 /// Subjects of an in-toto statement, and digests of each.
 pub const STATEMENT_SUBJECTS: usize = 1_024;
 
+/// Bytes of the configuration of an image; those of large Java images have about 50 KiB.
+pub const IMAGE_CONFIG_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of the `oci-layout` file, whose only content is a version.
+pub const LAYOUT_VERSION_BYTES: usize = 4 * 1024;
+
+/// Bytes of the `index.json` of a layout: an entry has about 300.
+pub const LAYOUT_INDEX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Manifests of a layout, those inside its indexes among them. A recorded image has about ten, so that is
+/// every image of a large cluster.
+pub const LAYOUT_MANIFESTS: usize = 20_000;
+
+/// Entries of all indexes of a layout that are followed, an index as often as it is listed.
+pub const LAYOUT_STEPS: usize = 200_000;
+
+/// Bytes of all manifests of a layout, which are kept in memory.
+pub const LAYOUT_MANIFEST_BYTES: usize = 256 * 1024 * 1024;
+
+/// Indexes inside an index. One with one manifest a platform has none; build tools make one more.
+pub const INDEX_DEPTH: usize = 3;
+
+/// Bytes that are recorded of one image (manifests, configurations, signatures, attestations; no layers).
+pub const RECORDED_BYTES: usize = 512 * 1024 * 1024;
+
 /// Images of one object. A Pod has tens of containers; the 100,000 of an attacker are refused.
 pub const IMAGES: usize = 1_000;
 

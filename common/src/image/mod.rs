@@ -1,7 +1,12 @@
 //! What a workload calls its images: references, patterns of references, and where they stand.
 
+mod extract;
 mod pattern;
+mod place;
 mod reference;
 
+pub use extract::{VariablesError, images, variables};
 pub use pattern::{ImagePattern, PatternError};
+pub use place::{ExtractError, FoundImage};
+pub(crate) use place::{Place, Spot};
 pub use reference::{ImageRef, ReferenceError, Repository, Tag, Version};

@@ -129,6 +129,13 @@ impl ImageRef {
         self.digest.as_ref()
     }
 
+    /// Whether the registry was typed, too: `latest` and `acme/app` are names only where it is known which
+    /// registry is meant.
+    #[must_use]
+    pub fn names_registry(&self) -> bool {
+        self.typed.split_once('/').is_some_and(|(first, _)| is_host(first))
+    }
+
     /// Which manifest it names: a digest says all, and a tag beside it nothing; without either, `latest`.
     #[must_use]
     pub fn version(&self) -> Version {
@@ -238,6 +245,14 @@ impl Tag {
     #[must_use]
     pub fn derived(digest: &Digest, suffix: &str) -> Self {
         Self(format!("{}{suffix}", digest.tag()).into())
+    }
+
+    /// The digest that the tag was derived from, whatever the suffix.
+    #[must_use]
+    pub fn derived_from(&self) -> Option<Digest> {
+        let (algorithm, rest) = self.0.split_once('-')?;
+        let digits = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        Digest::parse(&format!("{algorithm}:{}", &rest[..digits])).ok()
     }
 
     /// Its text.
@@ -366,6 +381,31 @@ mod tests {
             assert!(ImageRef::parse(typed).is_err(), "{typed:?}");
         }
         assert_eq!(ImageRef::parse(&"a".repeat(3_000)), Err(ReferenceError::TooLong));
+    }
+
+    #[test]
+    fn a_derived_tag_says_of_what() {
+        let digest = Digest::of(b"x");
+        for suffix in ["", ".sig", ".att", ".sbom", "-more"] {
+            assert_eq!(Tag::derived(&digest, suffix).derived_from().as_ref(), Some(&digest), "{suffix}");
+        }
+        for other in ["latest", "sha256-", "sha256-ab.sig", "md5-0123", &format!("sha256-{}a", digest.hex())]
+        {
+            assert_eq!(Tag::parse(other).unwrap().derived_from(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn short_names_name_no_registry() {
+        for (typed, expected) in [
+            ("latest", false),
+            ("acme/app", false),
+            ("ghcr.io/a", true),
+            ("localhost/a", true),
+            ("h:5000/a", true),
+        ] {
+            assert_eq!(ImageRef::parse(typed).unwrap().names_registry(), expected, "{typed}");
+        }
     }
 
     #[test]

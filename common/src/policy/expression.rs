@@ -66,6 +66,20 @@ impl Expression {
     /// # Errors
     /// [`ExpressionError`].
     pub fn parse(typed: &str) -> Result<Self, ExpressionError> {
+        let (read, whole) = Self::read(typed)?;
+        if whole { Err(ExpressionError::WholeDocument) } else { Ok(read) }
+    }
+
+    /// Reads an expression that is about one value and no variables: `@` is that value.
+    ///
+    /// # Errors
+    /// [`ExpressionError`].
+    pub fn of_value(typed: &str) -> Result<Self, ExpressionError> {
+        Ok(Self::read(typed)?.0)
+    }
+
+    /// An expression, and whether it reads all of the document.
+    fn read(typed: &str) -> Result<(Self, bool), ExpressionError> {
         let text = typed.trim().replace("\\\"", "\"");
         bounded(&text)?;
         let compiled = jmespath::compile(&text)
@@ -75,10 +89,9 @@ impl Expression {
         }
         let mut reads = Reads::default();
         reads.walk(compiled.as_ast(), true);
-        match (reads.unknown_function, reads.whole) {
-            (Some(name), _) => Err(ExpressionError::Function(name)),
-            (None, true) => Err(ExpressionError::WholeDocument),
-            (None, false) => Ok(Self { compiled: Arc::new(compiled), variables: reads.variables }),
+        match reads.unknown_function {
+            Some(name) => Err(ExpressionError::Function(name)),
+            None => Ok((Self { compiled: Arc::new(compiled), variables: reads.variables }, reads.whole)),
         }
     }
 

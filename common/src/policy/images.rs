@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::condition::Conditions;
+use super::expression::Expression;
 use super::requirement::Requirement;
 use crate::image::{ImagePattern, ImageRef};
 use crate::object::FieldPath;
@@ -138,16 +139,19 @@ pub struct RegistryCredentials {
 }
 
 /// Where images stand in objects of one kind (`spec/kyverno.md` 1.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ImageExtractor {
-    /// Slash-separated path from the object's root; `*` for every element.
-    pub path: String,
-    /// The field below `path` that holds the image.
-    pub value: Option<String>,
+    /// Steps from the object's root to the maps that hold an image each; `*` for every element.
+    pub path: Vec<String>,
+    /// The field of those maps that holds the image.
+    pub value: String,
     /// The extractor's name.
-    pub name: Option<String>,
-    /// The field that tells images apart.
+    pub name: String,
+    /// The field of those maps that tells images apart; their place does where there is none.
     pub key: Option<String>,
-    /// A `JMESPath` expression applied to the text.
-    pub jmes_path: Option<String>,
+    /// What makes an image of the text.
+    pub rewrite: Option<Expression>,
 }
+
+/// The name of extractors that have none.
+pub const CUSTOM_EXTRACTOR: &str = "custom";

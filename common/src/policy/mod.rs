@@ -8,6 +8,7 @@ pub mod blob;
 pub mod condition;
 pub mod exception;
 pub mod expression;
+mod extract;
 pub mod identity;
 pub mod images;
 pub mod manifest;

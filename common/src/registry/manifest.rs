@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::limits;
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
@@ -211,6 +211,40 @@ impl Manifest {
             Content::Image(_) => None,
         }
     }
+}
+
+impl Manifest {
+    /// What kind of artifact it says it is; of older artifacts the configuration's media type says so (OCI
+    /// distribution specification, "Listing Referrers").
+    #[must_use]
+    pub fn artifact_type(&self) -> Option<&str> {
+        let image = self.image()?;
+        let config = image.config.as_ref().map(|config| config.media_type.as_str());
+        image.artifact_type.as_deref().filter(|text| !text.is_empty()).or(config)
+    }
+
+    /// The manifest as a list of referrers shows it.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
+        let annotations = match &self.content {
+            Content::Image(image) => &image.annotations,
+            Content::Index(index) => &index.annotations,
+        };
+        Descriptor {
+            media_type: self.media_type.to_owned(),
+            digest: self.digest.clone(),
+            size: self.bytes.len() as u64,
+            artifact_type: self.artifact_type().map(str::to_owned),
+            annotations: annotations.clone(),
+            platform: None,
+        }
+    }
+}
+
+/// Whether a media type is that of a manifest or index that we read.
+#[must_use]
+pub fn is_manifest(media_type: &str) -> bool {
+    MANIFEST_MEDIA_TYPES.contains(&media_type)
 }
 
 /// Media types that say nothing.

@@ -3,13 +3,17 @@
 //! The trait has three backends: the distribution protocol over HTTP, an OCI layout on disk, and memory.
 //! None of them judges.
 
+pub mod layout;
 pub mod manifest;
+mod memory;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use layout::{Layout, LayoutError, Layouts};
 pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError, Platform};
+pub use memory::Memory;
 
 use crate::digest::Digest;
 use crate::image::{Repository, Version};

@@ -13,6 +13,7 @@ mod dialect;
 mod images;
 mod judge;
 mod layers;
+mod layout;
 mod policies;
 mod properties;
 mod reasons;

@@ -8,9 +8,10 @@ use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::image::ImagePattern;
 use crate::object::FieldPath;
+use crate::policy::expression::Expression;
 use crate::policy::images::{
-    AttestationEntry, DenyRule, ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials,
-    SignatureStorage, SignedReference,
+    AttestationEntry, CUSTOM_EXTRACTOR, DenyRule, ImageEntry, ImageExtractor, ImagesRule,
+    RegistryCredentials, SignatureStorage, SignedReference,
 };
 use crate::policy::{Action, Attestor, Authority, Conditions, LogOptions, Requirement};
 
@@ -21,7 +22,7 @@ pub(super) fn compile(
     extractors: BTreeMap<String, Vec<ImageExtractor>>,
     policy: &PolicyContext,
 ) -> (ImagesRule, Option<Action>) {
-    let rewrites = extractors.values().flatten().any(|extractor| extractor.jmes_path.is_some());
+    let rewrites = extractors.values().flatten().any(|extractor| extractor.rewrite.is_some());
     let mut actions = Vec::new();
     let mut entries = Vec::new();
     let list = node.list();
@@ -250,22 +251,41 @@ fn credentials(node: &Node<'_, '_>) -> RegistryCredentials {
 
 /// `imageExtractors`: lists of places, by kind.
 pub(super) fn extractors(node: &Node<'_, '_>) -> BTreeMap<String, Vec<ImageExtractor>> {
-    let place = |node: &Node<'_, '_>| {
-        node.map(|fields| {
-            let path = fields.required("path", "write a path like /spec/image");
-            let path = path.and_then(|node| node.text("write a path like /spec/image"));
-            let mut text = |name| fields.text(name, "write a name or remove the field");
-            let (value, name, key) = (text("value"), text("name"), text("key"));
-            let jmes_path = fields.text("jmesPath", "write an expression or remove the field");
-            Some(ImageExtractor { path: path?.to_owned(), value, name, key, jmes_path })
-        })
-        .flatten()
-    };
     let kind = |(kind, node): (&str, Node<'_, '_>)| {
         if node.value.as_array().is_some_and(Vec::is_empty) {
             node.error(Problem::Empty("list the places of images"));
         }
-        (kind.to_owned(), node.list().iter().filter_map(place).collect())
+        (kind.to_owned(), node.list().iter().filter_map(extractor).collect())
     };
     node.entries().into_iter().map(kind).collect()
+}
+
+fn extractor(node: &Node<'_, '_>) -> Option<ImageExtractor> {
+    const PATH: &str = "write a path like /spec/image";
+    let read = |fields: &mut Fields<'_, '_>| {
+        let path = fields.required("path", PATH);
+        let mut text = |name| fields.text(name, "write a name or remove the field");
+        let (value, name, key) = (text("value"), text("name"), text("key"));
+        let rewrite = fields.get("jmesPath").map(|node| rewrite(&node));
+        let path = path?;
+        let steps = path.text(PATH)?.split('/').filter(|step| !step.is_empty());
+        let mut steps: Vec<_> = steps.map(str::to_owned).collect();
+        if steps.is_empty() {
+            path.error(Problem::Empty(PATH));
+        }
+        let value = if value.is_some() { value } else { steps.pop() }?;
+        // The last step of a path alone is a field, and no field is called so.
+        if value == "*" {
+            let problem = Problem::Missing("write the field below `path` that holds the image");
+            fields.report.error(&fields.path.key("value"), problem);
+        }
+        let name = name.unwrap_or_else(|| CUSTOM_EXTRACTOR.to_owned());
+        Some(ImageExtractor { path: steps, value, name, key, rewrite: rewrite.flatten() })
+    };
+    node.map(read).flatten()
+}
+
+fn rewrite(node: &Node<'_, '_>) -> Option<Expression> {
+    let text = node.text("write an expression or remove the field")?;
+    Expression::of_value(text).map_err(|error| node.error(Problem::Expression(error))).ok()
 }

@@ -234,6 +234,47 @@ fn patterns_of_images_say_where_they_match_nothing() {
 }
 
 #[test]
+fn extractors_are_read_when_the_policy_is() {
+    let document = |place: Value| {
+        let rule = with(images(&image_entry()), "/imageExtractors", json!({"Task": [place]}));
+        with(policy_of(&json!([rule])), "/spec/rules/0/verifyImages/0/mutateDigest", json!(false))
+    };
+    let read = |place: Value| {
+        let Body::Images(mut rule) = compiled(&document(place)).rules.remove(0).body else {
+            panic!("another body")
+        };
+        rule.extractors.get_mut("Task").unwrap().remove(0)
+    };
+    let short = read(json!({"path": "/spec/steps/*/image"}));
+    assert_eq!(
+        (short.path.join(" "), short.value.as_str(), short.name.as_str()),
+        ("spec steps *".to_owned(), "image", "custom")
+    );
+    let long = read(
+        json!({"path": "spec/steps/*/", "value": "image", "name": "steps", "key": "name", "jmesPath": "to_string(@)"}),
+    );
+    assert_eq!((&long.path, &long.value), (&short.path, &short.value));
+    assert_eq!(long.rewrite.unwrap().text(), "to_string(@)");
+    let at = "spec.rules[0].imageExtractors.Task[0]";
+    for (place, field, problem) in [
+        (json!({}), "path", Problem::Missing("write a path like /spec/image")),
+        (json!({"path": "//"}), "path", Problem::Empty("write a path like /spec/image")),
+        (
+            json!({"path": "/spec/images/*"}),
+            "value",
+            Problem::Missing("write the field below `path` that holds the image"),
+        ),
+        (
+            json!({"path": "/spec/image", "jmesPath": "nothing(@)"}),
+            "jmesPath",
+            Problem::Expression(ExpressionError::Function("nothing".to_owned())),
+        ),
+    ] {
+        refuses(&document(place), &format!("{at}.{field}"), problem);
+    }
+}
+
+#[test]
 fn the_example_of_the_documentation_reads_like_this() {
     let mut entry = image_entry();
     entry["attestor"] = entry["attestors"].take();
