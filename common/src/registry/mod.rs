@@ -3,6 +3,8 @@
 //! The trait has three backends: the distribution protocol over HTTP, an OCI layout on disk, and memory.
 //! None of them judges.
 
+pub mod credentials;
+pub mod http;
 pub mod manifest;
 
 use std::future::Future;

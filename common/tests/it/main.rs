@@ -15,5 +15,6 @@ mod layers;
 mod policies;
 mod properties;
 mod reasons;
+mod registry;
 mod tamper;
 mod vectors;
