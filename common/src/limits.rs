@@ -183,3 +183,6 @@ pub const REFERRER_PAGES: usize = 16;
 
 /// Referrers of one manifest, over all pages or in the index of the fallback tag.
 pub const REFERRERS: usize = 1_000;
+
+/// Characters of a registry's own words in a fault.
+pub const FAULT_CHARACTERS: usize = 300;

@@ -184,4 +184,15 @@ mod tests {
             assert_eq!(scope_of(wide), "repository:acme/app:pull", "{wide}");
         }
     }
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_challenge_says_is_read_or_refused(text in "[ -~]{0,80}", scope in "[ -~]{0,40}") {
+            let bearer = format!("Bearer realm=\"https://a.example/\",scope=\"{scope}\",{text}");
+            for header in [text.as_str(), &bearer] {
+                if let Ok(Some(Challenge::Bearer(service))) = of(&[header], "https://r/") {
+                    assert!(!service.scope.contains("push") && service.scope.ends_with(":pull"));
+                }
+            }
+        }
+    }
 }

@@ -51,6 +51,7 @@ pub struct Proxies {
     /// The URL of the proxy for `http://`.
     pub http: Option<String>,
     /// What is reached directly, as in `NO_PROXY`: names with their subdomains, addresses, networks, `*`.
+    /// This machine always is.
     pub no_proxy: Option<String>,
 }
 

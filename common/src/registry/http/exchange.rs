@@ -98,7 +98,25 @@ impl Ask {
 
     /// A fault of this request that its answer shows.
     pub(super) fn fault(&self, problem: RegistryProblem) -> RegistryFault {
-        RegistryFault::new(self.label(), problem)
+        RegistryFault::new(self.label(), brief(problem))
+    }
+}
+
+/// Attack A48: what a registry sent may be in the text of a problem, a megabyte of it.
+fn brief(problem: RegistryProblem) -> RegistryProblem {
+    let cut = |text: String| text.chars().take(limits::FAULT_CHARACTERS).collect();
+    match problem {
+        RegistryProblem::Malformed(what) => RegistryProblem::Malformed(cut(what)),
+        RegistryProblem::Unreachable(why) => RegistryProblem::Unreachable(cut(why)),
+        RegistryProblem::Refused { host, why } => RegistryProblem::Refused { host: cut(host), why },
+        RegistryProblem::Unauthorized { .. }
+        | RegistryProblem::RateLimited { .. }
+        | RegistryProblem::Status(_)
+        | RegistryProblem::DeadlineExceeded
+        | RegistryProblem::TooLarge { .. }
+        | RegistryProblem::TooMany { .. }
+        | RegistryProblem::ContentMismatch { .. }
+        | RegistryProblem::NotRecorded => problem,
     }
 }
 

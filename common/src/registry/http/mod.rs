@@ -5,7 +5,7 @@
 //! registry, and only a registry's own word counts for "not there". From the outside in:
 //!
 //! 1. [`Client`]: which places are asked, in which order
-//! 2. `read`, `referrers`: what is asked, and what an answer must be
+//! 2. `read`, `referrers`, `push`: what is asked, and what an answer must be
 //! 3. `exchange`: one request with its attempts and redirects; `authorize` its credentials
 //! 4. `transport`, `egress`: connections, and where none may lead
 
@@ -17,6 +17,7 @@ mod config;
 mod egress;
 mod endpoint;
 mod exchange;
+mod push;
 mod read;
 mod referrers;
 mod tokens;

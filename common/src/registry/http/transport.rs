@@ -121,11 +121,14 @@ pub(super) fn authority(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// The rest of the time for something.
+/// The rest of the time for something; none once the time is over, however quick it would be.
 pub(super) async fn within<T>(
     deadline: Instant,
     what: impl Future<Output = T>,
 ) -> Result<T, RegistryProblem> {
+    if Instant::now() >= deadline {
+        return Err(RegistryProblem::DeadlineExceeded);
+    }
     tokio::time::timeout_at(deadline.into(), what).await.map_err(|_| RegistryProblem::DeadlineExceeded)
 }
 
@@ -155,7 +158,9 @@ fn causes(error: &reqwest::Error) -> String {
 }
 
 fn proxies(config: &Proxies) -> Result<(Vec<Proxy>, Vec<Url>), ConfigError> {
-    let except = config.no_proxy.as_deref().and_then(NoProxy::from_string);
+    // As Go does: what is on this machine is never on the other side of a proxy.
+    let direct = format!("{},localhost,127.0.0.0/8,::1", config.no_proxy.as_deref().unwrap_or_default());
+    let except = NoProxy::from_string(direct.trim_start_matches(','));
     let (mut proxies, mut urls) = (Vec::new(), Vec::new());
     for (kind, url) in [("https", &config.https), ("http", &config.http)] {
         let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { continue };

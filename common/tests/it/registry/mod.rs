@@ -1,9 +1,15 @@
 //! The HTTP client of registries against a scripted one on this machine.
 
+mod authorization;
 mod bodies;
+mod limits;
+mod push;
 mod reads;
+mod redirects;
+mod referrers;
 mod server;
 mod statuses;
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

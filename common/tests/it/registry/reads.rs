@@ -74,9 +74,12 @@ async fn blobs_have_their_digest_and_bound() {
 /// Only what a mirror has counts; it is not asked to know what there is not.
 #[tokio::test]
 async fn mirrors_are_asked_first_and_believed_what_they_have() {
-    let home = Server::start(|request, _| match request.path.contains("referrers") {
-        true => Reply::new(200).header("content-type", INDEX).body(&index(&["signature"])),
-        false => manifest(&image("home")),
+    let home = Server::start(|request, _| {
+        if request.path.contains("referrers") {
+            Reply::new(200).header("content-type", INDEX).body(&index(&["signature"]))
+        } else {
+            manifest(&image("home"))
+        }
     })
     .await;
     let mirror = Server::start(|request, _| match request.path.as_str() {
@@ -118,9 +121,9 @@ async fn a_mirror_without_an_answer_leaves_time_and_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_asked_for_what_is_not_excepted() {
+async fn a_proxy_is_asked_for_what_is_not_on_this_machine() {
     let proxy = Server::start(|_, _| manifest(&image("by proxy"))).await;
-    let proxies = Proxies { http: Some(proxy.host()), no_proxy: Some("127.0.0.0/8".into()), https: None };
+    let proxies = Proxies { http: Some(proxy.host()), ..Proxies::default() };
     let transports = BTreeMap::from([("registry.example".to_owned(), Transport::InsecureHttp)]);
     let client = Client::new(Config { proxies, transports, ..Config::default() }).unwrap();
     let far = Repository::parse("registry.example/acme/app").unwrap();

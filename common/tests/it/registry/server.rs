@@ -230,14 +230,7 @@ async fn play(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> bool {
     for act in reply.acts {
         match act {
             Act::Send(bytes) => drop(stream.write_all(&bytes).await),
-            Act::Drip(bytes) => {
-                for byte in bytes {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    if stream.write_all(&[byte]).await.is_err() {
-                        return false;
-                    }
-                }
-            }
+            Act::Drip(bytes) => drip(stream, &bytes).await,
             Act::Endless(bytes) => while stream.write_all(&bytes).await.is_ok() {},
             Act::Pause(time) => tokio::time::sleep(time).await,
             Act::Stall => std::future::pending().await,
@@ -246,4 +239,13 @@ async fn play(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> bool {
         let _ = stream.flush().await;
     }
     false
+}
+
+async fn drip(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    for byte in bytes {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if stream.write_all(&[*byte]).await.is_err() {
+            return;
+        }
+    }
 }
