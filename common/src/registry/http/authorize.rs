@@ -134,17 +134,15 @@ impl Session<'_> {
     }
 
     async fn try_login(&self, challenge: &Challenge, login: Option<&Login>) -> Result<Outcome, Failure> {
-        let registry = &self.endpoint.base;
-        let forever = Duration::from_secs(limits::TOKEN_SECONDS);
+        // A token is a secret as well, if one was needed to get it.
+        if login.is_some() && !is_private(&self.endpoint.base) {
+            return Ok(Outcome::InClear);
+        }
+        let longest = Duration::from_secs(limits::TOKEN_SECONDS);
         match (challenge, login) {
-            (_, Some(Login::RegistryToken(token))) if is_private(registry) => {
-                Ok(Outcome::Header(bearer(token)?, forever))
-            }
-            (Challenge::Basic, Some(Login::Basic { user, password })) if is_private(registry) => {
-                Ok(Outcome::Header(basic(user, password)?, forever))
-            }
-            (_, Some(Login::RegistryToken(_))) | (Challenge::Basic, Some(Login::Basic { .. })) => {
-                Ok(Outcome::InClear)
+            (_, Some(Login::RegistryToken(token))) => Ok(Outcome::Header(bearer(token)?, longest)),
+            (Challenge::Basic, Some(Login::Basic { user, password })) => {
+                Ok(Outcome::Header(basic(user, password)?, longest))
             }
             (Challenge::Basic, Some(Login::IdentityToken(_)) | None) => Ok(Outcome::Denied),
             (Challenge::Bearer(service), Some(_)) if !is_private(&service.realm) => Ok(Outcome::InClear),
@@ -214,7 +212,9 @@ fn is_private(url: &Url) -> bool {
 /// RFC 7617.
 fn basic(user: &str, password: &Secret) -> Result<HeaderValue, RegistryProblem> {
     let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
-    header(&Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
+    let mut text = Zeroizing::new("Basic ".to_owned());
+    STANDARD.encode_string(pair.as_bytes(), &mut text);
+    header(&text)
 }
 
 /// RFC 6750.

@@ -26,10 +26,7 @@ impl Endpoint {
     /// # Errors
     /// [`RegistryProblem::Malformed`] for a name that is no URL.
     pub(super) fn new(repository: Repository, config: &Config) -> Result<Self, RegistryFault> {
-        let host = match repository.registry() {
-            DOCKER_HUB => DOCKER_HUB_HOST,
-            other => other,
-        };
+        let host = host(repository.registry());
         let path = repository.path();
         let base = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/{path}/"));
         let malformed = |error: url::ParseError| {
@@ -53,6 +50,11 @@ impl Endpoint {
         url.set_path(&path);
         url
     }
+}
+
+/// Where a registry speaks its protocol.
+pub(super) fn host(registry: &str) -> &str {
+    if registry == DOCKER_HUB { DOCKER_HUB_HOST } else { registry }
 }
 
 /// The places of a repository in the order in which they are asked, and whether the last of them is its

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::config::{Config, ConfigError, Proxies, Transport};
 use super::egress::{Guard, Refusal};
+use super::endpoint::host;
 use crate::limits;
 use crate::verdict::RegistryProblem;
 
@@ -58,7 +59,7 @@ impl Hosts {
             user_agent,
             authorities,
             proxies,
-            insecure: insecure.map(|(host, _)| host.clone()).collect(),
+            insecure: insecure.map(|(registry, _)| host(registry).to_owned()).collect(),
             guard: Guard::new(config.egress.clone(), &proxy_urls),
         })
     }

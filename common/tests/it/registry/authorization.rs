@@ -1,6 +1,9 @@
 //! Credentials: whose they are, and where they go.
 
-use common::registry::credentials::{Credentials, Login, Secret};
+use std::collections::BTreeMap;
+
+use common::registry::credentials::{Credentials, HelperNames, Login, Secret};
+use common::registry::http::{Proxies, Rewrite, Transport};
 
 use super::*;
 
@@ -225,4 +228,68 @@ async fn a_token_service_that_misbehaves_is_a_fault() {
     // A token that does not open what it was for.
     let useless = bearer(|_, _| Reply::new(200).body(br#"{"token": "other"}"#)).await;
     assert_eq!(read(&useless).await, RegistryProblem::Unauthorized { tried: "no credentials".into() });
+}
+
+#[tokio::test]
+async fn a_token_is_used_until_shortly_before_its_end() {
+    let server = bearer(|_, _| Reply::new(200).body(br#"{"token": "opens", "expires_in": 2}"#)).await;
+    let client = client();
+    for wait in [0, 0, 2_000] {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        assert!(client.manifest(&app(&server), &tag("1")).await.unwrap().is_some());
+    }
+    let tokens = server.paths().iter().filter(|path| path.contains("/token")).count();
+    assert_eq!(tokens, 2);
+}
+
+/// Attack A38: nobody on the way to a registry of plain HTTP reads what opens it.
+#[tokio::test]
+async fn a38_no_credentials_travel_in_clear() {
+    for challenge in ["Basic realm=\"r\"", "Bearer realm=\"http://auth.example/token\""] {
+        let reply = Reply::new(401).header("www-authenticate", challenge).body(b"");
+        let way = Server::start(move |_, _| reply.clone()).await;
+        let proxies = Proxies { http: Some(way.host()), ..Proxies::default() };
+        let transports = BTreeMap::from([("registry.example".to_owned(), Transport::InsecureHttp)]);
+        let client = Client::new(Config { proxies, transports, ..Config::default() }).unwrap();
+        let credentials = Credentials::default().with_login("registry.example", basic(), "a").with_login(
+            "registry.example",
+            Login::RegistryToken(Secret::new("t")),
+            "b",
+        );
+        let client = client.with_credentials(Arc::new(credentials));
+        let at = Repository::parse("registry.example/acme/app").unwrap();
+        let problem = problem(client.manifest(&at, &tag("1")).await);
+        let tried = "the credentials for registry.example in a (not sent over plain HTTP), \
+            the credentials for registry.example in b (not sent over plain HTTP)";
+        assert_eq!(problem, RegistryProblem::Unauthorized { tried: tried.to_owned() });
+        assert!(way.requests().iter().all(|request| request.header("authorization").is_none()));
+    }
+}
+
+/// Attack A38: a mirror gets its own credentials, and never those of what it stands for.
+#[tokio::test]
+async fn a38_a_mirror_gets_no_credentials_of_the_original() {
+    let home = Server::start(|_, _| manifest(&image("home"))).await;
+    let ask = || Reply::new(401).header("www-authenticate", "Basic realm=\"r\"").body(b"");
+    let mirror = Server::start(move |_, _| ask()).await;
+    let rewrite = Rewrite { prefix: home.host(), mirrors: vec![mirror.host()], exclusive: false };
+    let client = Client::new(Config { rewrites: vec![rewrite], ..Config::default() }).unwrap();
+    let credentials = Credentials::default().with_login(&home.host(), basic(), "config.json");
+    let client = client.with_credentials(Arc::new(credentials));
+    assert!(client.manifest(&app(&home), &tag("1")).await.unwrap().is_some());
+    assert_eq!(mirror.requests().len(), 1);
+    assert_eq!(mirror.requests()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_helper_is_asked_when_a_registry_wants_credentials() {
+    let server = Server::start(|request, _| match request.header("authorization") {
+        Some(BASIC) => manifest(&image("a")),
+        _ => Reply::new(401).header("www-authenticate", "Basic realm=\"r\"").body(b""),
+    })
+    .await;
+    let names = HelperNames { store: Some("desktop".into()), ..HelperNames::default() };
+    let credentials = Credentials::default().with_helpers(names, Box::new(|_, _| Some(basic())));
+    let client = client().with_credentials(Arc::new(credentials));
+    assert!(client.manifest(&app(&server), &tag("1")).await.unwrap().is_some());
 }
