@@ -178,3 +178,49 @@ pub const ATTESTATION_COMBINATIONS: usize = 256;
 
 /// Bytes of a file that is verified or signed as it is (`--blob`). It is read into memory whole.
 pub const BLOB_FILE_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Redirects that one request to a registry follows. Honest ones need one or two (a blob's storage).
+pub const REDIRECTS: usize = 5;
+
+/// Attempts of one request to a registry, the first included.
+pub const REQUEST_ATTEMPTS: u32 = 3;
+
+/// Seconds of one read or write of a registry, its attempts included, unless the caller's deadline comes
+/// first. Attack: a byte a second keeps a connection alive for ever.
+pub const REQUEST_SECONDS: u64 = 30;
+
+/// Seconds until a connection must stand.
+pub const CONNECT_SECONDS: u64 = 5;
+
+/// Requests to one registry at a time; a slow one blocks only its own.
+pub const REGISTRY_REQUESTS: usize = 16;
+
+/// Registries whose requests are counted at a time; names come from image references of strangers.
+pub const REGISTRY_HOSTS: usize = 1_024;
+
+/// Bytes that are read of an answer that is an error; honest ones are below 1 KiB.
+pub const ERROR_BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of the answer of a token service. The largest tokens (of clouds) have a few KiB.
+pub const TOKEN_BYTES: usize = 256 * 1024;
+
+/// Authorizations kept in memory, one a repository and set of credentials.
+pub const TOKENS: usize = 1_024;
+
+/// Seconds that a token is used at most, whatever its service says.
+pub const TOKEN_SECONDS: u64 = 3_600;
+
+/// Credentials that are tried for one request. Kubernetes tries every pull secret; each costs a request.
+pub const CREDENTIALS_TRIED: usize = 8;
+
+/// Bytes of a Docker configuration; a Secret has at most 1 MiB.
+pub const DOCKER_CONFIG_BYTES: usize = 1024 * 1024;
+
+/// Pages of one list of referrers. Attack: `Link` headers without end.
+pub const REFERRER_PAGES: usize = 16;
+
+/// Referrers of one manifest, over all pages or in the index of the fallback tag.
+pub const REFERRERS: usize = 1_000;
+
+/// Characters of a registry's own words in a fault.
+pub const FAULT_CHARACTERS: usize = 300;

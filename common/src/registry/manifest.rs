@@ -50,13 +50,13 @@ pub struct ImageManifest {
     /// The configuration; its media type is the artifact type of older artifacts.
     pub config: Option<Descriptor>,
     /// The contents.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub layers: Vec<Descriptor>,
     /// The manifest that this one is about.
     #[serde(default)]
     pub subject: Option<Descriptor>,
     /// Free texts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -65,13 +65,13 @@ pub struct ImageManifest {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// The manifests.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub manifests: Vec<Descriptor>,
     /// The manifest that this index is about.
     #[serde(default)]
     pub subject: Option<Descriptor>,
     /// Free texts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -90,7 +90,7 @@ pub struct Descriptor {
     #[serde(default)]
     pub artifact_type: Option<String>,
     /// Free texts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_empty")]
     pub annotations: BTreeMap<String, String>,
     /// For which platform, in an index.
     #[serde(default)]
@@ -260,6 +260,13 @@ impl fmt::Display for Platform {
     }
 }
 
+/// Clients and registries in Go write an empty list or map as `null`, and read it as empty.
+fn or_empty<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     Digest::parse(&text).map_err(serde::de::Error::custom)
@@ -289,6 +296,14 @@ mod tests {
         assert_eq!(parse(&index, None).unwrap().index().unwrap().manifests.len(), 1);
         let bare = json!({"schemaVersion": 2, "manifests": []});
         assert!(parse(&bare, None).unwrap().index().is_some());
+    }
+
+    #[test]
+    fn null_is_an_empty_list() {
+        let index = json!({"mediaType": OCI_INDEX, "manifests": null, "annotations": null});
+        assert_eq!(parse(&index, None).unwrap().index(), Some(&Index::default()));
+        let image = json!({"mediaType": OCI_MANIFEST, "layers": null});
+        assert_eq!(parse(&image, None).unwrap().image(), Some(&ImageManifest::default()));
     }
 
     /// Attack: one digest, two meanings.

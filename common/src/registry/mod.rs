@@ -1,11 +1,14 @@
 //! Reading registries: manifests, blobs, referrers. Every answer is data whose digest was checked.
 //!
-//! The trait has three backends: the distribution protocol over HTTP, an OCI layout on disk, and memory.
-//! None of them judges.
+//! The trait has three backends: the distribution protocol over [`http`], an OCI layout on disk, and memory.
+//! None of them judges. Writes are a trait of their own ([`push`]), so that what verifies cannot write.
 
+pub mod credentials;
+pub mod http;
 pub mod layout;
 pub mod manifest;
 mod memory;
+pub mod push;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -38,6 +38,13 @@ pub enum RegistryProblem {
         /// How many it may have.
         bound: usize,
     },
+    /// A list of more things than such a list may have.
+    TooMany {
+        /// Of what: `referrers`.
+        what: &'static str,
+        /// How many it may have.
+        bound: usize,
+    },
     /// Other bytes than the digest names.
     ContentMismatch {
         /// What was asked for.
@@ -80,7 +87,7 @@ impl RegistryProblem {
             Self::Unauthorized { .. } => ("registry-unauthorized", 221),
             Self::RateLimited { .. } => ("registry-rate-limited", 222),
             Self::DeadlineExceeded => ("deadline-exceeded", 223),
-            Self::TooLarge { .. } => ("response-too-large", 224),
+            Self::TooLarge { .. } | Self::TooMany { .. } => ("response-too-large", 224),
             Self::ContentMismatch { .. } => ("registry-content-mismatch", 225),
             Self::Malformed(_) => ("registry-answer-malformed", 226),
             Self::Refused { .. } => ("registry-refused", 227),
@@ -111,6 +118,7 @@ impl fmt::Display for RegistryProblem {
             Self::Status(status) => write!(f, "the registry answered {status}"),
             Self::DeadlineExceeded => write!(f, "no answer in time"),
             Self::TooLarge { bound } => write!(f, "the answer is larger than {bound} bytes"),
+            Self::TooMany { what, bound } => write!(f, "the answer lists more than {bound} {what}"),
             Self::ContentMismatch { expected, found } => {
                 write!(f, "asked for {expected} and got {found}")
             }

@@ -17,5 +17,6 @@ mod layout;
 mod policies;
 mod properties;
 mod reasons;
+mod registry;
 mod tamper;
 mod vectors;

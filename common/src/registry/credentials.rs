@@ -1,0 +1,291 @@
+//! Credentials for registries, as Docker's configuration writes them. Nothing is read or run here.
+
+mod docker_config;
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+pub use docker_config::{CredentialsError, DockerConfig};
+
+use crate::digest::Digest;
+use crate::image::Repository;
+use crate::limits;
+use pattern::Pattern;
+
+/// A text that is never printed, and wiped when it is dropped.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+/// What a registry is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// A user and a password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A refresh token that is exchanged for access tokens.
+    IdentityToken(Secret),
+    /// A token that the registry itself takes.
+    RegistryToken(Secret),
+}
+
+/// Credentials of one user, namespace or file. The order of the places where they are for is that of
+/// Kubernetes: the longest path first, then exact hosts before patterns.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    entries: Vec<Entry>,
+    helpers: Option<Arc<Helpers>>,
+}
+
+/// Names of credential helpers: programs `docker-credential-…`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HelperNames {
+    /// Of every registry that has none of its own (`credsStore`).
+    pub store: Option<String>,
+    /// By registry (`credHelpers`).
+    pub by_registry: BTreeMap<String, String>,
+}
+
+/// Runs a helper: its name and the server's address, as Docker says it, to a login or to none. It may
+/// block; it is called on a thread for that, at most once for each registry.
+pub type Helper = dyn Fn(&str, &str) -> Option<Login> + Send + Sync;
+
+/// One login, and what it is for.
+#[derive(Clone, Debug)]
+struct Entry {
+    pattern: Pattern,
+    login: Login,
+    source: Arc<str>,
+}
+
+/// Helpers at work.
+struct Helpers {
+    names: HelperNames,
+    run: Box<Helper>,
+    found: Mutex<BTreeMap<String, Option<Login>>>,
+}
+
+/// A login to try, and what to call it when it fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// `the credentials for ghcr.io in config.json`.
+    pub label: String,
+    /// What to show.
+    pub login: Login,
+}
+
+impl Secret {
+    /// A secret.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// Its text, for a request and nothing else.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl Credentials {
+    /// Adds a login for a registry, or for the repositories below a path of it, in Docker's forms:
+    /// `ghcr.io`, `*.example:5000/team`, `https://index.docker.io/v1/`. `source` is where it comes from,
+    /// for people.
+    #[must_use]
+    pub fn with_login(mut self, place: &str, login: Login, source: &str) -> Self {
+        self.entries.push(Entry { pattern: Pattern::parse(place), login, source: source.into() });
+        // Stable: what was added first is tried first among equals.
+        self.entries.sort_by_key(|entry| entry.pattern.rank());
+        self
+    }
+
+    /// Adds everything that others have, after what is here.
+    #[must_use]
+    pub fn with_all(mut self, others: Self) -> Self {
+        self.entries.extend(others.entries);
+        self.entries.sort_by_key(|entry| entry.pattern.rank());
+        self.helpers = self.helpers.or(others.helpers);
+        self
+    }
+
+    /// Has helpers asked, before what is written down.
+    #[must_use]
+    pub fn with_helpers(mut self, names: HelperNames, run: Box<Helper>) -> Self {
+        self.helpers = Some(Arc::new(Helpers { names, run, found: Mutex::default() }));
+        self
+    }
+
+    /// Whether a helper would be run for a repository, which may block.
+    pub(super) fn needs_helper(&self, at: &Repository) -> bool {
+        self.helpers.as_ref().is_some_and(|helpers| helpers.name(at.registry()).is_some())
+    }
+
+    /// The logins for a repository, in order; at most [`limits::CREDENTIALS_TRIED`].
+    pub(super) fn candidates(&self, at: &Repository) -> Vec<Candidate> {
+        let helped = self.helpers.as_ref().and_then(|helpers| helpers.candidate(at.registry()));
+        let fits = |entry: &&Entry| entry.pattern.matches(at.registry(), at.path());
+        let written = self.entries.iter().filter(fits).map(|entry| Candidate {
+            label: format!("the credentials for {} in {}", entry.pattern, entry.source),
+            login: entry.login.clone(),
+        });
+        helped.into_iter().chain(written).take(limits::CREDENTIALS_TRIED).collect()
+    }
+
+    /// A name of these credentials that changes with any of them: tokens got with some are not used for
+    /// others.
+    pub(super) fn fingerprint(&self) -> Digest {
+        let mut text = Zeroizing::new(String::new());
+        for Entry { pattern, login, .. } in &self.entries {
+            let (kind, user, secret) = match login {
+                Login::Basic { user, password } => ("basic", user.as_str(), password),
+                Login::IdentityToken(token) => ("identity", "", token),
+                Login::RegistryToken(token) => ("registry", "", token),
+            };
+            // JSON tells where a part ends.
+            let entry = serde_json::json!([
+                pattern.to_string(),
+                kind,
+                user,
+                Digest::of(secret.expose().as_bytes()).hex()
+            ]);
+            text.push_str(&entry.to_string());
+        }
+        if let Some(helpers) = &self.helpers {
+            text.push_str(&format!("{:?}", helpers.names));
+        }
+        Digest::of(text.as_bytes())
+    }
+}
+
+impl Helpers {
+    fn name(&self, registry: &str) -> Option<&str> {
+        let own =
+            self.names.by_registry.iter().find(|(place, _)| Pattern::parse(place).matches(registry, ""));
+        own.map(|(_, name)| name).or(self.names.store.as_ref()).map(String::as_str)
+    }
+
+    fn candidate(&self, registry: &str) -> Option<Candidate> {
+        let name = self.name(registry)?;
+        // Held while the helper runs, so that it runs once.
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let login = found.entry(registry.to_owned()).or_insert_with(|| (self.run)(name, server(registry)));
+        let label = format!("the credentials for {registry} of docker-credential-{name}");
+        login.clone().map(|login| Candidate { label, login })
+    }
+}
+
+impl fmt::Debug for Helpers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.names.fmt(f)
+    }
+}
+
+/// What Docker calls a registry where it keeps credentials.
+fn server(registry: &str) -> &str {
+    if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(user: &str) -> Login {
+        Login::Basic { user: user.into(), password: Secret::new("hunter2") }
+    }
+
+    fn users(credentials: &Credentials, name: &str) -> Vec<String> {
+        let candidates = credentials.candidates(&Repository::parse(name).unwrap());
+        let user = |candidate: Candidate| match candidate.login {
+            Login::Basic { user, .. } => user,
+            Login::IdentityToken(_) | Login::RegistryToken(_) => panic!(),
+        };
+        candidates.into_iter().map(user).collect()
+    }
+
+    #[test]
+    fn the_closest_place_comes_first() {
+        let credentials = Credentials::default()
+            .with_login("*.example", basic("any"), "a")
+            .with_login("ghcr.example", basic("host"), "a")
+            .with_login("ghcr.example/acme", basic("acme"), "a")
+            .with_login("https://index.docker.io/v1/", basic("hub"), "a");
+        assert_eq!(users(&credentials, "ghcr.example/acme/app"), ["acme", "host", "any"]);
+        assert_eq!(users(&credentials, "ghcr.example/acme-evil/app"), ["host", "any"]);
+        assert_eq!(users(&credentials, "nginx"), ["hub"]);
+        assert_eq!(users(&credentials, "ghcr.io/acme/app"), [""; 0]);
+    }
+
+    /// Attack A38: no spelling of another registry gets the credentials of this one.
+    #[test]
+    fn a38_credentials_are_for_their_registry_only() {
+        let credentials = Credentials::default().with_login("ghcr.io", basic("ghcr"), "a");
+        for other in [
+            "ghcr.io.evil.example/a",
+            "evil-ghcr.io/a",
+            "ghcr.io:5000/a",
+            "a.ghcr.io/a",
+            "ghcr.example/ghcr.io",
+        ] {
+            assert_eq!(users(&credentials, other), [""; 0], "{other}");
+        }
+        let wild = Credentials::default().with_login("*.io", basic("any"), "a");
+        assert_eq!(users(&wild, "a.b.io/x"), [""; 0]);
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let credentials = Credentials::default().with_login("ghcr.io", basic("me"), "config.json");
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+        let candidates = credentials.candidates(&Repository::parse("ghcr.io/a").unwrap());
+        assert_eq!(candidates[0].label, "the credentials for ghcr.io in config.json");
+        assert!(!format!("{candidates:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_helper_is_run_once_for_each_of_its_registries() {
+        let runs = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&runs);
+        let run = move |name: &str, server: &str| {
+            seen.lock().unwrap().push(format!("{name} {server}"));
+            Some(basic(name))
+        };
+        let by_registry = BTreeMap::from([("eu.gcr.io".to_owned(), "gcloud".to_owned())]);
+        let names = HelperNames { store: Some("desktop".into()), by_registry };
+        let credentials = Credentials::default().with_helpers(names, Box::new(run));
+        assert_eq!(users(&credentials, "eu.gcr.io/a"), ["gcloud"]);
+        assert_eq!(users(&credentials, "eu.gcr.io/b"), ["gcloud"]);
+        assert_eq!(users(&credentials, "nginx"), ["desktop"]);
+        assert_eq!(*runs.lock().unwrap(), ["gcloud eu.gcr.io", "desktop https://index.docker.io/v1/"]);
+    }
+
+    #[test]
+    fn another_secret_is_another_fingerprint() {
+        let one = Credentials::default().with_login("ghcr.io", basic("me"), "a");
+        let same = Credentials::default().with_login("ghcr.io", basic("me"), "b");
+        let token = Login::RegistryToken(Secret::new("hunter2"));
+        let other = Credentials::default().with_login("ghcr.io", token, "a");
+        assert_eq!(one.fingerprint(), same.fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+        assert_ne!(one.fingerprint(), Credentials::default().fingerprint());
+    }
+}

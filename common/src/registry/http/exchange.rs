@@ -1,0 +1,250 @@
+//! One request to a registry, with everything that belongs to it:
+//!
+//! 1. wait for a place among the requests to that registry
+//! 2. show the credentials that it wants ([`super::authorize`])
+//! 3. follow redirects, within bounds, and never with credentials to another host
+//! 4. read the answer, bounded
+//! 5. try again where that may help, while there is time
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::Shared;
+use super::answer::Answer;
+use super::endpoint::Endpoint;
+use super::transport::{Hop, authority, within};
+use crate::limits;
+use crate::registry::credentials::Credentials;
+use crate::verdict::{RegistryFault, RegistryProblem};
+
+/// What a request does, as tokens know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Read,
+    Write,
+}
+
+/// Which redirects are followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Redirects {
+    /// All that may be.
+    Follow,
+    /// Those to a path with this end. Others are left to the caller, as an answer.
+    To(String),
+    /// None.
+    Never,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Option<Bytes>,
+    /// Bytes that the answer may have.
+    pub bound: usize,
+    pub action: Action,
+    pub redirects: Redirects,
+}
+
+/// Requests to one place of a repository, with one set of credentials and until one moment.
+pub(super) struct Session<'c> {
+    pub shared: &'c Shared,
+    pub credentials: &'c Credentials,
+    pub endpoint: &'c Endpoint,
+    pub deadline: Instant,
+    /// How often a request is tried.
+    pub attempts: u32,
+}
+
+/// Why an attempt failed, and when to make another.
+pub(super) struct Failure {
+    pub problem: RegistryProblem,
+    pub retry_after: Option<Duration>,
+}
+
+impl Action {
+    /// As in scopes of tokens.
+    pub(super) fn scope(self) -> &'static str {
+        match self {
+            Self::Read => "pull",
+            Self::Write => "pull,push",
+        }
+    }
+}
+
+impl Ask {
+    /// A read.
+    pub(super) fn get(url: Url, bound: usize) -> Self {
+        let (headers, body, redirects) = (HeaderMap::new(), None, Redirects::Follow);
+        Self { method: Method::GET, url, headers, body, bound, action: Action::Read, redirects }
+    }
+
+    pub(super) fn header(mut self, name: reqwest::header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// For people; without the query, which may hold what opens an upload.
+    fn label(&self) -> String {
+        format!("{} {}{}", self.method, authority(&self.url), self.url.path())
+    }
+
+    /// A fault of this request that its answer shows.
+    pub(super) fn fault(&self, problem: RegistryProblem) -> RegistryFault {
+        RegistryFault::new(self.label(), brief(problem))
+    }
+}
+
+/// Attack A48: what a registry sent may be in the text of a problem, a megabyte of it.
+fn brief(problem: RegistryProblem) -> RegistryProblem {
+    let cut = |text: String| text.chars().take(limits::FAULT_CHARACTERS).collect();
+    match problem {
+        RegistryProblem::Malformed(what) => RegistryProblem::Malformed(cut(what)),
+        RegistryProblem::Unreachable(why) => RegistryProblem::Unreachable(cut(why)),
+        RegistryProblem::Refused { host, why } => RegistryProblem::Refused { host: cut(host), why },
+        RegistryProblem::Unauthorized { .. }
+        | RegistryProblem::RateLimited { .. }
+        | RegistryProblem::Status(_)
+        | RegistryProblem::DeadlineExceeded
+        | RegistryProblem::TooLarge { .. }
+        | RegistryProblem::TooMany { .. }
+        | RegistryProblem::ContentMismatch { .. }
+        | RegistryProblem::NotRecorded => problem,
+    }
+}
+
+impl From<RegistryProblem> for Failure {
+    fn from(problem: RegistryProblem) -> Self {
+        Self { problem, retry_after: None }
+    }
+}
+
+impl Failure {
+    /// Whether another attempt may end better: connections that break, a registry that is busy or down.
+    fn is_transient(&self) -> bool {
+        match self.problem {
+            RegistryProblem::Unreachable(_) | RegistryProblem::RateLimited { .. } => true,
+            RegistryProblem::Status(status) => matches!(status, 500 | 502 | 503 | 504),
+            RegistryProblem::Unauthorized { .. }
+            | RegistryProblem::DeadlineExceeded
+            | RegistryProblem::TooLarge { .. }
+            | RegistryProblem::TooMany { .. }
+            | RegistryProblem::ContentMismatch { .. }
+            | RegistryProblem::Malformed(_)
+            | RegistryProblem::Refused { .. }
+            | RegistryProblem::NotRecorded => false,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Asks, until there is an answer that is worth something or no use in asking.
+    pub(super) async fn perform(&self, ask: &Ask) -> Result<Answer, RegistryFault> {
+        let mut delays = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(2))
+            .with_jitter()
+            .build();
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let failure = match self.attempt(ask).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let wait = delays.next().unwrap_or_default().max(failure.retry_after.unwrap_or_default());
+            let in_time = wait < self.deadline.saturating_duration_since(Instant::now());
+            // Rather what is wrong than that there was no time for another attempt.
+            if !failure.is_transient() || attempts >= self.attempts || !in_time {
+                return Err(RegistryFault { attempts, ..ask.fault(failure.problem) });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&self, ask: &Ask) -> Result<Answer, Failure> {
+        let registry = authority(&self.endpoint.base);
+        let _place = within(self.deadline, self.shared.bulkhead.enter(&registry)).await??;
+        let (response, tried) = self.authorized(ask).await?;
+        let answer = Answer::read(response, tried, ask.bound, self.deadline).await?;
+        let is_fault = answer.status == StatusCode::TOO_MANY_REQUESTS || answer.status.is_server_error();
+        // 501 is an answer: it says that there is no such request.
+        if is_fault && answer.status != StatusCode::NOT_IMPLEMENTED {
+            let retry_after = answer.retry_after();
+            return Err(Failure { problem: answer.problem(), retry_after });
+        }
+        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(answer.problem().into());
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request and follows its redirects.
+    ///
+    /// Attack A37, A38: a redirect leads wherever its writer likes. Each hop is judged like the first
+    /// ([`super::egress`]); none leaves HTTPS; there are few; and what authorizes us is for the registry's
+    /// own scheme, host and port, and never sent again once a redirect has left them.
+    pub(super) async fn follow(
+        &self,
+        ask: &Ask,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, RegistryProblem> {
+        let base = &self.endpoint.base;
+        let mut url = ask.url.clone();
+        let mut home = url.origin() == base.origin();
+        for _ in 0..=limits::REDIRECTS {
+            let hop = Hop {
+                method: ask.method.clone(),
+                url: url.clone(),
+                headers: ask.headers.clone(),
+                authorization: authorization.filter(|_| home).cloned(),
+                body: ask.body.clone().map(Into::into),
+            };
+            let response = self.shared.hosts.send(hop, base, self.deadline).await?;
+            let Some(next) = next(&response, &url)? else { return Ok(response) };
+            let followed = match &ask.redirects {
+                Redirects::Follow => true,
+                Redirects::To(end) => next.path().ends_with(end.as_str()),
+                Redirects::Never => false,
+            };
+            if !followed {
+                return Ok(response);
+            }
+            home &= next.origin() == base.origin();
+            url = next;
+        }
+        Err(RegistryProblem::Malformed(format!("more than {} redirects", limits::REDIRECTS)))
+    }
+}
+
+/// Where a response sends us (RFC 9110, 15.4).
+fn next(response: &Response, from: &Url) -> Result<Option<Url>, RegistryProblem> {
+    let status = response.status().as_u16();
+    let Some(location) =
+        response.headers().get(LOCATION).filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308))
+    else {
+        return Ok(None);
+    };
+    let malformed = || RegistryProblem::Malformed("a redirect to what is no URL".to_owned());
+    let url = from.join(location.to_str().map_err(|_| malformed())?).map_err(|_| malformed())?;
+    let refused = |why: &str| {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Err(RegistryProblem::Refused { host, why: why.to_owned() })
+    };
+    match (from.scheme(), url.scheme()) {
+        (_, "https") | ("http", "http") => {}
+        (_, "http") => return refused("a redirect leads from HTTPS to plain HTTP"),
+        _ => return refused("a redirect leads to something that is not HTTPS"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return refused("a redirect names a user");
+    }
+    Ok(Some(url))
+}

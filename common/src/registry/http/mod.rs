@@ -1,0 +1,188 @@
+//! Registries over HTTP (OCI distribution specification 1.1).
+//!
+//! A registry is an adversary here, and so is everybody who chose its name: bodies are bounded while they
+//! arrive, redirects and token services are judged like image references, credentials stay with their
+//! registry, and only a registry's own word counts for "not there". From the outside in:
+//!
+//! 1. [`Client`]: which places are asked, in which order
+//! 2. `read`, `referrers`, `push`: what is asked, and what an answer must be
+//! 3. `exchange`: one request with its attempts and redirects; `authorize` its credentials
+//! 4. `transport`, `egress`: connections, and where none may lead
+
+mod answer;
+mod authorize;
+mod bulkhead;
+mod challenge;
+mod config;
+mod egress;
+mod endpoint;
+mod exchange;
+mod push;
+mod read;
+mod referrers;
+mod tokens;
+mod transport;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use config::{Config, ConfigError, Proxies, Rewrite, Transport};
+pub use egress::{Destination, Egress, Loopback};
+
+use crate::digest::Digest;
+use crate::image::{Repository, Version};
+use crate::limits;
+use crate::registry::credentials::Credentials;
+use crate::registry::{Descriptor, Fetch, Fetched, Manifest, Registry};
+use crate::verdict::RegistryFault;
+use bulkhead::Bulkhead;
+use endpoint::{Endpoint, places};
+use exchange::Session;
+use tokens::Tokens;
+use transport::Hosts;
+
+/// All registries, as seen with one set of credentials and until one moment. Cheap to clone: connections,
+/// tokens and places are shared, and tokens are kept apart by credentials.
+///
+/// It lives in one Tokio runtime, with its time and network enabled.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    credentials: Arc<Credentials>,
+    deadline: Option<Instant>,
+}
+
+/// What all views of a client share.
+struct Shared {
+    config: Config,
+    hosts: Hosts,
+    tokens: Tokens,
+    bulkhead: Bulkhead,
+}
+
+impl Client {
+    /// A client without credentials and deadline. Makes no connection and loads no certificates.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        endpoint::check_rewrites(&config.rewrites)?;
+        let hosts = Hosts::new(&config)?;
+        let shared = Shared { config, hosts, tokens: Tokens::new(), bulkhead: Bulkhead::default() };
+        Ok(Self { shared: Arc::new(shared), credentials: Arc::default(), deadline: None })
+    }
+
+    /// The same registries with other credentials.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: Arc<Credentials>) -> Self {
+        Self { credentials, ..self.clone() }
+    }
+
+    /// The same registries until a moment that all requests of the view share: attempts, waiting for a
+    /// place, tokens, bodies. A request that is not answered then is [`DeadlineExceeded`]. Without one,
+    /// each read has [`limits::REQUEST_SECONDS`], which also bound it within a later deadline.
+    ///
+    /// [`DeadlineExceeded`]: crate::verdict::RegistryProblem::DeadlineExceeded
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The places of a repository, to be asked in order.
+    fn turns(&self, at: &Repository) -> Result<Turns, RegistryFault> {
+        let (places, ends_at_home) = places(at, &self.shared.config)?;
+        Ok(Turns { client: self.clone(), places, ends_at_home })
+    }
+
+    fn ends(&self) -> Instant {
+        let bound = Instant::now() + Duration::from_secs(limits::REQUEST_SECONDS);
+        self.deadline.map_or(bound, |deadline| deadline.min(bound))
+    }
+}
+
+/// Places that are asked one after the other.
+struct Turns {
+    client: Client,
+    places: Vec<Endpoint>,
+    /// Whether the last place is the repository's own registry.
+    ends_at_home: bool,
+}
+
+impl Turns {
+    /// The sessions, each with its share of the time from when it begins.
+    ///
+    /// Attack: a mirror that does not answer must not use up the time of those after it, so each but the
+    /// last has one attempt and half of what is left.
+    fn sessions(&self) -> impl Iterator<Item = Session<'_>> {
+        let end = self.client.ends();
+        self.places.iter().enumerate().map(move |(number, endpoint)| {
+            let last = number + 1 == self.places.len();
+            let now = Instant::now();
+            let half = now + end.saturating_duration_since(now) / 2;
+            Session {
+                shared: &self.client.shared,
+                credentials: &self.client.credentials,
+                endpoint,
+                deadline: if last { end } else { half },
+                attempts: if last { limits::REQUEST_ATTEMPTS } else { 1 },
+            }
+        })
+    }
+
+    /// What all places together say when none has it. The repository's own registry knows; of mirrors, one
+    /// that gave no answer might have had it.
+    fn settle<T>(&self, outcomes: Vec<Fetched<T>>) -> Fetched<T> {
+        let mut last = Ok(None);
+        for outcome in outcomes {
+            if self.ends_at_home || last.is_ok() {
+                last = outcome;
+            }
+        }
+        last
+    }
+}
+
+impl Registry for Client {
+    fn manifest<'r>(&'r self, at: &'r Repository, version: &'r Version) -> Fetch<'r, Arc<Manifest>> {
+        Box::pin(async move {
+            let turns = self.turns(at)?;
+            let mut outcomes = Vec::new();
+            for session in turns.sessions() {
+                match read::manifest(&session, version).await {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    other => outcomes.push(other),
+                }
+            }
+            turns.settle(outcomes)
+        })
+    }
+
+    fn blob<'r>(&'r self, at: &'r Repository, digest: &'r Digest, bound: usize) -> Fetch<'r, Arc<[u8]>> {
+        Box::pin(async move {
+            let turns = self.turns(at)?;
+            let mut outcomes = Vec::new();
+            for session in turns.sessions() {
+                match read::blob(&session, digest, bound).await {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    other => outcomes.push(other),
+                }
+            }
+            turns.settle(outcomes)
+        })
+    }
+
+    fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
+        Box::pin(async move {
+            let turns = self.turns(at)?;
+            let mut outcomes = Vec::new();
+            for session in turns.sessions() {
+                match referrers::referrers(&session, subject).await {
+                    Ok(found) if found.is_empty() => outcomes.push(Ok(None)),
+                    Ok(found) => return Ok(Some(found)),
+                    Err(fault) => outcomes.push(Err(fault)),
+                }
+            }
+            turns.settle(outcomes).map(|none| none.or_else(|| Some(Vec::new())))
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! One request to one host and the beginning of its answer. Redirects, credentials and attempts are the
+//! business of others.
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Body, Certificate, ClientBuilder, Method, NoProxy, Proxy, Response, redirect};
+use url::Url;
+
+use super::config::{Config, ConfigError, Proxies, Transport};
+use super::egress::{Guard, Refusal};
+use super::endpoint::host;
+use crate::limits;
+use crate::verdict::RegistryProblem;
+
+/// Connections to all hosts, in three kinds that are set up on first use.
+///
+/// Loading the certificates of the system takes longer than a request to a registry on this machine, which
+/// speaks plain HTTP and needs none.
+pub(super) struct Hosts {
+    plain: OnceLock<Result<reqwest::Client, String>>,
+    verified: OnceLock<Result<reqwest::Client, String>>,
+    unverified: OnceLock<Result<reqwest::Client, String>>,
+    user_agent: HeaderValue,
+    authorities: Vec<Certificate>,
+    proxies: Vec<Proxy>,
+    /// Hosts and ports whose certificates are not verified.
+    insecure: Vec<String>,
+    guard: Guard,
+}
+
+/// A request to one host.
+pub(super) struct Hop {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub authorization: Option<HeaderValue>,
+    pub body: Option<Body>,
+}
+
+impl Hosts {
+    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let agent =
+            config.user_agent.as_deref().unwrap_or(concat!("kubectl-trust/", env!("CARGO_PKG_VERSION")));
+        let user_agent = HeaderValue::from_str(agent).map_err(|_| ConfigError::UserAgent)?;
+        let mut authorities = Vec::new();
+        for (number, text) in config.authorities.iter().enumerate() {
+            let found = Certificate::from_pem_bundle(text.as_bytes()).ok().filter(|found| !found.is_empty());
+            authorities.extend(found.ok_or(ConfigError::Authority(number))?);
+        }
+        let insecure = config.transports.iter().filter(|(_, how)| **how == Transport::InsecureTls);
+        let (proxies, proxy_urls) = proxies(&config.proxies)?;
+        Ok(Self {
+            plain: OnceLock::new(),
+            verified: OnceLock::new(),
+            unverified: OnceLock::new(),
+            user_agent,
+            authorities,
+            proxies,
+            insecure: insecure.map(|(registry, _)| host(registry).to_owned()).collect(),
+            guard: Guard::new(config.egress.clone(), &proxy_urls),
+        })
+    }
+
+    /// Sends a request for a registry to a URL that the registry may send us to.
+    pub(super) async fn send(
+        &self,
+        hop: Hop,
+        registry: &Url,
+        deadline: Instant,
+    ) -> Result<Response, RegistryProblem> {
+        self.guard.check(&hop.url, registry)?;
+        let mut headers = hop.headers;
+        // Attack: a few bytes that decompress to gigabytes. Nothing is decompressed here, so nobody is
+        // asked to compress.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(mut authorization) = hop.authorization {
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let mut request = self.client(&hop.url)?.request(hop.method, hop.url).headers(headers);
+        if let Some(body) = hop.body {
+            request = request.body(body);
+        }
+        within(deadline, request.send()).await?.map_err(|error| network(&error))
+    }
+
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, RegistryProblem> {
+        let host = authority(url);
+        let (client, builder): (_, fn(&Self) -> ClientBuilder) = if url.scheme() == "http" {
+            // No certificates at all: neither the time nor a way to use them.
+            (&self.plain, |hosts| hosts.builder().tls_certs_only([]))
+        } else if self.insecure.contains(&host) {
+            (&self.unverified, |hosts| {
+                hosts.builder().tls_certs_only([]).tls_danger_accept_invalid_certs(true)
+            })
+        } else {
+            (&self.verified, |hosts| hosts.builder().tls_certs_merge(hosts.authorities.iter().cloned()))
+        };
+        let built = client.get_or_init(|| builder(self).build().map_err(|error| causes(&error)));
+        built.as_ref().map_err(|why| RegistryProblem::Unreachable(format!("TLS cannot be set up: {why}")))
+    }
+
+    fn builder(&self) -> ClientBuilder {
+        let builder = reqwest::Client::builder()
+            .user_agent(self.user_agent.clone())
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            // Those of the environment.
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(limits::CONNECT_SECONDS))
+            .dns_resolver(self.guard.clone());
+        self.proxies.iter().cloned().fold(builder, ClientBuilder::proxy)
+    }
+}
+
+/// Host and port as [`crate::image::Repository::registry`] writes them.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The rest of the time for something; none once the time is over, however quick it would be.
+pub(super) async fn within<T>(
+    deadline: Instant,
+    what: impl Future<Output = T>,
+) -> Result<T, RegistryProblem> {
+    if Instant::now() >= deadline {
+        return Err(RegistryProblem::DeadlineExceeded);
+    }
+    tokio::time::timeout_at(deadline.into(), what).await.map_err(|_| RegistryProblem::DeadlineExceeded)
+}
+
+/// What went wrong below HTTP.
+pub(super) fn network(error: &reqwest::Error) -> RegistryProblem {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(inner) = cause {
+        if let Some(refusal) = inner.downcast_ref::<Refusal>() {
+            return refusal.clone().into();
+        }
+        cause = inner.source();
+    }
+    RegistryProblem::Unreachable(causes(error))
+}
+
+/// The innermost causes, which say most. Not the URL: that of a redirect may hold a signature that opens a
+/// storage.
+fn causes(error: &reqwest::Error) -> String {
+    let mut texts = Vec::new();
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(inner) = cause {
+        texts.push(inner.to_string());
+        cause = inner.source();
+    }
+    let from = texts.len().saturating_sub(2);
+    if texts.is_empty() { "the request cannot be sent".to_owned() } else { texts[from..].join(": ") }
+}
+
+fn proxies(config: &Proxies) -> Result<(Vec<Proxy>, Vec<Url>), ConfigError> {
+    // As Go does: what is on this machine is never on the other side of a proxy.
+    let direct = format!("{},localhost,127.0.0.0/8,::1", config.no_proxy.as_deref().unwrap_or_default());
+    let except = NoProxy::from_string(direct.trim_start_matches(','));
+    let (mut proxies, mut urls) = (Vec::new(), Vec::new());
+    for (kind, url) in [("https", &config.https), ("http", &config.http)] {
+        let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { continue };
+        // As curl and Go read it: a bare `host:port` is an HTTP proxy.
+        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let parsed = Url::parse(&url).ok().filter(Url::has_host).ok_or(ConfigError::Proxy(kind))?;
+        let proxy = if kind == "https" { Proxy::https(&url) } else { Proxy::http(&url) };
+        proxies.push(proxy.map_err(|_| ConfigError::Proxy(kind))?.no_proxy(except.clone()));
+        urls.push(parsed);
+    }
+    Ok((proxies, urls))
+}
