@@ -3,6 +3,7 @@
 
 mod cluster;
 mod cosign;
+mod images;
 mod interop;
 mod kyverno;
 mod plugin;
