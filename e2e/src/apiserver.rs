@@ -3,15 +3,13 @@
 //! RBAC, admission, defaulting, garbage collection and the controllers of workloads are all real. There
 //! is no scheduler and no node, so Pods stay pending.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tempfile::TempDir;
 
 use crate::process::{self, Run, Server};
@@ -64,7 +62,8 @@ impl ApiServer {
         };
         // Kept: it is deleted by whoever ends etcd, which outlives this process's last chance to do so.
         let folder = TempDir::with_prefix("trust-e2e-kube-")?.keep();
-        let ports = ports()?;
+        let [etcd_port, peer, api_port, manager_port] = process::free_ports()?;
+        let ports = Ports { etcd: etcd_port, peer, api: api_port, manager: manager_port };
         write_credentials(&folder, ports.api)?;
         let mut this = Self { folder, kubectl, servers: Vec::new() };
         this.serve("etcd", &mut etcd_command(&etcd, &this.folder, &ports))?;
@@ -125,16 +124,6 @@ impl ApiServer {
         let account = format!("/api/v1/namespaces/{name}/serviceaccounts/default");
         self.wait("kube-controller-manager", &account, Instant::now() + START)
     }
-}
-
-/// Distinct free ports: all are held until the last is found.
-fn ports() -> anyhow::Result<Ports> {
-    let held = (0..4).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
-    let numbers = held.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let distinct: BTreeSet<_> = numbers.iter().map(std::net::SocketAddr::port).collect();
-    let mut distinct = distinct.into_iter();
-    let mut next = || distinct.next().context("no free ports");
-    Ok(Ports { etcd: next()?, peer: next()?, api: next()?, manager: next()? })
 }
 
 fn write_credentials(folder: &Path, api: u16) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! Running programs: isolated, with their output kept, and ended for certain.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 /// How a program ended and what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,43 @@ pub fn isolated(program: impl AsRef<OsStr>, home: &Path) -> Command {
     command.stdin(Stdio::null());
     command
 }
+
+/// Distinct free ports of 127.0.0.1: all are held until the last is found.
+///
+/// # Errors
+/// There are not so many.
+pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let held = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+    let addresses = held.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let ports: Vec<_> = addresses.iter().map(SocketAddr::port).collect();
+    ports.try_into().ok().context("no free ports")
+}
+
+/// Waits until `ready` answers; what the server said last is in the error when it does not.
+///
+/// # Errors
+/// Nothing after [`START`].
+pub fn wait_for<T>(name: &str, log: &Path, mut ready: impl FnMut() -> Option<T>) -> anyhow::Result<T> {
+    // Fast at first: most servers are up in a fraction of a second.
+    let mut pause = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(answer) = ready() {
+            return Ok(answer);
+        }
+        if waited > START {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            let lines: Vec<_> = said.lines().collect();
+            bail!("{name} did not come up:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+        }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}
+
+/// How long a server may take to come up: fractions of a second on an idle machine.
+pub const START: Duration = Duration::from_secs(60);
 
 /// The password of every key that the tests make.
 pub const PASSWORD: &str = "correct horse";

@@ -1,10 +1,10 @@
 //! Real programs, by name.
 //!
 //! In this order: the environment variable `TRUST_E2E_<NAME>` (a path, as `TRUST_E2E_COSIGN`), for the
-//! programs of envtest the folder `KUBEBUILDER_ASSETS`, else a build of the module pinned in
-//! `programs/<module>`. Builds are kept in `$TRUST_E2E_CACHE`, by default
-//! `$HOME/.cache/kubectl-trust-e2e`, under a name that holds a hash of the pins: a changed pin builds
-//! anew, an unchanged one costs nothing.
+//! programs of envtest the folder `KUBEBUILDER_ASSETS`, else a build of the module in `programs/<module>`,
+//! which pins a published program or holds a small one of our own. Builds are kept in `$TRUST_E2E_CACHE`,
+//! by default `$HOME/.cache/kubectl-trust-e2e`, under a name that holds a hash of the module's files: a
+//! changed pin or source builds anew, an unchanged one costs nothing.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -17,7 +17,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// A program that the tests can ask for.
 struct Program {
     name: &'static str,
-    /// The folder below `programs/` whose go.mod pins it.
+    /// The folder below `programs/` whose go.mod pins it, and which may hold its sources.
     module: &'static str,
     package: &'static str,
     /// Whether `KUBEBUILDER_ASSETS` holds it.
@@ -36,12 +36,43 @@ const PROGRAMS: &[Program] = &[
         false,
     ),
     program("cosign", "cosign", "github.com/sigstore/cosign/v3/cmd/cosign", false),
+    program("cosign2", "cosign2", "github.com/sigstore/cosign/v2/cmd/cosign", false),
     program("kyverno", "kyverno", "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno", false),
     program("kubectl", "kube", "k8s.io/kubernetes/cmd/kubectl", true),
     program("kube-apiserver", "kube", "k8s.io/kubernetes/cmd/kube-apiserver", true),
     program("kube-controller-manager", "kube", "k8s.io/kubernetes/cmd/kube-controller-manager", true),
     program("etcd", "etcd", "go.etcd.io/etcd/server/v3", true),
+    // Registries.
+    program("registry", "tools", "./registry", false),
+    program("distribution", "distribution", ".", false),
+    // A private Sigstore.
+    program("oidc", "tools", "./oidc", false),
+    program("pki", "tools", "./pki", false),
+    program("trillian-mem", "trillian-mem", ".", false),
+    program(
+        "ct_server",
+        "ct-log",
+        "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server",
+        false,
+    ),
+    program("fulcio", "fulcio", "github.com/sigstore/fulcio", false),
+    program("rekor-v1", "rekor-v1", "github.com/sigstore/rekor/cmd/rekor-server", false),
+    program("rekor-v2", "rekor-v2", "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix", false),
+    program("timestamp-server", "timestamp-server", ".", false),
 ];
+
+/// The paths of several programs, in the order of their names; `None` where [`find`] says so of one.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_all<const N: usize>(names: [&str; N]) -> anyhow::Result<Option<[PathBuf; N]>> {
+    let mut paths = Vec::with_capacity(N);
+    for name in names {
+        let Some(path) = find(name)? else { return Ok(None) };
+        paths.push(path);
+    }
+    Ok(paths.try_into().ok())
+}
 
 /// The path of a program, built now if it has to be. `None`, after a loud word on standard error, when
 /// it would have to be built and there is no Go toolchain.
@@ -108,11 +139,36 @@ fn module_folder(program: &Program) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(program.module)
 }
 
-/// Where the build with these pins is, or will be.
+/// The files of a module, relative to it: the two that pin, then its own sources, sorted.
+fn module_files(module: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let path = module.join(&folder);
+        for entry in fs::read_dir(&path).with_context(|| path.display().to_string())? {
+            let entry = entry?;
+            let file = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(file);
+            } else if file.extension().is_some_and(|extension| extension == "go") {
+                sources.push(file);
+            }
+        }
+    }
+    sources.sort();
+    Ok([PathBuf::from("go.mod"), PathBuf::from("go.sum")].into_iter().chain(sources).collect())
+}
+
+/// Where the build of these files is, or will be.
 fn cached(program: &Program) -> anyhow::Result<PathBuf> {
     let mut bytes = format!("{}\0{}\0", program.package, flags(program)?).into_bytes();
-    for file in ["go.mod", "go.sum"] {
-        let path = module_folder(program).join(file);
+    let module = module_folder(program);
+    for file in module_files(&module)? {
+        let path = module.join(&file);
+        // The name of a source decides which program it belongs to; the pins are named by their order.
+        if file.extension().is_some_and(|extension| extension == "go") {
+            bytes.extend(file.to_string_lossy().bytes().chain([0]));
+        }
         bytes.extend(fs::read(&path).with_context(|| path.display().to_string())?);
         bytes.push(0);
     }
@@ -153,8 +209,13 @@ fn build(program: &Program, built: &Path) -> anyhow::Result<()> {
     }
     say(&format!("building {} (once; a few minutes)", program.name));
     let copy = tempfile::Builder::new().prefix("build-").tempdir_in(&cache)?;
-    for file in ["go.mod", "go.sum"] {
-        fs::copy(module_folder(program).join(file), copy.path().join(file))?;
+    let module = module_folder(program);
+    for file in module_files(&module)? {
+        let target = copy.path().join(&file);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(module.join(&file), &target).with_context(|| target.display().to_string())?;
     }
     let output = Command::new("go")
         .args(["build", "-trimpath", "-buildvcs=false", "-o", "built"])
@@ -190,6 +251,17 @@ mod tests {
         let kubectl = PROGRAMS.iter().find(|program| program.name == "kubectl").unwrap();
         let flags = flags(kubectl).unwrap();
         assert!(flags.contains(".gitVersion=v1.") && flags.contains(".gitMajor=1 "), "{flags}");
+    }
+
+    #[test]
+    fn a_module_is_its_pins_and_all_its_sources() {
+        let module = tempfile::tempdir().unwrap();
+        fs::create_dir_all(module.path().join("a/b")).unwrap();
+        for file in ["go.sum", "go.mod", "main.go", "README.md", "a/b/x.go"] {
+            fs::write(module.path().join(file), "").unwrap();
+        }
+        let files = module_files(module.path()).unwrap();
+        assert_eq!(files, ["go.mod", "go.sum", "a/b/x.go", "main.go"].map(PathBuf::from));
     }
 
     #[test]

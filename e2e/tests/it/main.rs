@@ -4,6 +4,7 @@
 mod cluster;
 mod conformance;
 mod cosign;
+mod images;
 mod interop;
 mod kyverno;
 mod plugin;

@@ -1,0 +1,16 @@
+// The registry of the distribution project, as its own cmd/registry runs it, with one storage driver
+// instead of all: memory. It answers no referrers API.
+package main
+
+import (
+	"os"
+
+	"github.com/distribution/distribution/v3/registry"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
+)
+
+func main() {
+	if registry.RootCmd.Execute() != nil {
+		os.Exit(1)
+	}
+}
