@@ -266,7 +266,7 @@ pub(crate) struct TestArgs {
     /// Say that no test is found as an error; the exit code is 2 in any case
     #[arg(long)]
     pub(crate) require_tests: bool,
-    /// Allow reading registries; no effect in this version, which does not evaluate images
+    /// Read images that are not recorded beside the test (in its folder images/) from their registries
     #[arg(long)]
     pub(crate) registry: bool,
     /// The same as --color never
@@ -291,6 +291,8 @@ pub(crate) struct ApplyArgs {
     /// The files hold exported live objects: the API server's own fields are expected
     #[arg(long)]
     pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
     /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
@@ -341,6 +343,8 @@ pub(crate) struct ExplainArgs {
     /// The files hold objects as a cluster stores them
     #[arg(long)]
     pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]

@@ -1,16 +1,90 @@
 //! Where images come from: recordings in folders, or registries.
 
-use std::sync::Arc;
+mod docker;
 
-use common::registry::{Nowhere, Registry};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use common::image::Repository;
+use common::limits;
+use common::registry::http::{Client, Config, Proxies, Transport};
+use common::registry::{Layout, Layouts, Registry};
 
 use crate::cli::ImageArgs;
+use crate::cluster::duration;
+use crate::input;
 
-/// The registries that the flags name. Nothing is contacted before the first question.
+/// Whoever asks.
+const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
+
+/// The recordings that the flags name, else the registries. Nothing is contacted before the first question.
 ///
 /// # Errors
 /// A folder that is no recording, an unreadable certificate, a duration that is none.
 pub(crate) fn registries(args: &ImageArgs) -> anyhow::Result<Arc<dyn Registry>> {
-    let _ = args;
-    Ok(Arc::new(Nowhere))
+    match args.recordings.as_slice() {
+        [] => Ok(Arc::new(client(args)?)),
+        folders => recordings(folders),
+    }
+}
+
+/// Recordings in folders.
+///
+/// # Errors
+/// A folder that is no recording.
+pub(crate) fn recordings(folders: &[std::path::PathBuf]) -> anyhow::Result<Arc<dyn Registry>> {
+    let open = |folder: &std::path::PathBuf| Layout::open(folder).map_err(anyhow::Error::new);
+    let layouts = folders.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Arc::new(Layouts(layouts)))
+}
+
+/// All registries, with the credentials of Docker's configuration.
+///
+/// # Errors
+/// An unreadable certificate or configuration, a duration that is none.
+pub(crate) fn client(args: &ImageArgs) -> anyhow::Result<Client> {
+    let authority = |path: &std::path::PathBuf| input::text(path, limits::CERTIFICATE_BYTES);
+    let config = Config {
+        user_agent: Some(USER_AGENT.to_owned()),
+        transports: transports(&args.insecure_registry)?,
+        authorities: args.registry_ca.iter().map(authority).collect::<anyhow::Result<Vec<_>>>()?,
+        proxies: proxies(),
+        ..Config::default()
+    };
+    let client = Client::new(config)?.with_credentials(Arc::new(docker::credentials()?));
+    let timeout = duration(&args.registry_timeout).context("--registry-timeout")?;
+    Ok(match timeout {
+        Some(timeout) => client.with_deadline(Instant::now() + timeout),
+        None => client,
+    })
+}
+
+/// Registries that are spoken to in plain HTTP. What they call themselves is read as part of an image's
+/// name, so that it is the same name.
+fn transports(hosts: &[String]) -> anyhow::Result<BTreeMap<String, Transport>> {
+    let transport = |host: &String| {
+        let (name, transport) = match host.strip_prefix("https://") {
+            Some(name) => (name, Transport::InsecureTls),
+            None => (host.strip_prefix("http://").unwrap_or(host), Transport::InsecureHttp),
+        };
+        let named = Repository::parse(&format!("{name}/x")).ok();
+        let named = named.filter(|named| named.path() == "x");
+        let named = named.with_context(|| format!("--insecure-registry {host}: write HOST or HOST:PORT"))?;
+        Ok((named.registry().to_owned(), transport))
+    };
+    hosts.iter().map(transport).collect()
+}
+
+/// The proxies that the environment names, as every other program reads it.
+fn proxies() -> Proxies {
+    let of = |names: [&str; 2]| {
+        names.iter().find_map(|name| std::env::var(name).ok()).filter(|url| !url.is_empty())
+    };
+    Proxies {
+        https: of(["HTTPS_PROXY", "https_proxy"]),
+        http: of(["HTTP_PROXY", "http_proxy"]),
+        no_proxy: of(["NO_PROXY", "no_proxy"]),
+    }
 }

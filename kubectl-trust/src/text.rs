@@ -3,7 +3,8 @@
 use common::object::FieldChange;
 use common::signer::short;
 use common::verdict::{
-    Check, DecidedBy, Decision, Outcome, Reason, SubjectKind, Verdict, shell_quoted, shell_word, side, would_pass,
+    Check, DecidedBy, Decision, Outcome, Reason, SubjectKind, Verdict, shell_quoted, shell_word, side,
+    would_pass,
 };
 
 use crate::output::Printer;

@@ -72,9 +72,7 @@ fn image_hint(image: &str, digest: Option<&str>, why: &Reason) -> Option<String>
         Reason::ImageUnsigned { .. } => Some(format!("kubectl trust sign {pinned} --key cosign.key")),
         Reason::AttestationMissing { predicate_type, .. } => {
             let named = shell_word(predicate_type);
-            Some(format!(
-                "kubectl trust attest {pinned} --type {named} --predicate FILE --key cosign.key"
-            ))
+            Some(format!("kubectl trust attest {pinned} --type {named} --predicate FILE --key cosign.key"))
         }
         Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
             "if it was signed with another key: --key FILE; to sign it: kubectl trust sign {pinned} --key cosign.key"

@@ -21,7 +21,8 @@ fn folder() -> Option<PathBuf> {
 #[test]
 fn every_case_ends_as_its_name_says() {
     let Some(folder) = folder() else { return };
-    let cases = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let cases =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     let mut seen = 0;
     for case in cases {
         let name = case.file_name().unwrap().to_str().unwrap().to_owned();

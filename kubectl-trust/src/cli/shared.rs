@@ -77,12 +77,12 @@ pub(crate) struct TrustArgs {
 }
 
 /// Where images come from.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Images")]
 pub(crate) struct ImageArgs {
     /// Folder with recorded images (an OCI layout), instead of registries; repeatable
-    #[arg(long, value_name = "DIR")]
-    pub(crate) images: Vec<PathBuf>,
+    #[arg(long = "images", value_name = "DIR")]
+    pub(crate) recordings: Vec<PathBuf>,
     /// Registry that is spoken to in plain HTTP or with a certificate that nobody vouches for; repeatable.
     /// Digests and signatures are checked all the same; who listens sees what is asked, and may answer that
     /// nothing is there
@@ -94,6 +94,13 @@ pub(crate) struct ImageArgs {
     /// Longest time for all that is asked of registries, as 10s, 2m
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) registry_timeout: String,
+}
+
+impl Default for ImageArgs {
+    fn default() -> Self {
+        let registry_timeout = "60s".to_owned();
+        Self { recordings: Vec::new(), insecure_registry: Vec::new(), registry_ca: Vec::new(), registry_timeout }
+    }
 }
 
 /// What may differ from what was signed.

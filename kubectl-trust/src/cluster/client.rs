@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Config, Error};
@@ -60,7 +60,7 @@ impl Client {
         // Two providers may be linked in; the choice is made here, once, and a second call changes nothing.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
-        let timeout = duration(&args.request_timeout)?;
+        let timeout = duration(&args.request_timeout).context("--request-timeout")?;
         let config = match &args.kubeconfig {
             Some(path) => match Kubeconfig::read_from(path) {
                 Ok(file) => Config::from_custom_kubeconfig(file, &options).await,
@@ -178,7 +178,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 /// kubectl's durations: `30s`, `2m`, `1h`, `500ms`; a bare number is seconds; 0 is no limit.
-fn duration(text: &str) -> anyhow::Result<Option<Duration>> {
+pub(crate) fn duration(text: &str) -> anyhow::Result<Option<Duration>> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit = match unit {
@@ -186,10 +186,10 @@ fn duration(text: &str) -> anyhow::Result<Option<Duration>> {
         "s" | "" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
-        _ => bail!("--request-timeout {text}: write 30s, 2m or 0"),
+        _ => bail!("{text} is not a duration; write 30s, 2m or 0"),
     };
     let Some(milliseconds) = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) else {
-        bail!("--request-timeout {text}: write 30s, 2m or 0");
+        bail!("{text} is not a duration; write 30s, 2m or 0");
     };
     Ok(Some(Duration::from_millis(milliseconds)).filter(|duration| !duration.is_zero()))
 }

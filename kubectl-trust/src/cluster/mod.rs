@@ -18,6 +18,7 @@ use common::yaml::Document;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+pub(crate) use self::client::duration;
 use self::client::{Client, ClusterError};
 use self::discovery::Resource;
 use crate::cli::ClusterArgs;

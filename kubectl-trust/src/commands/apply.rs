@@ -17,7 +17,7 @@ use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
-use crate::{policy_report, text, trust};
+use crate::{images, policy_report, text, trust};
 
 /// Judges every resource by every policy and prints what is not a pass, then the numbers.
 pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
     let inputs = input::counted(&input::expand(&args.resources, true)?);
-    let world = World::new(args.kube.clone(), trust::root_of(args.trusted_root.as_deref())?);
+    let world = World::new(args.kube.clone(), trust::root_of(args.trusted_root.as_deref())?)
+        .with_images(images::registries(&args.registry)?);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
     let decisions = world.block_on(async {

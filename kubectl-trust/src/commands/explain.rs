@@ -19,7 +19,7 @@ use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
-use crate::{text, trust};
+use crate::{images, text, trust};
 
 /// Explains objects by policies, or by the trust flags.
 pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -35,7 +35,8 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
-    let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
+    let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?)
+        .with_images(images::registries(&args.registry)?);
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,

@@ -24,9 +24,8 @@ const FOLDER_DEPTH: usize = 32;
 
 /// Runs every test file below the paths. A file that cannot be run is said, and the others run.
 pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    let TestArgs {
-        paths, file_name, test_case_selector, require_tests, registry: _, remove_color: _, ..
-    } = args;
+    let TestArgs { paths, file_name, test_case_selector, require_tests, registry, remove_color: _, .. } =
+        args;
     let selector = test_case_selector.as_deref().map(Selector::parse).transpose()?;
     let here = [PathBuf::from(".")];
     let paths = if paths.is_empty() { &here[..] } else { paths };
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
             Ok(ExitStatus::Undecided)
         };
     }
-    let (all, broken) = run_all(&files, selector.as_ref());
+    let (all, broken) = run_all(&files, selector.as_ref(), *registry);
     let warnings = all.iter().flat_map(|outcomes| &outcomes.warnings);
     warnings.for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     for run::Broken { error, .. } in &broken {
@@ -64,12 +63,16 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
 }
 
 /// The outcomes of all files that could be run, and why the others could not.
-fn run_all(files: &[PathBuf], selector: Option<&Selector>) -> (Vec<run::Outcomes>, Vec<run::Broken>) {
+fn run_all(
+    files: &[PathBuf],
+    selector: Option<&Selector>,
+    registry: bool,
+) -> (Vec<run::Outcomes>, Vec<run::Broken>) {
     let (mut all, mut broken) = (Vec::new(), Vec::new());
     let mut progress = Progress::new("test files run", files.len());
     for path in files {
         progress.step();
-        match run_file(path, selector) {
+        match run_file(path, selector, registry) {
             Ok(outcomes) => all.push(outcomes),
             Err(error) => broken.push(run::Broken { path: path.clone(), error }),
         }
@@ -91,7 +94,7 @@ pub(crate) fn decisions(path: &Path, selector: Option<&str>) -> anyhow::Result<V
     find(path, "kyverno-test.yaml", FOLDER_DEPTH, &mut files)?;
     let mut decisions = Vec::new();
     for path in files {
-        let rows = run_file(&path, selector.as_ref())?.rows;
+        let rows = run_file(&path, selector.as_ref(), false)?.rows;
         decisions.extend(rows.into_iter().filter_map(|row| row.decision));
     }
     Ok(decisions)
@@ -107,14 +110,14 @@ fn status(sum: Sum, broken: usize) -> ExitStatus {
     }
 }
 
-fn run_file(path: &Path, selector: Option<&Selector>) -> anyhow::Result<run::Outcomes> {
+fn run_file(path: &Path, selector: Option<&Selector>, registry: bool) -> anyhow::Result<run::Outcomes> {
     let mut file = file::read(path)?;
     if let Some(selector) = selector {
         selector.keep(&mut file);
     }
     let world = World::offline();
     // What it reads has names of its own.
-    let mut outcomes = world.block_on(run::run(&file))??;
+    let mut outcomes = world.block_on(run::run(&file, registry))??;
     if let Some(selector) = selector {
         selector.keep_rows(&file, &mut outcomes.rows);
     }

@@ -22,10 +22,11 @@ use super::file::TestFile;
 use super::rows::{self, Row};
 use super::scope::namespace_of;
 use super::values::{self, ValuesFile};
+use crate::cli::ImageArgs;
 use crate::commands::judge::{self, Item, Lists, Reading};
 use crate::input;
 use crate::policies::PolicySet;
-use crate::text;
+use crate::{images, text};
 
 /// The result of one test file.
 #[derive(Debug)]
@@ -49,11 +50,11 @@ pub(crate) struct Broken {
     pub(crate) error: anyhow::Error,
 }
 
-/// Runs a test file, contacting nothing.
+/// Runs a test file, contacting nothing but registries, and these only if `registry` says so.
 ///
 /// # Errors
 /// An unreadable file, a policy that does not compile.
-pub(crate) async fn run(file: &TestFile) -> anyhow::Result<Outcomes> {
+pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outcomes> {
     let mut set = PolicySet::read(&input::expand(&file.policies, true)?)?;
     set.add_exceptions(&input::expand(&file.exceptions, true)?)?;
     let mut values = values_of(file)?;
@@ -62,7 +63,7 @@ pub(crate) async fn run(file: &TestFile) -> anyhow::Result<Outcomes> {
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists: Lists::Items };
     let items = judge::items(&inputs, how);
     namespaces(&items, &mut values);
-    let world = Beside::of(file, &items)?;
+    let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
     let context = Context { sources: &world, known: &known, now: judge::now() };
     let mut warnings = std::mem::take(&mut set.warnings);
@@ -173,7 +174,7 @@ struct Beside {
 }
 
 impl Beside {
-    fn of(file: &TestFile, items: &[Item<'_>]) -> anyhow::Result<Self> {
+    fn of(file: &TestFile, items: &[Item<'_>], registry: bool) -> anyhow::Result<Self> {
         let path = file.path.with_file_name("trusted-root.json");
         let trust_root = if path.try_exists().unwrap_or(false) {
             let text = input::text(&path, limits::TRUSTED_ROOT_BYTES)?;
@@ -181,8 +182,20 @@ impl Beside {
         } else {
             None
         };
-        Ok(Self { offline: Offline { trust_root, images: None }, secrets: secrets(items) })
+        Ok(Self {
+            offline: Offline { trust_root, images: recorded(file, registry)? },
+            secrets: secrets(items),
+        })
     }
+}
+
+/// The images that are recorded beside a test; else the registries, if the test may ask them.
+fn recorded(file: &TestFile, registry: bool) -> anyhow::Result<Option<Arc<dyn Registry>>> {
+    let folder = file.path.with_file_name("images");
+    if folder.is_dir() {
+        return images::recordings(&[folder]).map(Some);
+    }
+    registry.then(|| images::registries(&ImageArgs::default())).transpose()
 }
 
 /// Public keys that a policy reads as `k8s://namespace/name`.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use common::cache::Facts;
 use common::digest::Digest;
 use common::evaluate::{Context, by_image};
+use common::key::PublicKey;
 use common::policy::images::ImageEntry;
 use common::policy::{LogOptions, Requirement};
-use common::key::PublicKey;
 use common::signature::{Annotations, Found, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
@@ -58,7 +58,8 @@ fn images_signed_with_a_key() {
 #[test]
 fn annotations_of_the_signature_must_be_as_demanded() {
     let folder = fixtures().join("cosign/01-legacy-key-signature");
-    let key = fs::read_to_string(fixtures().join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let key =
+        fs::read_to_string(fixtures().join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
     let demanding = |value: &str| {
         let Requirement::Attestor(mut attestor) = by_key(&key) else { unreachable!() };
         attestor.annotations.insert("env".to_owned(), value.to_owned());
