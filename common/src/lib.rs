@@ -10,12 +10,14 @@
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
 //! 4. [`dialect`] [`signature`] [`registry`]: documents to policies; facts about one signature; reading
 //!    registries
-//! 5. [`manifest`] [`sources`]: signed manifests; where facts from outside come from
+//! 5. [`manifest`] [`sources`] [`attach`]: signed manifests; where facts from outside come from; putting
+//!    signatures beside images
 //! 6. [`select`] [`cache`]: which rules apply; facts that never change
 //! 7. [`gather`]: everything that must be read, before anything is judged
 //! 8. [`decide`]: the judgement, a pure function
 //! 9. [`evaluate`]: select, gather, decide
 
+pub mod attach;
 pub mod cache;
 pub mod decide;
 pub mod dialect;

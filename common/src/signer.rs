@@ -91,11 +91,50 @@ impl fmt::Display for Signer {
     }
 }
 
-/// A digest for people: its algorithm and the first 12 hex digits.
+/// A text for people: of every digest in it, also in the tags that are made of one, the algorithm and the
+/// first 12 hex digits.
 #[must_use]
-pub fn short(digest: &str) -> String {
-    match digest.split_once(':') {
-        Some((algorithm, hex)) if hex.len() > 12 && hex.is_ascii() => format!("{algorithm}:{}…", &hex[..12]),
-        _ => digest.to_owned(),
+pub fn short(text: &str) -> String {
+    const SHOWN: usize = 12;
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("sha").filter(|at| rest[*at..].len() > "sha256:".len() + SHOWN) {
+        let (before, digest) = rest.split_at(at);
+        short.push_str(before);
+        let named = ["sha256:", "sha384:", "sha512:", "sha256-", "sha384-", "sha512-"];
+        let prefix = named.iter().find(|prefix| digest.starts_with(**prefix)).map_or("sha", |prefix| prefix);
+        let (prefix, digits) = digest.split_at(prefix.len());
+        short.push_str(prefix);
+        let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
+        if prefix.len() > "sha".len() && end > SHOWN {
+            short.push_str(&digits[..SHOWN]);
+            short.push('…');
+            rest = &digits[end..];
+        } else {
+            rest = digits;
+        }
+    }
+    short.push_str(rest);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_digest_of_a_text_is_shortened_and_nothing_else() {
+        let hex = "0123456789abcdef".repeat(4);
+        for (text, expected) in [
+            (format!("sha256:{hex}"), "sha256:0123456789ab…"),
+            (format!("127.0.0.1:5000/a@sha256:{hex}"), "127.0.0.1:5000/a@sha256:0123456789ab…"),
+            (format!("a:sha256-{hex}.sig, b"), "a:sha256-0123456789ab….sig, b"),
+            (format!("key sha256:{hex} or sha512:{hex}"), "key sha256:0123456789ab… or sha512:0123456789ab…"),
+            ("registry.example.com:5000/shasum:1".to_owned(), "registry.example.com:5000/shasum:1"),
+            ("sha256:0123456789ab".to_owned(), "sha256:0123456789ab"),
+            ("é sha256:é".to_owned(), "é sha256:é"),
+        ] {
+            assert_eq!(short(&text), expected);
+        }
     }
 }

@@ -48,10 +48,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make a key pair: PREFIX.key (encrypted, in cosign's format) and PREFIX.pub
     Keygen(KeygenArgs),
-    /// Sign manifests, in the format of k8s-manifest-sigstore
+    /// Sign manifests (in the format of k8s-manifest-sigstore), images and files (in those of cosign)
     Sign(SignArgs),
-    /// Verify signed manifests: the signature, and that nothing changed since
+    /// Attest something of images: an in-toto statement, signed, beside the image
+    Attest(AttestArgs),
+    /// Verify signed manifests (the signature, and that nothing changed since), images and files
     Verify(VerifyArgs),
+    /// Save what verifying images needs, as an OCI layout: for tests and `explain` without a network
+    Record(RecordArgs),
     /// Verify objects as a cluster holds them
     VerifyResource(ResourceArgs),
     /// Show how an object differs from what was signed
@@ -85,6 +89,14 @@ pub(crate) enum Format {
 pub(crate) enum SignatureFormat {
     #[default]
     Any,
+    Bundle,
+    Legacy,
+}
+
+/// How images are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImageFormat {
+    #[default]
     Bundle,
     Legacy,
 }
@@ -123,9 +135,26 @@ pub(crate) struct KeygenArgs {
 pub(crate) struct SignArgs {
     #[command(flatten)]
     pub(crate) files: FileArgs,
-    /// Images to sign; not in this version
-    #[arg(value_name = "IMAGE")]
+    /// Images to sign, in their registry
+    #[arg(value_name = "IMAGE", conflicts_with = "files")]
     pub(crate) images: Vec<String>,
+    /// File of any content to sign
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "images"])]
+    pub(crate) blob: Option<PathBuf>,
+    /// Where the file's Sigstore bundle goes
+    #[arg(long, value_name = "FILE", requires = "blob")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Where the file's signature goes, in base64; without it and --bundle to standard output
+    #[arg(long, value_name = "FILE", requires = "blob")]
+    pub(crate) output_signature: Option<PathBuf>,
+    /// How images are signed: a Sigstore bundle that refers to the image, or cosign's older tag
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ImageFormat,
+    /// Sign every image of an index as well
+    #[arg(long)]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
     /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
     /// `COSIGN_PASSWORD`
     #[arg(long, value_name = "FILE")]
@@ -151,12 +180,47 @@ pub(crate) struct SignArgs {
     /// The older message form, a tarball
     #[arg(long, conflicts_with = "append")]
     pub(crate) tarball: bool,
-    /// Annotation to add to every document; repeatable
+    /// Annotation to add to every document, or to the signature of every image; repeatable
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
     /// Prefix of the signature annotations
     #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN, value_parser = shared::domain)]
     pub(crate) annotation_domain: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttestArgs {
+    /// Images that the statement is about
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// What is said: a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predicate: PathBuf,
+    /// In whose terms: a URI, or one of cosign's short names (slsaprovenance, slsaprovenance1, spdx,
+    /// cyclonedx, vuln, openvex, link, custom)
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    pub(crate) predicate_type: String,
+    /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
+    /// `COSIGN_PASSWORD`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Images to record
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Folder of the recording; what is in it stays
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Name under which the image is recorded, if it is not its own
+    #[arg(long = "as", value_name = "IMAGE")]
+    pub(crate) stands_for: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
 }
 
 #[derive(Debug, Args)]

@@ -237,7 +237,7 @@ pub(crate) fn is_image(path: &str) -> bool {
 
 /// Digests are shortened for people; JSON has them whole.
 fn shortened(text: &str) -> String {
-    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
+    short(text)
 }
 
 /// Every decision with its whole tree, object by object.

@@ -33,6 +33,8 @@ pub(super) struct Considered<'c> {
     pub(super) name: &'c dyn Fn(usize, usize) -> String,
     /// The reason where there is none at all.
     pub(super) missing: &'c Reason,
+    /// Whether a single signature is named as well: those of an image are in many places.
+    pub(super) named: bool,
     /// What a good signature of that index lacks for the attestor.
     pub(super) lacks: &'c dyn Fn(usize, &Attestor, usize, &VerifiedSignature) -> Option<Reason>,
 }
@@ -146,7 +148,7 @@ impl Considered<'_> {
             Some(first) => Check::leaf(tried, Outcome::Pass, valid(first)),
             None => Check::leaf(tried, Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
         };
-        if judged.len() > 1 {
+        if judged.len() > 1 || (self.named && !judged.is_empty()) {
             check.children = each(&judged, |at| (self.name)(index, at));
         }
         let signers: BTreeSet<_> =

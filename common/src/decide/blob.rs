@@ -48,6 +48,7 @@ fn signatures(found: &Found, rule: &BlobRule, attested: &[Attested]) -> Signatur
     };
     let considered = Considered {
         name: &|_, _| found.format.name().to_owned(),
+        named: false,
         missing: &Reason::NothingChecked,
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, text),
     };

@@ -200,7 +200,8 @@ impl Judging<'_> {
     fn judge(&self, requirement: &Requirement, attested: &[Attested], missing: &Reason) -> Signatures {
         let found = |attestor: usize, at: usize| attested.get(attestor)?.signatures.get(at);
         let considered = Considered {
-            name: &|attestor, at| found(attestor, at).map(|found| found.place.clone()).unwrap_or_default(),
+            name: &|attestor, at| found(attestor, at).map(|found| called(found)).unwrap_or_default(),
+            named: true,
             missing,
             lacks: &|index, attestor, at, verified| {
                 found(index, at).and_then(|found| self.lacks(attestor, found, verified))
@@ -261,6 +262,11 @@ fn fault(reason: &Reason) -> Check {
 fn accepted<'a>(judged: &Signatures, attested: &'a [Attested]) -> Vec<&'a Arc<Found>> {
     let found = |(attestor, at): &attestors::Accepted| attested.get(*attestor)?.signatures.get(*at);
     judged.accepted.iter().filter_map(found).collect()
+}
+
+/// Where a signature was found, and in what form.
+fn called(found: &Found) -> String {
+    format!("{} ({})", found.place, found.format.name())
 }
 
 fn unique(found: Vec<&Arc<Found>>) -> Vec<&Arc<Found>> {

@@ -81,6 +81,7 @@ fn signatures(object: &Value, rule: &ManifestRule, evidence: &ManifestEvidence) 
     let found = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned);
     let considered = attestors::Considered {
         name: &|_, at| called(at),
+        named: false,
         missing: &Reason::SignatureMissing { looked_for: called(0) },
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, found),
     };

@@ -137,7 +137,7 @@ fn words_of_policy(reason: &Reason) -> Option<String> {
 
 /// Digests are shortened for people.
 fn shortened(text: &str) -> String {
-    text.split(' ').map(short).collect::<Vec<_>>().join(" ")
+    short(text)
 }
 
 fn would_match(reason: &Reason) -> Option<String> {

@@ -99,7 +99,12 @@ pub(crate) struct ImageArgs {
 impl Default for ImageArgs {
     fn default() -> Self {
         let registry_timeout = "60s".to_owned();
-        Self { recordings: Vec::new(), insecure_registry: Vec::new(), registry_ca: Vec::new(), registry_timeout }
+        Self {
+            recordings: Vec::new(),
+            insecure_registry: Vec::new(),
+            registry_ca: Vec::new(),
+            registry_timeout,
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! One command, one file, one function that returns an exit status.
 
 mod apply;
+mod attest;
 mod completion;
 mod diff;
 mod explain;
 pub(crate) mod judge;
 mod keygen;
+mod record;
 mod sign;
 mod test;
 mod verify;
@@ -21,6 +23,8 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
     match command {
         Command::Keygen(args) => keygen::run(&args, printer),
         Command::Sign(args) => sign::run(&args, printer),
+        Command::Attest(args) => attest::run(&args, printer),
+        Command::Record(args) => record::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),
         Command::Version(args) => Ok(version::run(&args, printer)),
         Command::Completion { shell } => Ok(completion::run(shell, printer)),
@@ -29,15 +33,5 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
         Command::Explain(args) => explain::run(&args, printer),
         Command::Test(args) => test::run(&args, printer),
         Command::Apply(args) => apply::run(&args, printer),
-    }
-}
-
-/// Image arguments are part of the command line's contract and come with a later version.
-fn refuse_images(images: &[String]) -> anyhow::Result<()> {
-    match images.first() {
-        None => Ok(()),
-        Some(image) => {
-            anyhow::bail!("{image}: images are not supported in this version; for a manifest write -f FILE")
-        }
     }
 }

@@ -1,4 +1,7 @@
-//! `kubectl trust sign`: manifests, in the format of k8s-manifest-sigstore.
+//! `kubectl trust sign`: manifests in the format of k8s-manifest-sigstore, images and files in those of cosign.
+
+mod blobs;
+pub(super) mod images;
 
 use std::path::{Path, PathBuf};
 
@@ -24,9 +27,16 @@ const SERVER_ANNOTATION_BYTES: usize = 256 * 1024;
 
 /// Signs every file, and only then writes: either all files are signed or none is touched.
 pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    super::refuse_images(&args.images)?;
+    if let Some(path) = &args.blob {
+        blobs::run(path, args, &private_key(&args.key)?, printer)?;
+        return Ok(ExitStatus::Trusted);
+    }
+    if !args.images.is_empty() {
+        images::run(args, &private_key(&args.key)?, printer)?;
+        return Ok(ExitStatus::Trusted);
+    }
     if args.files.files.is_empty() {
-        bail!("what shall be signed? Give -f FILE");
+        bail!("what shall be signed? Give -f FILE, an image, or --blob FILE");
     }
     let files = input::expand(&args.files.files, args.files.recursive)?;
     if args.in_place && files.iter().any(|file| file.as_os_str() == "-") {
@@ -98,7 +108,7 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Vec<Value>)>> {
 }
 
 /// Reads a private key; a password is asked for only when it is encrypted.
-fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
+pub(super) fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     if let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) {
         bail!("--key {}: signing with {scheme}:// keys is not supported; give a file", path.display());
     }
