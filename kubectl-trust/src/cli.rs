@@ -150,9 +150,6 @@ pub(crate) struct SignArgs {
     /// How images are signed: a Sigstore bundle that refers to the image, or cosign's older tag
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ImageFormat,
-    /// Sign every image of an index as well
-    #[arg(long)]
-    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
     /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from

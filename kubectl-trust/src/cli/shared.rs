@@ -19,7 +19,7 @@ pub(crate) struct FileArgs {
     /// File, folder or - for standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Read folders below folders, too
+    /// Read folders below folders, too; sign every image of an index, too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
 }

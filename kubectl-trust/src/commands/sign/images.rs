@@ -66,7 +66,7 @@ pub(super) fn run(args: &SignArgs, key: &PrivateKey, printer: &mut Printer) -> a
     world.block_on(async {
         let mut targets = Vec::new();
         for image in &args.images {
-            targets.extend(Target::find(image, &client).await?.all(args.recursive, &client).await?);
+            targets.extend(Target::find(image, &client).await?.all(args.files.recursive, &client).await?);
         }
         for target in &targets {
             sign(target, args.format, key, &said, &client).await?;
