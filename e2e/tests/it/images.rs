@@ -2,6 +2,8 @@
 //!
 //! So far this is about the ground that our own verifier is tested on: each fixture is what it says it is.
 
+#[cfg(target_os = "linux")]
+mod examples;
 mod fixtures;
 
 use base64::Engine as _;
