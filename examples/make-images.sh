@@ -137,4 +137,4 @@ record_all() {
       record "$registry/$name" --to "$to/$example/images" --as "$name"
   done < images
 }
-# record_all   # once there is `trust record`
+record_all

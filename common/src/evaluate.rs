@@ -103,6 +103,8 @@ pub struct Rules<'r> {
 /// nothing to say, which say why.
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
+    let facts = ReviewFacts { now: Some(context.now), ..task.facts };
+    let task = &Task { facts, ..task.clone() };
     let mut decisions = Vec::new();
     // One for the whole request, so that no two rules speak of different images.
     let resolutions = images::Resolutions::default();

@@ -331,7 +331,11 @@ fn nearest_miss(root: &Check) -> Option<&Check> {
 fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Check>) {
     let what = shortened(&check.what);
     // Where a policy demands it; a flag is on the command line for all to see.
-    let path = check.path.as_ref().map(ToString::to_string).filter(|path| !path.is_empty() && !path.starts_with("--"));
+    let path = check
+        .path
+        .as_ref()
+        .map(ToString::to_string)
+        .filter(|path| !path.is_empty() && !path.starts_with("--"));
     let path = path.map(|path| format!("  ({path})")).unwrap_or_default();
     let miss = nearest.is_some_and(|nearest| std::ptr::eq(nearest, check));
     let miss = if miss { "  ← nearest miss" } else { "" };

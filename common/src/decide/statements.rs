@@ -18,7 +18,7 @@ pub(super) fn conditions(found: &Found, conditions: &[Conditions], now: Timestam
     if conditions.is_empty() {
         return None;
     }
-    let scope = Scope::of_document(&statement.predicate);
+    let scope = Scope::of_document(&statement.predicate, now);
     let mut failed = None;
     for part in conditions {
         match part.evaluate(&scope) {
@@ -49,7 +49,7 @@ pub(super) fn denied(deny: &DenyRule, named: &[(&str, Vec<Arc<Value>>)], now: Ti
         return Check::leaf("validate.deny", Outcome::Fault, Reason::TooMuchEvidence { what });
     }
     for combination in 0..count {
-        let scope = Scope::of_document(&Value::Object(choice(named, combination)));
+        let scope = Scope::of_document(&Value::Object(choice(named, combination)), now);
         match deny.conditions.evaluate(&scope) {
             ConditionResult::False(_) => {}
             ConditionResult::True => {

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jmespath::ast::Ast;
 use jmespath::{DEFAULT_RUNTIME, Rcvar, Variable};
 use serde_json::Value;
 
+use super::functions;
 use crate::limits;
 
 /// A `JMESPath` expression and the variables it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     compiled: Arc<jmespath::Expression<'static>>,
+    /// Whether it uses functions of [`functions`].
+    extended: bool,
     variables: Vec<Vec<String>>,
 }
 
@@ -91,7 +95,10 @@ impl Expression {
         reads.walk(compiled.as_ast(), true);
         match reads.unknown_function {
             Some(name) => Err(ExpressionError::Function(name)),
-            None => Ok((Self { compiled: Arc::new(compiled), variables: reads.variables }, reads.whole)),
+            None => {
+                let (compiled, extended) = (Arc::new(compiled), reads.extended);
+                Ok((Self { compiled, extended, variables: reads.variables }, reads.whole))
+            }
         }
     }
 
@@ -107,13 +114,23 @@ impl Expression {
         &self.variables
     }
 
-    /// Its value in a document.
+    /// Its value in a document, at a time.
     ///
     /// # Errors
     /// [`EvaluationError`] when a function got what it does not take or the value is too large.
-    pub(super) fn evaluate(&self, document: &Rcvar) -> Result<Value, EvaluationError> {
+    pub(super) fn evaluate(
+        &self,
+        document: &Rcvar,
+        now: Option<Timestamp>,
+    ) -> Result<Value, EvaluationError> {
         let failed = |why: String| EvaluationError { text: self.text().to_owned(), why };
-        let mut context = jmespath::Context::new(self.text(), &DEFAULT_RUNTIME);
+        let extended = match (self.extended, now) {
+            (false, _) => None,
+            (true, Some(now)) => Some(functions::runtime(now)),
+            (true, None) => return Err(failed("what time it is is not known here".to_owned())),
+        };
+        let runtime = extended.as_ref().unwrap_or(&DEFAULT_RUNTIME);
+        let mut context = jmespath::Context::new(self.text(), runtime);
         let found = jmespath::interpret(document, self.compiled.as_ast(), &mut context)
             .map_err(|error| failed(error.reason.to_string()))?;
         weigh(&found, limits::DEPTH, limits::EXPRESSION_VALUE_BYTES)
@@ -189,6 +206,7 @@ fn copies(node: &Ast) -> usize {
 struct Reads {
     variables: Vec<Vec<String>>,
     unknown_function: Option<String>,
+    extended: bool,
     whole: bool,
 }
 
@@ -232,7 +250,9 @@ impl Reads {
                 }
             }
             Ast::Function { name, args, .. } => {
-                if DEFAULT_RUNTIME.get_function(name).is_none() {
+                if functions::is_known(name) {
+                    self.extended = true;
+                } else if DEFAULT_RUNTIME.get_function(name).is_none() {
                     self.unknown_function.get_or_insert_with(|| name.clone());
                 }
                 for part in args {
@@ -305,7 +325,7 @@ mod tests {
             format!("a{}", "||a".repeat(open / 2)),
         ] {
             let expression = Expression::parse(&text).unwrap();
-            expression.evaluate(&json!({"a": null}).to_jmespath().unwrap()).unwrap();
+            expression.evaluate(&json!({"a": null}).to_jmespath().unwrap(), None).unwrap();
         }
     }
 
@@ -333,11 +353,11 @@ mod tests {
             value = Rcvar::new(Variable::Array(vec![value.clone(), value.clone(), value]));
         }
         let document = Rcvar::new(Variable::Object([("a".to_owned(), value)].into()));
-        let error = Expression::parse("a").unwrap().evaluate(&document).unwrap_err();
+        let error = Expression::parse("a").unwrap().evaluate(&document, None).unwrap_err();
         assert_eq!(error.why, "its value is too large");
         let long = json!({"a": "x".repeat(limits::EXPRESSION_VALUE_BYTES / 8)}).to_jmespath().unwrap();
-        assert!(Expression::parse("[a,a,a,a]").unwrap().evaluate(&long).is_ok());
-        assert!(Expression::parse("[a,a,a,a,a,a,a,a]").unwrap().evaluate(&long).is_err());
+        assert!(Expression::parse("[a,a,a,a]").unwrap().evaluate(&long, None).is_ok());
+        assert!(Expression::parse("[a,a,a,a,a,a,a,a]").unwrap().evaluate(&long, None).is_err());
     }
 
     #[test]
@@ -347,14 +367,14 @@ mod tests {
             json!({"a": list}).to_jmespath().unwrap()
         };
         let expression = Expression::parse("a").unwrap();
-        assert!(expression.evaluate(&nested(limits::DEPTH)).is_ok());
-        assert!(expression.evaluate(&nested(limits::DEPTH + 1)).is_err());
+        assert!(expression.evaluate(&nested(limits::DEPTH), None).is_ok());
+        assert!(expression.evaluate(&nested(limits::DEPTH + 1), None).is_err());
     }
 
     #[test]
     fn a_function_that_gets_the_wrong_type_is_an_error_not_a_value() {
         let document = json!({"a": 1}).to_jmespath().unwrap();
-        let error = Expression::parse("starts_with(a, 'x')").unwrap().evaluate(&document).unwrap_err();
+        let error = Expression::parse("starts_with(a, 'x')").unwrap().evaluate(&document, None).unwrap_err();
         assert_eq!(error.text, "starts_with(a, 'x')");
     }
 }

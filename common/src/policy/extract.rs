@@ -54,7 +54,7 @@ impl ImageExtractor {
 fn rewritten(rewrite: &Expression, spot: &Spot<'_>) -> Result<String, ExtractError> {
     let failed = |why: String| ExtractError::Rewrite { path: spot.path.clone(), why };
     let text = Rcvar::new(Variable::String(spot.text.to_owned()));
-    match rewrite.evaluate(&text) {
+    match rewrite.evaluate(&text, None) {
         Ok(Value::String(text)) => Ok(text),
         Ok(_) => Err(failed(format!("`{}` is no text for it", rewrite.text()))),
         Err(error) => Err(failed(error.to_string())),

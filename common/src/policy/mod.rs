@@ -9,6 +9,7 @@ pub mod condition;
 pub mod exception;
 pub mod expression;
 mod extract;
+mod functions;
 pub mod identity;
 pub mod images;
 pub mod manifest;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jmespath::{Rcvar, ToJmespath as _, Variable};
 use serde_json::{Map, Value, json};
 
@@ -83,6 +84,8 @@ pub enum VariableFault {
 #[derive(Debug)]
 pub struct Scope {
     document: Rcvar,
+    /// The time of the judgement, for functions that ask.
+    now: Option<Timestamp>,
     /// Names that have no value, and why.
     missing: BTreeMap<String, VariableFault>,
     /// Keys of `request`.
@@ -99,7 +102,7 @@ impl Scope {
         for (path, value) in values {
             insert(&mut root, path, value.clone());
         }
-        let mut scope = Self { document: seen(&Value::Null), missing: BTreeMap::new(), request: vec![] };
+        let mut scope = Self::empty(facts.now);
         if facts.user.is_none() {
             for name in ["serviceAccountName", "serviceAccountNamespace"] {
                 scope.missing.insert(name.to_owned(), VariableFault::NoRequest(name.to_owned()));
@@ -123,11 +126,15 @@ impl Scope {
         scope
     }
 
+    fn empty(now: Option<Timestamp>) -> Self {
+        Self { document: seen(&Value::Null), now, missing: BTreeMap::new(), request: vec![] }
+    }
+
     /// A document that expressions see at their root, and nothing else (the predicate of an
-    /// attestation).
+    /// attestation), at the time of the judgement.
     #[must_use]
-    pub fn of_document(document: &Value) -> Self {
-        let mut scope = Self { document: seen(&Value::Null), missing: BTreeMap::new(), request: vec![] };
+    pub fn of_document(document: &Value, now: Timestamp) -> Self {
+        let mut scope = Self::empty(Some(now));
         if let Value::Object(root) = document {
             scope.see(root);
         }
@@ -162,7 +169,7 @@ impl Scope {
         match (value, query) {
             (Some(value), Some(query)) => {
                 let value = self.render(value)?;
-                Ok(query.evaluate(&seen(&value))?)
+                Ok(query.evaluate(&seen(&value), self.now)?)
             }
             (Some(value), None) => self.render(value),
             (None, Some(query)) => self.value_of(query),
@@ -183,7 +190,7 @@ impl Scope {
         for path in expression.variables() {
             self.check(path)?;
         }
-        Ok(expression.evaluate(&self.document)?)
+        Ok(expression.evaluate(&self.document, self.now)?)
     }
 
     /// A path may lead nowhere (an object without labels), but what it begins with must be known: a
