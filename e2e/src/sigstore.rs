@@ -4,6 +4,9 @@
 //! What it issues is complete: certificates with the log's promise in them, inclusion proofs, signed
 //! timestamps. The folder holds `trusted_root.json`, `signing_config.json` (Rekor v2 and timestamps) and
 //! `signing_config_rekor1.json`, made by cosign itself.
+//!
+//! Everything is served on 127.0.0.1, but the metrics of Fulcio (a free port) and Rekor v1 (2112, where that
+//! is free) listen on every address while the tests run: these programs have no setting for it.
 
 mod configuration;
 mod servers;
