@@ -58,6 +58,7 @@ legacy=(--yes --new-bundle-format=false --use-signing-config=false)
 by_identity=("${legacy[@]}" --trusted-root="$sigstore/trusted_root.json" --fulcio-url="$(config caUrls)" --rekor-url="$(config rekorTlogUrls signing_config_rekor1.json)")
 # A bundle as referrer, as cosign 3 writes it.
 bundle=(--yes --trusted-root="$sigstore/trusted_root.json" --signing-config="$sigstore/signing_config.json")
+rm -rf "$to"/{check-image,control-plane-identities,provenance-required,scan-required}/images
 give() { mkdir -p "$to/$1"; cp "$2" "$to/$1/$3"; } # EXAMPLE FILE NAME
 
 # --- check-image: one key, no log
@@ -130,11 +131,26 @@ scanned fresh 2026-11-20T08:00:00Z "$low"
 scanned critical 2026-11-20T08:00:00Z "$low, $critical"
 scanned old 2026-10-01T08:00:00Z "$low"
 
-# --- the layouts that `trust test` reads where there is no registry
+# --- the policies name the keys and the issuer of this run
+put_key() { # EXAMPLE FILE: in place of the key that the policy has
+  awk -v file="$2" '
+    /-----BEGIN PUBLIC KEY-----/ { match($0, /^ */); indent = substr($0, 1, RLENGTH); while ((getline line < file) > 0) print indent line; skip = 1 }
+    !skip { print }
+    /-----END PUBLIC KEY-----/ { skip = 0 }' "$here/$1/policy.yaml" > policy.yaml
+  cp policy.yaml "$here/$1/policy.yaml"
+}
+if [ -z "${TO:-}" ]; then
+  put_key check-image release.pub; put_key scan-required scanner.pub
+  for example in control-plane-identities provenance-required; do
+    sed -i "s#issuer: http://127.0.0.1:[0-9]*#issuer: $issuer#" "$here/$example/policy.yaml"
+  done
+fi
+
+# --- the layouts that `trust test` reads where there is no registry; not while somebody only tries the images
 record_all() {
   while read -r example name _; do
     cargo run --quiet --manifest-path "$here/../Cargo.toml" --bin kubectl-trust -- \
-      record "$registry/$name" --to "$to/$example/images" --as "$name"
+      record "$registry/$name" --to "$to/$example/images" --as "$name" >&2
   done < images
 }
-record_all
+[ -n "${TO:-}" ] || record_all

@@ -353,10 +353,14 @@ fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Che
 
 /// What a node says for itself; what a child says below is not said twice, nor is a name.
 fn reason(check: &Check, what: &str) -> String {
-    if check.children.iter().any(|child| child.reason == check.reason) {
+    if check.children.iter().any(|child| child.reason == *check.reason.itself()) {
         return String::new();
     }
-    let (text, code) = (check.reason.to_string(), check.reason.code());
+    // The image is what the node is called.
+    if let Reason::ImageVerified { digest, .. } = &check.reason {
+        return format!("  {}  [{}]", short(digest), check.reason.code());
+    }
+    let (text, code) = (check.reason.itself().to_string(), check.reason.code());
     if let Some(rest) = text.strip_prefix(&format!("signed by {what}")) {
         return format!("  signed it{rest}  [{code}]");
     }

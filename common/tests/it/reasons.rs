@@ -6,7 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use common::object::{FieldChange, FieldPath, ObjectRef};
-use common::verdict::{MessageProblem, Reason, SignatureProblem, Subject, SubjectKind, Unavailable};
+use common::verdict::{
+    MessageProblem, Reason, RegistryFault, RegistryProblem, SignatureProblem, Subject, SubjectKind,
+    Unavailable,
+};
 use serde_json::json;
 
 fn object(name: &str) -> ObjectRef {
@@ -20,6 +23,22 @@ fn object(name: &str) -> ObjectRef {
 
 fn subject() -> Subject {
     Subject { kind: SubjectKind::Manifest, source: "release.yaml#0".into(), object: object("web") }
+}
+
+fn image(typed: &str, why: Reason) -> Reason {
+    Reason::ImageRefused { image: typed.to_owned(), digest: None, why: Box::new(why) }
+}
+
+fn refused(why: Reason) -> Reason {
+    image("ghcr.io/acme/app:1.4", why)
+}
+
+fn fault(problem: RegistryProblem) -> Reason {
+    let request = match problem {
+        RegistryProblem::NotRecorded => "ghcr.io/acme/app:1.4",
+        _ => "GET ghcr.io/v2/acme/app/manifests/1.4",
+    };
+    refused(Reason::Registry(RegistryFault::new(request, problem)))
 }
 
 /// One of every kind; the test below fails when a variant is missing here.
@@ -36,6 +55,91 @@ fn samples() -> Vec<(&'static str, Reason)> {
         ("pass", Reason::ManifestMatches { ignored: 1, effects: 21, allowed: vec![] }),
         ("pass", Reason::ThresholdMet { needed: 2, found: 2 }),
         ("pass", Reason::AnnotationsMatch),
+        (
+            "pass",
+            Reason::ImageVerified {
+                image: text("ghcr.io/acme/app:1.4"),
+                digest: text("sha256:9f1c2ab01f0a…"),
+            },
+        ),
+        ("pass", Reason::DigestPresent { digest: text("sha256:9f1c2ab01f0a…") }),
+        ("pass", Reason::AttestationFound { predicate_type: text("https://spdx.dev/Document") }),
+        ("pass", Reason::ConditionsHold),
+        ("fail", Reason::TimestampInvalid { detail: text("by an authority that is not known") }),
+        ("fail", Reason::BundleInvalid { detail: text("it is of an unknown version") }),
+        (
+            "fail",
+            image("Ghcr.io//app", Reason::ImageInvalid { image: text("Ghcr.io//app"), problem: text("…") }),
+        ),
+        ("fail", refused(Reason::ImageNotFound { image: text("ghcr.io/acme/app:1.4") })),
+        ("fail", refused(Reason::ImageUnverified { image: text("ghcr.io/acme/app:1.4") })),
+        ("fail", refused(Reason::DigestMissing { image: text("ghcr.io/acme/app:1.4") })),
+        (
+            "fail",
+            refused(Reason::DigestMismatch {
+                expected: text("sha256:9f1c2ab01f0a…"),
+                found: text("sha256:0000a1b2c3d4…"),
+            }),
+        ),
+        (
+            "fail",
+            refused(Reason::ReferenceMismatch {
+                expected: text("ghcr.io/acme/app"),
+                found: text("ghcr.io/acme/other"),
+            }),
+        ),
+        ("fail", refused(Reason::PayloadInvalid { problem: text("it is not an in-toto statement") })),
+        (
+            "fail",
+            refused(Reason::AttestationMissing {
+                predicate_type: text("https://slsa.dev/provenance/v1"),
+                found: vec![text("https://spdx.dev/Document")],
+            }),
+        ),
+        (
+            "fail",
+            Reason::PredicateTypeMismatch {
+                expected: text("https://slsa.dev/provenance/v1"),
+                found: text("https://spdx.dev/Document"),
+            },
+        ),
+        (
+            "fail",
+            refused(Reason::ConditionFailed {
+                what: text("conditions[0].all[0]"),
+                expected: text("LessThanOrEquals 168h"),
+                found: text("1320h0m0s"),
+                message: Some(text("it must have been scanned within 7 days")),
+            }),
+        ),
+        ("fault", fault(RegistryProblem::Unreachable(text("connection refused")))),
+        ("fault", fault(RegistryProblem::Unauthorized { tried: text("no credentials") })),
+        ("fault", fault(RegistryProblem::RateLimited { retry_after: Some(30) })),
+        ("fault", fault(RegistryProblem::DeadlineExceeded)),
+        ("fault", fault(RegistryProblem::TooLarge { bound: 4_194_304 })),
+        (
+            "fault",
+            fault(RegistryProblem::ContentMismatch {
+                expected: text("sha256:9f1c2ab01f0a…"),
+                found: text("sha256:0000a1b2c3d4…"),
+            }),
+        ),
+        ("fault", fault(RegistryProblem::Malformed(text("it is not the JSON of a manifest")))),
+        (
+            "fault",
+            fault(RegistryProblem::Refused { host: text("169.254.169.254"), why: text("it is link-local") }),
+        ),
+        ("fault", fault(RegistryProblem::NotRecorded)),
+        (
+            "fault",
+            Reason::TooMuchEvidence {
+                what: text("sha256-9f1c….sig holds 999 signatures; more than 64 are not read"),
+            },
+        ),
+        (
+            "skip",
+            Reason::ImageSkipped { image: text("ghcr.io/acme/base:1"), pattern: text("ghcr.io/acme/base:*") },
+        ),
         ("fail", Reason::SignatureMissing { looked_for: text("cosign.sigstore.dev/signature") }),
         ("fail", Reason::SignatureInvalid { problem: by_key }),
         ("fail", Reason::MessageMissing { looked_for: text("cosign.sigstore.dev/message") }),

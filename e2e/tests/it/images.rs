@@ -1,6 +1,4 @@
-//! Images in real registries, signed and verified by real cosign of both generations.
-//!
-//! So far this is about the ground that our own verifier is tested on: each fixture is what it says it is.
+//! Images in real registries, signed and verified by real cosign of both generations, and by us.
 
 #[cfg(target_os = "linux")]
 mod examples;
@@ -49,7 +47,35 @@ fn holds(stage: &Stage, signed: &Signed) {
         let run = signed.verified_for(stage, cosign, &stranger, &signed.image.by_digest());
         assert_ne!(run.code, 0, "{cosign:?} accepts {signed:?} for {stranger:?}: {}", run.stdout);
     }
+    we_agree(stage, signed, &stranger);
     lies_where_it_should(stage, signed, &signed.image.digest);
+}
+
+/// We accept it for its signer and refuse it for another, for the right reason: asked for by tag and by
+/// digest, and from a recording as from the registry.
+fn we_agree(stage: &Stage, signed: &Signed, stranger: &Signer) {
+    let trust = &stage.world.trust;
+    let flags = |signer: &Signer| {
+        let mut flags = signer.flags(stage);
+        if let Some(predicate) = signed.predicate {
+            flags.push_str(&format!(" --type {}", predicate.uri()));
+        }
+        flags
+    };
+    let (image, folder) = (&signed.image, format!("recorded-{}", signed.image.digest.replace(':', "-")));
+    trust.run(&format!("record {} --to {folder}", image.by_tag())).unwrap().success().unwrap();
+    for reference in [image.by_tag(), image.by_digest()] {
+        for from in [String::new(), format!(" --images {folder}")] {
+            let good = trust.verdict(&format!("verify {reference} {}{from}", flags(&signed.by))).unwrap();
+            assert_eq!(good.codes(), (0, vec!["image-verified"]), "{signed:?}{from}: {}", good.json);
+            let refused = trust.verdict(&format!("verify {reference} {}{from}", flags(stranger))).unwrap();
+            let expected = match stranger {
+                Signer::Key { .. } => "signature-invalid",
+                Signer::Identity { .. } => "identity-mismatch",
+            };
+            assert_eq!(refused.codes(), (1, vec![expected]), "{signed:?}{from}: {}", refused.json);
+        }
+    }
 }
 
 /// The statement in what cosign prints about an attestation.

@@ -122,6 +122,12 @@ fn explain(decision: &Decision, args: &ApplyArgs) -> String {
     for policy in &args.policies {
         command.push_str(&format!(" --policy {}", shell_word(&policy.display().to_string())));
     }
+    for folder in &args.registry.recordings {
+        command.push_str(&format!(" --images {}", shell_word(&folder.display().to_string())));
+    }
+    if let Some(root) = &args.trusted_root {
+        command.push_str(&format!(" --trusted-root {}", shell_word(&root.display().to_string())));
+    }
     command
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct TestFile {
     pub(crate) values: Option<Value>,
     /// A file that says who asks.
     pub(crate) userinfo: Option<PathBuf>,
+    /// The time at which it is judged, where it says so (`kubectl-trust.io/now`).
+    pub(crate) now: Option<jiff::Timestamp>,
     /// What is expected.
     pub(crate) cases: Vec<Case>,
     /// Fields that have no effect here.
@@ -262,6 +264,19 @@ fn existing(folder: &Path, name: &str, at: &FieldPath) -> Result<PathBuf, Mistak
     }
 }
 
+/// The annotation by which a test says what time it is, so that conditions over time come out the same always.
+const NOW: &str = "kubectl-trust.io/now";
+
+fn now(document: &Value) -> Result<Option<jiff::Timestamp>, Mistake> {
+    let annotations = document.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let Some(time) = annotations.and_then(|annotations| annotations.get(NOW)) else { return Ok(None) };
+    let at = FieldPath::keys(["metadata", "annotations", NOW]);
+    match time.as_str().and_then(|text| text.parse().ok()) {
+        Some(time) => Ok(Some(time)),
+        None => mistake(&at, "expected a time such as 2026-11-25T08:00:00Z"),
+    }
+}
+
 fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
     let fields = Fields::of(document, FieldPath::root())?;
     if let Some(kind) = fields.map.get("kind").filter(|kind| *kind != "Test") {
@@ -291,6 +306,7 @@ fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
         variables: fields.file("variables", folder)?,
         values: fields.map.get("values").cloned(),
         userinfo: fields.file("userinfo", folder)?,
+        now: now(document)?,
         cases,
         unused,
         content: Vec::new(),

@@ -118,7 +118,9 @@ fn text(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
 fn brief(row: &Row) -> String {
     let refused = row.decision.as_ref().filter(|decision| decision.outcome() != Outcome::Pass);
     let first = |text: String| text.split(": ").next().unwrap_or_default().to_owned();
-    refused.map(|decision| format!("   {}", first(decision.headline().to_string()))).unwrap_or_default()
+    refused
+        .map(|decision| format!("   {}", first(decision.headline().itself().to_string())))
+        .unwrap_or_default()
 }
 
 fn rule(row: &Row) -> String {

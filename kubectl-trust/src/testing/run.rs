@@ -65,7 +65,7 @@ pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outco
     namespaces(&items, &mut values);
     let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
-    let context = Context { sources: &world, known: &known, now: judge::now() };
+    let context = Context { sources: &world, known: &known, now: file.now.unwrap_or_else(judge::now) };
     let mut warnings = std::mem::take(&mut set.warnings);
     let place = file.path.display();
     warnings.extend(file.unused.iter().map(|field| format!("{place}: {field} has no effect here")));

@@ -57,6 +57,20 @@ pub(crate) enum Signer {
     Identity { subject: String, issuer: String, log: Rekor },
 }
 
+impl Signer {
+    /// The flags by which we are told to trust it.
+    pub(crate) fn flags(&self, stage: &Stage) -> String {
+        let root = format!("--trusted-root {}", stage.sigstore.trusted_root().display());
+        match self {
+            Self::Key { public, log: Some(_) } => format!("--key {} {root}", public.display()),
+            Self::Key { public, log: None } => format!("--key {} --insecure-ignore-tlog", public.display()),
+            Self::Identity { subject, issuer, .. } => {
+                format!("--certificate-identity {subject} --certificate-oidc-issuer {issuer} {root}")
+            }
+        }
+    }
+}
+
 /// What an attestation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Predicate {
