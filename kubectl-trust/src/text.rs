@@ -194,6 +194,9 @@ fn differences(
 /// Every fix is something that works when pasted.
 fn advice(decision: &Decision) -> Vec<String> {
     // Whom a policy refuses no flag helps.
+    if decision.outcome() == Outcome::Fault {
+        return decision.headline().hint(&decision.subject).into_iter().collect();
+    }
     if decision.by.is_some() {
         return would_pass(decision).map(|pass| format!("would pass: {pass}")).into_iter().collect();
     }

@@ -87,7 +87,9 @@ fn details(text: &mut String, decision: &Decision) {
         }
     }
     if let Some(pass) = would_pass(decision) {
-        line(text, "would pass: ", &pass);
+        // Of what could not be judged, nobody knows what would pass.
+        let what = if reason.is_fault() { "next step:  " } else { "would pass: " };
+        line(text, what, &pass);
     }
 }
 

@@ -223,10 +223,14 @@ fn samples() -> Vec<(&'static str, Reason)> {
 
 /// The codes that the sources have, so that none is forgotten above.
 fn codes_in_source() -> BTreeSet<String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verdict/reason.rs");
-    let text = fs::read_to_string(source).unwrap();
-    let table = text.split("fn row(&self)").nth(1).unwrap().split("\n    }\n").next().unwrap().to_owned();
-    table.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+    let mut codes = BTreeSet::new();
+    for (file, function) in [("reason.rs", "fn row(&self)"), ("registry.rs", "fn row(&self)")] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verdict").join(file);
+        let text = fs::read_to_string(source).unwrap();
+        let table = text.split(function).nth(1).unwrap().split("\n    }\n").next().unwrap().to_owned();
+        codes.extend(table.split('"').skip(1).step_by(2).map(str::to_owned));
+    }
+    codes
 }
 
 fn page() -> String {

@@ -112,7 +112,7 @@ const POD: &str = "apiVersion: v1
 kind: Pod
 metadata: {name: app, namespace: prod}
 spec:
-  containers: [{name: app, image: 'ghcr.io/acme/app:1.4'}]
+  containers: [{name: app, image: '127.0.0.1:1/acme/app:1.4'}]
 ";
 
 const EXCEPTION: &str = "apiVersion: kyverno.io/v2
@@ -144,7 +144,7 @@ spec:
       - resources:
           kinds: [Pod]
     verifyImages:
-    - imageReferences: ['ghcr.io/acme/*']
+    - imageReferences: ['127.0.0.1:1/acme/*']
       failureAction: Enforce
       attestors:
       - entries:

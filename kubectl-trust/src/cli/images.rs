@@ -1,0 +1,68 @@
+//! Flags of commands about images.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::shared::ImageArgs;
+
+/// Where signatures of images are looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    #[default]
+    Any,
+    Bundle,
+    Legacy,
+}
+
+/// How images are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImageFormat {
+    #[default]
+    Bundle,
+    Legacy,
+}
+
+/// What a signature must call the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferenceMode {
+    #[default]
+    Any,
+    Repository,
+    Exact,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttestArgs {
+    /// Images that the statement is about
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// What is said: a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predicate: PathBuf,
+    /// In whose terms: a URI, or one of cosign's short names (slsaprovenance, slsaprovenance1, spdx,
+    /// cyclonedx, vuln, openvex, link, custom)
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    pub(crate) predicate_type: String,
+    /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
+    /// `COSIGN_PASSWORD`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Images to record
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Folder of the recording; what is in it stays
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Name under which the image is recorded, if it is not its own
+    #[arg(long = "as", value_name = "IMAGE")]
+    pub(crate) stands_for: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: ImageArgs,
+}
