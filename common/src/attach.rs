@@ -66,16 +66,10 @@ pub async fn simple_signing(
     signature: &str,
 ) -> Result<Digest, RegistryFault> {
     let tag = Version::Tag(Tag::derived(subject, ".sig"));
-    let mut layers = match registry.manifest(at, &tag).await? {
-        None => Vec::new(),
-        Some(there) => match there.image() {
-            Some(image) => image.layers.iter().map(described).collect(),
-            None => {
-                let problem = RegistryProblem::Malformed("an index where signatures must be".to_owned());
-                return Err(RegistryFault::new(format!("{at}:{}", Tag::derived(subject, ".sig")), problem));
-            }
-        },
-    };
+    let there = registry.manifest(at, &tag).await?;
+    let image =
+        there.as_ref().map(|there| there.image().ok_or_else(|| not_signatures(at, subject))).transpose()?;
+    let mut layers: Vec<_> = image.into_iter().flat_map(|image| &image.layers).map(described).collect();
     let mut layer = blob(push, at, simple_signing::MEDIA_TYPE, payload).await?;
     layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
     layers.push(layer);
@@ -85,6 +79,11 @@ pub async fn simple_signing(
     let config = blob(push, at, CONFIG, config.to_string().into_bytes()).await?;
     let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
     push.put_manifest(at, &tag, MANIFEST, manifest.to_string().into_bytes().into()).await
+}
+
+fn not_signatures(at: &Repository, subject: &Digest) -> RegistryFault {
+    let problem = RegistryProblem::Malformed("an index where signatures must be".to_owned());
+    RegistryFault::new(format!("{at}:{}", Tag::derived(subject, ".sig")), problem)
 }
 
 /// Writes a blob; the answer describes it.

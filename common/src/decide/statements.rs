@@ -24,7 +24,7 @@ pub(super) fn conditions(found: &Found, conditions: &[Conditions], now: Timestam
         match part.evaluate(&scope) {
             ConditionResult::True => {}
             ConditionResult::False(conditions) => {
-                failed = failed.or(Some((Outcome::Fail, not_kept(&conditions))))
+                failed = failed.or(Some((Outcome::Fail, not_kept(&conditions))));
             }
             ConditionResult::Fault(why) => {
                 return Some(Check::leaf(&*found.place, Outcome::Fault, undecided(&why)));

@@ -95,7 +95,7 @@ impl<'a> Asked<'a> {
         for found in found {
             match &found.image {
                 Ok(image) if seen.insert(image) => {
-                    rule.entries.iter().for_each(|entry| asked.ask(entry, image))
+                    rule.entries.iter().for_each(|entry| asked.ask(entry, image));
                 }
                 Ok(_) => {}
                 // Attack A7: what we cannot read, a container runtime perhaps can.
@@ -170,10 +170,13 @@ pub(super) async fn judge(
     }
 }
 
+/// The answer to a question that is asked once.
+type Asking = Arc<OnceCell<Result<Resolved, Reason>>>;
+
 /// Which manifest each image of one request is, asked once however many rules ask.
 #[derive(Default)]
 pub(super) struct Resolutions {
-    known: Mutex<BTreeMap<String, Arc<OnceCell<Result<Resolved, Reason>>>>>,
+    known: Mutex<BTreeMap<String, Asking>>,
 }
 
 impl Resolutions {

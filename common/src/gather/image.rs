@@ -14,7 +14,7 @@ use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
 use crate::policy::{Attestor, Requirement};
 use crate::registry::{Manifest, Registry};
-use crate::signature::{Found, Subject};
+use crate::signature::{Claim, Found, Subject};
 use crate::verdict::Reason;
 
 /// The manifest that an image is at the moment.
@@ -112,7 +112,7 @@ pub async fn image(
     let subject = Subject { digest: &resolved.digest, bytes };
     let asked = Asked { places: &places, subject, scope, world };
     let signature = match &entry.requirement {
-        Some(requirement) => asked.attest(requirement, entry, |found| is_signature(found)).await,
+        Some(requirement) => asked.attest(requirement, entry, is_signature).await,
         None => Vec::new(),
     };
     let mut attestations = Vec::new();
@@ -138,7 +138,7 @@ pub async fn image(
 
 fn is_signature(found: &Found) -> bool {
     // What cannot be read may have been one, and says why it is none.
-    found.claim.as_ref().map_or(found.format.holds_signatures(), |claim| claim.is_signature())
+    found.claim.as_ref().map_or(found.format.holds_signatures(), Claim::is_signature)
 }
 
 fn has_type(found: &Found, predicate_type: &str) -> bool {

@@ -46,14 +46,13 @@ pub async fn manifest(
     let broken = broken.map(|(index, _)| name_of(index));
     let leftovers = read.leftovers.into_iter().chain(unread).chain(broken).collect();
     let signatures = signed.len();
-    let attestors = match &message {
-        Ok(message) => attest(message, signed, rule, scope, world).await,
-        Err(_) => {
-            let tried = |attestor: &Attestor| name(&attestor.authority);
-            let nothing =
-                |attestor: &Attestor| AttestorEvidence::Facts { tried: tried(attestor), facts: Vec::new() };
-            rule.requirement.attestors().into_iter().map(nothing).collect()
-        }
+    let attestors = if let Ok(message) = &message {
+        attest(message, signed, rule, scope, world).await
+    } else {
+        let tried = |attestor: &Attestor| name(&attestor.authority);
+        let nothing =
+            |attestor: &Attestor| AttestorEvidence::Facts { tried: tried(attestor), facts: Vec::new() };
+        rule.requirement.attestors().into_iter().map(nothing).collect()
     };
     ManifestEvidence { message, signatures, attestors, leftovers }
 }

@@ -93,13 +93,11 @@ impl Expression {
         }
         let mut reads = Reads::default();
         reads.walk(compiled.as_ast(), true);
-        match reads.unknown_function {
-            Some(name) => Err(ExpressionError::Function(name)),
-            None => {
-                let (compiled, extended) = (Arc::new(compiled), reads.extended);
-                Ok((Self { compiled, extended, variables: reads.variables }, reads.whole))
-            }
+        if let Some(name) = reads.unknown_function {
+            return Err(ExpressionError::Function(name));
         }
+        let (compiled, extended) = (Arc::new(compiled), reads.extended);
+        Ok((Self { compiled, extended, variables: reads.variables }, reads.whole))
     }
 
     /// As typed, without the braces.

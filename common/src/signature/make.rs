@@ -49,7 +49,7 @@ pub fn signature_statement(digest: &Digest, said: &Said) -> Value {
 
 /// A statement about the thing with this digest; `name` is what the thing is called, where it has a name.
 #[must_use]
-pub fn statement(name: &str, digest: &Digest, predicate_type: &str, predicate: Value) -> Value {
+pub fn statement(name: &str, digest: &Digest, predicate_type: &str, predicate: &Value) -> Value {
     let mut subject = json!({"digest": {digest.algorithm().name(): digest.hex()}});
     if !name.is_empty() {
         subject["name"] = json!(name);

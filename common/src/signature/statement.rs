@@ -74,12 +74,7 @@ impl Statement {
         let mut subjects = Vec::new();
         let mut annotations = BTreeMap::new();
         for subject in wire.subject {
-            for (algorithm, hex) in &subject.digest {
-                if matches!(algorithm.as_str(), "sha256" | "sha384" | "sha512") {
-                    let digest = Digest::parse(&format!("{algorithm}:{hex}"));
-                    subjects.push(digest.map_err(|error| format!("of a subject, {error}"))?);
-                }
-            }
+            subjects.extend(digests(&subject.digest)?);
             let texts = subject.annotations.into_iter();
             annotations.extend(texts.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))));
         }
@@ -98,6 +93,14 @@ impl Statement {
     pub fn is_image_signature(&self) -> bool {
         self.predicate_type == IMAGE_SIGNATURE
     }
+}
+
+/// The digests of one subject that are of our algorithms.
+fn digests(named: &BTreeMap<String, String>) -> Result<Vec<Digest>, String> {
+    let ours =
+        named.iter().filter(|(algorithm, _)| matches!(algorithm.as_str(), "sha256" | "sha384" | "sha512"));
+    let digest = |(algorithm, hex): (&String, &String)| Digest::parse(&format!("{algorithm}:{hex}"));
+    ours.map(digest).collect::<Result<_, _>>().map_err(|error| format!("of a subject, {error}"))
 }
 
 #[cfg(test)]
@@ -133,7 +136,8 @@ mod tests {
             |v| v["predicateType"] = json!(""),
             |v| v["subject"][0]["digest"]["sha256"] = json!("ABC"),
             |v| {
-                v["subject"] = json!(vec![json!({"digest": {"sha256": "a"}}); limits::STATEMENT_SUBJECTS + 1])
+                v["subject"] =
+                    json!(vec![json!({"digest": {"sha256": "a"}}); limits::STATEMENT_SUBJECTS + 1]);
             },
         ];
         for (index, change) in breaks.iter().enumerate() {

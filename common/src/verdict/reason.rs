@@ -247,7 +247,7 @@ impl Reason {
             Self::ManifestMatches { .. } => ("manifest-matches", 10),
             Self::ThresholdMet { .. } => ("threshold-met", 15),
             Self::AnnotationsMatch => ("annotations-match", 5),
-            Self::SignatureMissing { .. } => ("signature-missing", 301),
+            Self::SignatureMissing { .. } | Self::ImageUnsigned { .. } => ("signature-missing", 301),
             Self::SignatureInvalid { .. } => ("signature-invalid", 310),
             Self::MessageMissing { .. } => ("message-missing", 305),
             Self::MessageUnreadable { .. } => ("message-unreadable", 380),
@@ -275,7 +275,6 @@ impl Reason {
             Self::ConditionsHold => ("conditions-hold", 8),
             Self::ImageUnverified { .. } => ("image-unverified", 306),
             Self::ImageRefused { why, .. } => why.row(),
-            Self::ImageUnsigned { .. } => ("signature-missing", 301),
             Self::DigestMissing { .. } => ("digest-missing", 302),
             Self::DigestMismatch { .. } => ("digest-mismatch", 312),
             Self::ReferenceMismatch { .. } => ("reference-mismatch", 353),
@@ -313,10 +312,6 @@ impl Reason {
             }
             Self::ImageRefused { why, .. } => why.expected(),
             Self::ImageUnsigned { looked_for, .. } => Some(looked_for.join(", ")),
-            Self::DigestMismatch { expected, .. }
-            | Self::ReferenceMismatch { expected, .. }
-            | Self::PredicateTypeMismatch { expected, .. }
-            | Self::ConditionFailed { expected, .. } => Some(expected.clone()),
             Self::AttestationMissing { predicate_type, .. } => {
                 Some(format!("an attestation of type {predicate_type}"))
             }
@@ -327,7 +322,11 @@ impl Reason {
                 changes.first().map(|change| side(change.signed.as_ref()))
             }
             Self::TargetMismatch { signed, .. } => Some(list(signed)),
-            Self::IdentityMismatch { expected, .. }
+            Self::DigestMismatch { expected, .. }
+            | Self::ReferenceMismatch { expected, .. }
+            | Self::PredicateTypeMismatch { expected, .. }
+            | Self::ConditionFailed { expected, .. }
+            | Self::IdentityMismatch { expected, .. }
             | Self::IssuerMismatch { expected, .. }
             | Self::ClaimMismatch { expected, .. }
             | Self::AnnotationMismatch { expected, .. } => Some(expected.clone()),

@@ -58,6 +58,7 @@ struct VerifyBundle {
     artifact: String,
 }
 
+#[expect(clippy::print_stderr, reason = "the suite shows what a client says there")]
 fn main() -> ExitCode {
     let Command::VerifyBundle(asked) = Cli::parse().command;
     match judge(&asked) {
@@ -75,12 +76,11 @@ fn main() -> ExitCode {
 fn judge(asked: &VerifyBundle) -> anyhow::Result<Decision> {
     let read = |path: &PathBuf| fs::read(path).with_context(|| path.display().to_string());
     let found = Arc::new(Found::bundle(asked.bundle.display().to_string(), &read(&asked.bundle)?));
-    let (digest, bytes) = match Digest::parse(&asked.artifact) {
-        Ok(digest) => (digest, None),
-        Err(_) => {
-            let bytes = read(&PathBuf::from(&asked.artifact))?;
-            (Digest::of(&bytes), Some(bytes))
-        }
+    let (digest, bytes) = if let Ok(digest) = Digest::parse(&asked.artifact) {
+        (digest, None)
+    } else {
+        let bytes = read(&PathBuf::from(&asked.artifact))?;
+        (Digest::of(&bytes), Some(bytes))
     };
     let bytes = bytes.filter(|_| !asked.verify_digest);
     let rule = BlobRule { requirement: requirement(asked)?, said: Said::Anything };

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &AttestArgs, printer: &mut Printer) -> anyhow::Result<Ex
         for image in &args.images {
             let target = Target::find(image, &client).await?;
             let statement =
-                make::statement(&target.name(), &target.manifest.digest, &predicate_type, predicate.clone());
+                make::statement(&target.name(), &target.manifest.digest, &predicate_type, &predicate);
             let bundle = make::statement_bundle(&statement, &key)?;
             let (at, now) = (target.image.repository(), super::judge::now());
             let attached = attach::bundle(&client, at, &target.manifest, bundle, &predicate_type, now).await;

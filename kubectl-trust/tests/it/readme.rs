@@ -64,6 +64,8 @@ fn the_transcript_is_what_happens() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = blocks(&page, "yaml").into_iter().next().unwrap();
     fs::write(folder.path().join("web.yaml"), manifest).unwrap();
+    std::os::unix::fs::symlink(repository().join("examples/check-image"), folder.path().join("check-image"))
+        .unwrap();
     for transcript in transcripts {
         let real = run(&transcript, folder.path());
         let same = without_digests(&real) == without_digests(&transcript);

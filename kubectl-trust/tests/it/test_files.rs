@@ -88,7 +88,7 @@ spec:
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: 'ghcr.io/acme/web:1'}]}
+    spec: {containers: [{name: web, image: '127.0.0.1:1/acme/web:1'}]}
 ",
     );
     test_file(&place, &entry("resources: [web], result: error"));

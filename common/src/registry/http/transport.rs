@@ -151,7 +151,8 @@ fn causes(error: &reqwest::Error) -> String {
     let mut texts = Vec::new();
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
-        texts.push(inner.to_string());
+        // What the system says, without its number.
+        texts.push(inner.to_string().split(" (os error").next().unwrap_or_default().to_lowercase());
         cause = inner.source();
     }
     let from = texts.len().saturating_sub(2);

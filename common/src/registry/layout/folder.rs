@@ -78,5 +78,8 @@ impl Folder {
 }
 
 pub(super) fn unreadable(error: impl std::fmt::Display) -> FileError {
-    FileError::Unreadable(error.to_string())
+    // What the system says, without its number.
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    FileError::Unreadable(words.to_lowercase())
 }
