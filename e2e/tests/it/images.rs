@@ -10,10 +10,10 @@ use e2e::registry::Kind;
 use serde_json::Value;
 
 use self::fixtures::{
-    Cosign, Form, Predicate, Signed, Signer, Stage, attested_keyless, attested_keyless_legacy,
-    attested_with_key, attested_with_key_legacy, refused_by_rekor2, signed_by_workflow, signed_keyless,
-    signed_keyless_legacy, signed_recursively, signed_with_key, signed_with_key_legacy,
-    signed_with_key_logged, unsigned,
+    Cosign, Form, Predicate, Signed, Signer, Stage, attested_by_us, attested_keyless,
+    attested_keyless_legacy, attested_with_key, attested_with_key_legacy, refused_by_rekor2, signed_by_us,
+    signed_by_workflow, signed_keyless, signed_keyless_legacy, signed_recursively, signed_with_key,
+    signed_with_key_legacy, signed_with_key_logged, unsigned,
 };
 
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
@@ -29,8 +29,13 @@ fn on_both(test: impl Fn(&Stage, Cosign)) {
     }
 }
 
-/// Both cosigns accept it for its signer and refuse it for another.
+/// Both cosigns and we accept it for its signer and refuse it for another, and it lies where it should.
 fn holds(stage: &Stage, signed: &Signed) {
+    accepted(stage, signed);
+    lies_where_it_should(stage, signed, &signed.image.digest);
+}
+
+fn accepted(stage: &Stage, signed: &Signed) {
     let stranger = match &signed.by {
         Signer::Key { log, .. } => Signer::Key { public: stage.world.trust.path("stranger.pub"), log: *log },
         Signer::Identity { issuer, log, .. } => {
@@ -48,7 +53,6 @@ fn holds(stage: &Stage, signed: &Signed) {
         assert_ne!(run.code, 0, "{cosign:?} accepts {signed:?} for {stranger:?}: {}", run.stdout);
     }
     we_agree(stage, signed, &stranger);
-    lies_where_it_should(stage, signed, &signed.image.digest);
 }
 
 /// We accept it for its signer and refuse it for another, for the right reason: asked for by tag and by
@@ -204,6 +208,20 @@ fn attested_with_a_key() {
             holds(stage, &attested_with_key(stage, cosign, predicate));
         }
     });
+}
+
+/// We sign and attest; both cosigns and we agree, and none takes it for somebody else's.
+#[test]
+fn signed_and_attested_by_us() {
+    for kind in Kind::BOTH {
+        let Some(stage) = Stage::with(kind) else { return };
+        for form in [Form::Legacy, Form::Bundle] {
+            accepted(&stage, &signed_by_us(&stage, Cosign::Three, form));
+        }
+        for predicate in Predicate::BOTH {
+            accepted(&stage, &attested_by_us(&stage, Cosign::Three, predicate));
+        }
+    }
 }
 
 #[test]

@@ -257,6 +257,25 @@ pub(crate) fn refused_by_rekor2(stage: &Stage) -> Run {
     stage.world.run("cosign2", &format!("sign {flags} --identity-token={token} {}", image.by_digest()))
 }
 
+/// Signed by us with the key, in either form; `cosign` only says who looks at it.
+pub(crate) fn signed_by_us(stage: &Stage, cosign: Cosign, form: Form) -> Signed {
+    let image = stage.push(&format!("{cosign:?}-ours-{form:?}"));
+    let format = if form == Form::Legacy { "legacy" } else { "bundle" };
+    let line = format!("sign --key k.key --format {format} -a team=shop {}", image.by_tag());
+    stage.world.trust.run(&line).unwrap().success().unwrap();
+    stage.signed(image, stage.key(None), cosign, form)
+}
+
+/// Attested by us with the key.
+pub(crate) fn attested_by_us(stage: &Stage, cosign: Cosign, predicate: Predicate) -> Signed {
+    let image = stage.push(&format!("{cosign:?}-ours-{predicate:?}"));
+    stage.world.trust.write("ours.json", predicate.text()).unwrap();
+    let line =
+        format!("attest --key k.key --type {} --predicate ours.json {}", predicate.word(), image.by_tag());
+    stage.world.trust.run(&line).unwrap().success().unwrap();
+    stage.attested(image, stage.key(None), cosign, Form::Bundle, predicate)
+}
+
 /// The identity of a GitHub workflow, bundle as referrer.
 pub(crate) fn signed_by_workflow(stage: &Stage, cosign: Cosign, log: Rekor) -> Signed {
     let sigstore = stage.sigstore;
