@@ -51,9 +51,10 @@ pub(crate) fn subject(decision: &Decision) -> String {
 /// `ghcr.io/acme/app:1 (sha256:9f1c2ab01f0a)`: the image as typed, and which manifest it was found to be.
 fn image(decision: &Decision) -> String {
     let source = &decision.subject.source;
-    let digest = match decision.headline() {
-        Reason::ImageVerified { digest, .. } | Reason::ImageRefused { digest: Some(digest), .. } => digest,
-        _ => return source.clone(),
+    let (Reason::ImageVerified { digest, .. } | Reason::ImageRefused { digest: Some(digest), .. }) =
+        decision.headline()
+    else {
+        return source.clone();
     };
     if source.contains(digest.as_str()) {
         return source.clone();

@@ -34,10 +34,8 @@ fn refused(why: Reason) -> Reason {
 }
 
 fn fault(problem: RegistryProblem) -> Reason {
-    let request = match problem {
-        RegistryProblem::NotRecorded => "ghcr.io/acme/app:1.4",
-        _ => "GET ghcr.io/v2/acme/app/manifests/1.4",
-    };
+    let recorded = problem == RegistryProblem::NotRecorded;
+    let request = if recorded { "ghcr.io/acme/app:1.4" } else { "GET ghcr.io/v2/acme/app/manifests/1.4" };
     refused(Reason::Registry(RegistryFault::new(request, problem)))
 }
 

@@ -41,7 +41,9 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     }
     judge::print(&verdict, args.output, printer);
     if args.output == Format::Text {
-        weakened.iter().for_each(|what| printer.note_line(what));
+        for what in weakened {
+            printer.note_line(what);
+        }
     }
     Ok(ExitStatus::of(verdict.outcome()))
 }
