@@ -193,6 +193,9 @@ pub(crate) struct VerifyArgs {
     /// What the signature must call the image: anything, the same repository, or the same repository and tag
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) signed_reference: ReferenceMode,
+    /// Platform of the nodes, as linux/amd64: what is signed of an index's manifest for it counts as well
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<common::image::Platform>,
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
     #[command(flatten)]

@@ -143,7 +143,8 @@ fn invalid(text: &str, error: &ReferenceError) -> Check {
     Check::leaf(text, Outcome::Fail, reason)
 }
 
-/// Judges one image by one entry, looking no further than needed.
+/// Judges one image by one entry: the manifest that it is now, and where the entry names the platform of
+/// the nodes and that does not pass, the manifest for it. The decision says which of the two it is about.
 pub(super) async fn judge(
     image: &ImageRef,
     entry: &ImageEntry,
@@ -151,18 +152,39 @@ pub(super) async fn judge(
     resolutions: &Resolutions,
     context: Context<'_>,
 ) -> ImageDecision {
-    let world = World { sources: context.sources, facts: context.known, now: context.now };
     let registry = context.sources.registry(&entry.credentials);
     let resolved = match resolutions.of(image, registry).await {
         Ok(resolved) => resolved,
         Err(reason) => return decide::image(image, entry, &Err(reason), context.now),
     };
+    let decided = judge_manifest(image, &resolved, entry, scope, context).await;
+    let Some(platform) = entry.platform.as_ref().filter(|_| decided.check.outcome != Outcome::Pass) else {
+        return decided;
+    };
+    match gather::resolve_platform(image, &resolved, platform, registry).await {
+        Ok(Some(of_platform)) => {
+            let second = judge_manifest(image, &of_platform, entry, scope, context).await;
+            if second.check.outcome == Outcome::Pass { second } else { decided }
+        }
+        Ok(None) | Err(_) => decided,
+    }
+}
+
+/// Judges one manifest, looking no further than needed.
+async fn judge_manifest(
+    image: &ImageRef,
+    resolved: &Resolved,
+    entry: &ImageEntry,
+    scope: Option<&Scope>,
+    context: Context<'_>,
+) -> ImageDecision {
+    let world = World { sources: context.sources, facts: context.known, now: context.now };
     let mut reaches = gather::reaches(entry).into_iter();
     loop {
         let Some(reach) = reaches.next() else {
             return decide::image(image, entry, &Err(Reason::NothingChecked), context.now);
         };
-        let evidence = gather::image(image, &resolved, entry, reach, scope, world).await;
+        let evidence = gather::image(image, resolved, entry, reach, scope, world).await;
         let decided = decide::image(image, entry, &evidence, context.now);
         if decided.check.outcome == Outcome::Pass || reaches.len() == 0 {
             return decided;

@@ -9,7 +9,7 @@ use super::World;
 use super::attest::{AttestorEvidence, Considered};
 use super::look::{Place, Reach, look};
 use crate::digest::Digest;
-use crate::image::{ImageRef, Repository, Version};
+use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
 use crate::policy::{Attestor, Requirement};
@@ -78,6 +78,25 @@ pub async fn resolve(image: &ImageRef, registry: &dyn Registry) -> Result<Resolv
     Ok(Resolved { digest: manifest.digest.clone(), manifest: Some(manifest) })
 }
 
+/// The manifest of one platform of an index; `None` where the image is no index or has no such platform.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn resolve_platform(
+    image: &ImageRef,
+    resolved: &Resolved,
+    platform: &Platform,
+    registry: &dyn Registry,
+) -> Result<Option<Resolved>, Reason> {
+    let manifest = match &resolved.manifest {
+        Some(manifest) => Arc::clone(manifest),
+        None => read(image, &Version::Digest(resolved.digest.clone()), registry).await?,
+    };
+    let listed = manifest.index().map(|index| index.manifests.as_slice()).unwrap_or_default();
+    let of_platform = listed.iter().find(|descriptor| descriptor.platform.as_ref() == Some(platform));
+    Ok(of_platform.map(|descriptor| Resolved { digest: descriptor.digest.clone(), manifest: None }))
+}
+
 async fn read(image: &ImageRef, version: &Version, registry: &dyn Registry) -> Result<Arc<Manifest>, Reason> {
     match registry.manifest(image.repository(), version).await {
         Ok(Some(manifest)) => Ok(manifest),
@@ -99,6 +118,9 @@ pub async fn image(
     scope: Option<&Scope>,
     world: World<'_>,
 ) -> Result<ImageEvidence, Reason> {
+    if entry.storage == SignatureStorage::Notary {
+        return Err(Reason::PolicyUnsupported { what: "signatures of type Notary".to_owned() });
+    }
     let registry = world.sources.registry(&entry.credentials);
     let places = Places::of(image, resolved, entry, reach, registry, world).await?;
     let mut resolved = resolved.clone();
@@ -260,6 +282,9 @@ impl Asked<'_> {
 pub fn reaches(entry: &ImageEntry) -> Vec<Reach> {
     let (signatures, attestations) = (entry.requirement.is_some(), !entry.attestations.is_empty());
     let all = Reach { signature_tag: signatures, attestation_tag: attestations, referrers: true };
+    if !signatures && !attestations {
+        return vec![Reach { signature_tag: false, attestation_tag: false, referrers: false }];
+    }
     match entry.storage {
         // The policy pins the format: nothing of another one counts (attack A39).
         SignatureStorage::Bundle => {

@@ -11,7 +11,9 @@ mod manifest;
 
 pub use attest::{AttestorEvidence, name};
 pub use blob::blob;
-pub use image::{AttestationEvidence, Attested, ImageEvidence, Resolved, image, reaches, resolve};
+pub use image::{
+    AttestationEvidence, Attested, ImageEvidence, Resolved, image, reaches, resolve, resolve_platform,
+};
 pub use look::Reach;
 pub use manifest::{ManifestEvidence, manifest};
 

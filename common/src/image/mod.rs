@@ -3,10 +3,12 @@
 mod extract;
 mod pattern;
 mod place;
+mod platform;
 mod reference;
 
 pub use extract::{VariablesError, images, variables};
 pub use pattern::{ImagePattern, PatternError};
 pub use place::{ExtractError, FoundImage};
 pub(crate) use place::{Place, Spot};
+pub use platform::{Platform, PlatformError};
 pub use reference::{ImageRef, ReferenceError, Repository, Tag, Version};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Conditions;
 use super::expression::Expression;
 use super::requirement::Requirement;
-use crate::image::{ImagePattern, ImageRef};
+use crate::image::{ImagePattern, ImageRef, Platform};
 use crate::object::FieldPath;
 
 /// The object's images must be signed.
@@ -63,6 +63,9 @@ pub struct ImageEntry {
     pub credentials: RegistryCredentials,
     /// Whether a signature must say what the image is called here.
     pub signed_reference: SignedReference,
+    /// The platform of all nodes, where they have only one: then what is signed of its manifest counts as
+    /// well as what is signed of the index that lists it.
+    pub platform: Option<Platform>,
 }
 
 /// Whether a signature must say what the image is called here.

@@ -2,12 +2,12 @@
 //! Docker media types of schema 2 have the same shape).
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
 use crate::digest::Digest;
+use crate::image::Platform;
 use crate::limits;
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -95,18 +95,6 @@ pub struct Descriptor {
     /// For which platform, in an index.
     #[serde(default)]
     pub platform: Option<Platform>,
-}
-
-/// An operating system and processor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-pub struct Platform {
-    /// `linux`, `windows`, …
-    pub os: String,
-    /// `amd64`, `arm64`, …
-    pub architecture: String,
-    /// `v8`, …
-    #[serde(default)]
-    pub variant: Option<String>,
 }
 
 /// Why bytes are no manifest.
@@ -250,14 +238,6 @@ pub fn is_manifest(media_type: &str) -> bool {
 /// Media types that say nothing.
 fn is_generic(text: &str) -> bool {
     matches!(text, "application/json" | "application/octet-stream" | "text/plain")
-}
-
-impl fmt::Display for Platform {
-    /// `linux/arm64/v8`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
-    }
 }
 
 /// Clients and registries in Go write an empty list or map as `null`, and read it as empty.

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use layout::{Layout, LayoutError, Layouts};
-pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError, Platform};
+pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError};
 pub use memory::Memory;
 
 use crate::digest::Digest;

@@ -101,6 +101,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
             .map(|node| credentials(&node))
             .unwrap_or_default(),
         signed_reference: SignedReference::Any,
+        platform: None,
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn entry(requirement: Option<Requirement>) -> ImageEntry {
         deny: None,
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
+        platform: None,
     }
 }
 

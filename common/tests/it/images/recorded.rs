@@ -13,7 +13,7 @@ use common::policy::{LogOptions, Requirement};
 use common::signature::{Annotations, Found, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
-use common::verdict::{Decision, Outcome};
+use common::verdict::{Decision, Outcome, Reason};
 use futures::executor::block_on;
 use serde_json::Value;
 
@@ -205,4 +205,36 @@ fn an_entry_of_the_public_log() {
     // One second later: the promise is for another time.
     let moved = bundle.replace("1680855335", "1680855336");
     assert_eq!(judge(&moved).unwrap_err().code(), "log-entry-invalid");
+}
+
+/// An index that nobody signed may run where the nodes' own manifest is signed, and only there.
+#[test]
+fn a_manifest_of_an_index_counts_for_its_platform() {
+    let folder = fixtures().join("cosign/15-multiarch-recursive");
+    let own = tempfile::tempdir().unwrap();
+    fs::create_dir(own.path().join("blobs")).unwrap();
+    for (from, to) in
+        [(folder.clone(), own.path().to_owned()), (folder.join("blobs"), own.path().join("blobs"))]
+    {
+        for file in
+            fs::read_dir(&from).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+        {
+            fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let index = fs::read(folder.join("tag-v1.manifest.json")).unwrap();
+    fs::remove_file(own.path().join(format!("tag-{}.sig.manifest.json", Digest::of(&index).tag()))).unwrap();
+    let key =
+        fs::read_to_string(fixtures().join("cosign/13-cosign3-rk2-key-rekorv2-tsa/trust/a.pub")).unwrap();
+    let judged = |platform: Option<&str>| {
+        let platform = platform.map(|text| text.parse().unwrap());
+        let demanded = ImageEntry { platform, ..entry(Some(by_key(&key))) };
+        judge("example.com/app:v1", own.path(), &demanded, None)
+    };
+    assert_eq!(code(&judged(None)), fail("signature-missing"));
+    assert_eq!(code(&judged(Some("windows/amd64"))), fail("signature-missing"));
+    let on_amd64 = judged(Some("linux/amd64"));
+    assert_eq!(code(&on_amd64), PASS, "{:#?}", on_amd64.check);
+    let Reason::ImageVerified { digest, .. } = on_amd64.headline() else { unreachable!() };
+    assert_ne!(*digest, Digest::of(&index).to_string(), "the verdict speaks of the manifest that was signed");
 }

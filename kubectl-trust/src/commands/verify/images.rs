@@ -59,6 +59,7 @@ pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
             ReferenceMode::Repository => SignedReference::Repository,
             ReferenceMode::Exact => SignedReference::Exact,
         },
+        platform: args.platform.clone(),
     })
 }
 
