@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Check, Decision, Outcome, Reason, Subject, Verdict};
+use super::{Check, Decision, Outcome, Pin, Reason, Subject, Verdict};
 use crate::signer::Signer;
 
 /// The whole verdict.
@@ -35,6 +35,18 @@ pub fn decision_json(decision: &Decision) -> Value {
     result.insert("signers".to_owned(), decision.signers.iter().map(signer).collect());
     if !decision.warnings.is_empty() {
         result.insert("warnings".to_owned(), json!(decision.warnings));
+    }
+    if let Reason::ImageVerified { digest, .. } | Reason::ImageRefused { digest: Some(digest), .. } =
+        decision.headline()
+    {
+        result.insert("digest".to_owned(), json!(digest));
+    }
+    if !decision.payloads.is_empty() {
+        result.insert("payloads".to_owned(), json!(decision.payloads));
+    }
+    if !decision.pins.is_empty() {
+        let pin = |pin: &Pin| json!({"path": pin.path.to_string(), "from": pin.from, "to": pin.to});
+        result.insert("pins".to_owned(), decision.pins.iter().map(pin).collect());
     }
     result.insert("checks".to_owned(), json!([check(&decision.check, &decision.subject)]));
     Value::Object(result)
