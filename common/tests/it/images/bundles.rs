@@ -4,15 +4,19 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use common::cache::Facts;
+use common::digest::Digest;
 use common::evaluate::{Context, by_blob};
 use common::policy::Requirement;
 use common::policy::blob::{BlobRule, Said};
-use common::signature::Found;
+use common::signature::{Found, LogDemands, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome};
 use futures::executor::block_on;
+use serde_json::Value;
 
 use super::{by_identity, by_key, root};
 use crate::judge::{fixtures, now, vectors};
@@ -144,4 +148,50 @@ fn bundles_of_files() {
 fn files(folder: &Path, suffix: &str) -> Vec<std::path::PathBuf> {
     let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     all.filter(|path| path.to_string_lossy().ends_with(suffix)).collect()
+}
+
+/// Real bundles of others, against the public roots. The verdicts are about the cryptography, so identities
+/// are taken as they come.
+#[test]
+fn real_bundles_against_the_public_roots() {
+    let Some(vectors) = vectors() else { return };
+    let folder = vectors.join("sigstore");
+    let roots = [
+        ("prod", "crate-sigstore-trust-root-0.15.1-prod-trusted_root.json"),
+        ("staging", "crate-sigstore-trust-root-0.15.1-staging-trusted_root.json"),
+        ("github", "crate-sigstore-trust-root-0.15.1-github-trusted_root.json"),
+    ];
+    let roots = roots.map(|(name, file)| (name, root(&folder.join("trust").join(file))));
+    let cases: Value = serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for case in cases.as_array().unwrap() {
+        let name = case["file"].as_str().unwrap().trim_start_matches("bundles/");
+        let Ok(json) = fs::read(folder.join(name)) else { continue };
+        let found = Found::bundle(name.to_owned(), &json);
+        let Some(digest) = subject_of(&found, &json) else { continue };
+        let subject = Subject { digest: &digest, bytes: None };
+        for (instance, trusted) in &roots {
+            let demands = LogDemands { sct: true, tlog: *instance != "github" };
+            let fact = found.by_identity(subject, trusted, demands);
+            let accepted = case["sigstore-go-1.3"][*instance][0] == 0;
+            if fact.is_ok() != accepted {
+                wrong.push(format!("{name} {instance}: expected {accepted}, found {:?}", fact.err()));
+            }
+            seen += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 40, "{seen} verdicts");
+}
+
+/// The digest that a bundle is about, as it says itself.
+fn subject_of(found: &Found, json: &[u8]) -> Option<Digest> {
+    if let Ok(claim) = &found.claim
+        && let Some(statement) = claim.statement()
+    {
+        return statement.subjects.first().cloned();
+    }
+    let bundle: Value = serde_json::from_slice(json).ok()?;
+    let digest = bundle["messageSignature"]["messageDigest"]["digest"].as_str()?;
+    Digest::parse(&format!("sha256:{}", hex::encode(STANDARD.decode(digest).ok()?))).ok()
 }
