@@ -7,6 +7,7 @@ use jmespath::{Rcvar, ToJmespath as _, Variable};
 use serde_json::{Map, Value, json};
 
 use super::Values;
+use crate::image;
 use crate::object::FieldPath;
 use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::selector::ReviewFacts;
@@ -72,6 +73,10 @@ pub enum VariableFault {
         /// Why.
         why: Box<VariableFault>,
     },
+    /// The images of the object cannot be listed. Attack: an image that nobody can read must not be "absent"
+    /// for a precondition.
+    #[error("the variable `images`: {0}")]
+    Images(String),
     /// An expression that cannot be evaluated.
     #[error(transparent)]
     Evaluation(#[from] crate::policy::expression::EvaluationError),
@@ -99,6 +104,10 @@ impl Scope {
     #[must_use]
     pub fn new(facts: &ReviewFacts<'_>, context: &[ContextEntry], values: &Values) -> Self {
         let mut root = built_in(facts);
+        let listed = images(facts);
+        if let Ok(images) = &listed {
+            root.insert("images".to_owned(), images.clone());
+        }
         for (path, value) in values {
             insert(&mut root, path, value.clone());
         }
@@ -107,6 +116,9 @@ impl Scope {
             for name in ["serviceAccountName", "serviceAccountNamespace"] {
                 scope.missing.insert(name.to_owned(), VariableFault::NoRequest(name.to_owned()));
             }
+        }
+        if let Err(fault) = listed {
+            scope.missing.insert("images".to_owned(), fault);
         }
         scope.see(&root);
         for entry in context {
@@ -244,6 +256,12 @@ fn built_in(facts: &ReviewFacts<'_>) -> Map<String, Value> {
     }
     root.insert("request".to_owned(), request);
     root
+}
+
+/// `images`: the images of the object, by list and container (`spec/kyverno.md` 1.3).
+fn images(facts: &ReviewFacts<'_>) -> Result<Value, VariableFault> {
+    let found = image::images(facts.subject()).map_err(|error| VariableFault::Images(error.to_string()))?;
+    image::variables(&found).map_err(|error| VariableFault::Images(error.to_string()))
 }
 
 /// Puts a value at a dotted path, making maps on the way.

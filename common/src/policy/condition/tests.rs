@@ -212,3 +212,18 @@ fn what_has_no_order_is_a_fault() {
         assert!(matches!(fault.why, ConditionFaultReason::Incomparable { .. }), "{key}");
     }
 }
+
+#[test]
+fn images_are_seen_by_list_and_container() {
+    let pod = |image: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {"containers": [{"name": "web", "image": image}]}})
+    };
+    let value = |object: &Value| {
+        let scope = Scope::new(&ReviewFacts::of(object), &[], &Values::new());
+        scope.render(&Template::parse(&json!("{{ images.containers.web.registry }}")).unwrap())
+    };
+    assert_eq!(value(&pod("ghcr.io/acme/app:1")), Ok(json!("ghcr.io")));
+    assert_eq!(value(&pod("nginx")), Ok(json!("docker.io")));
+    assert!(matches!(value(&pod("GHCR.io//app")), Err(VariableFault::Images(_))), "not absent");
+}
