@@ -11,7 +11,7 @@ use crate::object::FieldPath;
 use crate::policy::expression::Expression;
 use crate::policy::images::{
     AttestationEntry, CUSTOM_EXTRACTOR, DenyRule, ImageEntry, ImageExtractor, ImagesRule,
-    RegistryCredentials, SignatureStorage, SignedReference,
+    RegistryCredentials, SignatureStorage,
 };
 use crate::policy::{Action, Attestor, Authority, Conditions, LogOptions, Requirement};
 
@@ -100,8 +100,8 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
             .get("imageRegistryCredentials")
             .map(|node| credentials(&node))
             .unwrap_or_default(),
-        signed_reference: SignedReference::Any,
-        platform: None,
+        signed_reference: policy.settings.signed_reference,
+        platform: policy.settings.platform.clone(),
     }
 }
 

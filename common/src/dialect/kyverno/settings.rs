@@ -2,6 +2,8 @@
 
 use crate::dialect::reader::{Fields, Node};
 use crate::dialect::{Problem, reader};
+use crate::image::Platform;
+use crate::policy::images::SignedReference;
 use crate::policy::{DefaultFields, Matching, NamespaceAllowance, PolicyId};
 
 /// What a policy's annotations say.
@@ -10,6 +12,8 @@ pub(super) struct Settings {
     pub(super) matching: Matching,
     pub(super) allow_namespace: NamespaceAllowance,
     pub(super) allow_finalizers: Vec<String>,
+    pub(super) signed_reference: SignedReference,
+    pub(super) platform: Option<Platform>,
     /// `pod-policies.kyverno.io/autogen-controllers`.
     pub(super) autogen: Option<String>,
     pub(super) severity: Option<String>,
@@ -19,7 +23,7 @@ pub(super) struct Settings {
 
 /// The prefix of our own annotations; every other one under it is a mistake.
 const PREFIX: &str = "kubectl-trust.io/";
-const OURS: [&str; 3] = ["match", "allow-namespace", "allow-finalizers"];
+const OURS: [&str; 5] = ["match", "allow-namespace", "allow-finalizers", "signed-reference", "platform"];
 
 /// Reads `metadata`.
 pub(super) fn metadata(node: &Node<'_, '_>) -> Option<(PolicyId, Settings)> {
@@ -68,15 +72,18 @@ fn settings(node: &Node<'_, '_>) -> Settings {
 fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> {
     const KNOWN: [(&str, Matching); 2] =
         [("strict", Matching::Strict), ("compat", Matching::Compat(DefaultFields::Kyverno))];
+    const REFERENCES: [(&str, SignedReference); 3] = [
+        ("any", SignedReference::Any),
+        ("repository", SignedReference::Repository),
+        ("exact", SignedReference::Exact),
+    ];
     match name {
-        "match" => {
-            let found = KNOWN.iter().find(|(known, _)| *known == value).map(|(_, matching)| *matching);
-            let known = || KNOWN.iter().map(|(known, _)| *known);
-            settings.matching = found.ok_or_else(|| Problem::UnknownValue {
-                found: value.to_owned(),
-                known: known().collect(),
-                suggestion: reader::nearest(value, known()),
-            })?;
+        "match" => settings.matching = one_of(value, &KNOWN)?,
+        "signed-reference" => settings.signed_reference = one_of(value, &REFERENCES)?,
+        "platform" => {
+            let unreadable =
+                |_| Problem::NotSupported("this platform; write OS/ARCHITECTURE, as linux/amd64");
+            settings.platform = Some(value.parse().map_err(unreadable)?);
         }
         "allow-namespace" if value.trim() == "*" => settings.allow_namespace = NamespaceAllowance::Any,
         "allow-namespace" => settings.allow_namespace = NamespaceAllowance::Named(names(value)?),
@@ -87,6 +94,16 @@ fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> 
         }
     }
     Ok(())
+}
+
+fn one_of<T: Copy>(value: &str, known: &[(&'static str, T)]) -> Result<T, Problem> {
+    let names = || known.iter().map(|(name, _)| *name);
+    let found = known.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| Problem::UnknownValue {
+        found: value.to_owned(),
+        known: names().collect(),
+        suggestion: reader::nearest(value, names()),
+    })
 }
 
 /// A comma list of names. A wildcard in it would look like one and match nothing.

@@ -1,6 +1,7 @@
 //! What rules demand: attestors, manifests, images.
 
 use super::*;
+use crate::policy::images::SignedReference;
 
 #[test]
 fn a_rule_must_say_who_must_have_signed() {
@@ -322,4 +323,29 @@ fn rules_are_generated_only_where_kyverno_generates_them() {
     assert_eq!(names(&on_pods), ["r"], "manifest rules never");
     let long = with(pods.clone(), "/spec/rules/0/name", json!("n".repeat(63)));
     assert!(compiled(&long).rules.iter().all(|rule| rule.name.len() <= 63));
+}
+
+#[test]
+fn our_annotations_say_what_a_signature_of_an_image_must_say() {
+    let annotated = |annotations: Value| {
+        with(policy_of(&json!([images(&image_entry())])), "/metadata/annotations", annotations)
+    };
+    let entry = |annotations: Value| {
+        let Body::Images(mut rule) = compiled(&annotated(annotations)).rules.remove(0).body else {
+            panic!("another body")
+        };
+        rule.entries.remove(0)
+    };
+    let plain = entry(json!({}));
+    assert_eq!((plain.signed_reference, plain.platform), (SignedReference::Any, None));
+    let bound = entry(json!({
+        "kubectl-trust.io/signed-reference": "repository", "kubectl-trust.io/platform": "linux/arm64/v8",
+    }));
+    assert_eq!(bound.signed_reference, SignedReference::Repository);
+    assert_eq!(bound.platform.unwrap().to_string(), "linux/arm64/v8");
+    for wrong in
+        [json!({"kubectl-trust.io/signed-reference": "repo"}), json!({"kubectl-trust.io/platform": "linux"})]
+    {
+        assert_eq!(errors(&annotated(wrong.clone())).len(), 1, "{wrong}");
+    }
 }
