@@ -3,6 +3,7 @@
 mod bundles;
 mod dump;
 mod recorded;
+mod round_trips;
 
 use std::collections::BTreeMap;
 use std::path::Path;
