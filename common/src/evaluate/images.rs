@@ -180,11 +180,18 @@ async fn judge_manifest(
 ) -> ImageDecision {
     let world = World { sources: context.sources, facts: context.known, now: context.now };
     let mut reaches = gather::reaches(entry).into_iter();
+    let mut empty: Option<Vec<String>> = None;
     loop {
         let Some(reach) = reaches.next() else {
             return decide::image(image, entry, &Err(Reason::NothingChecked), context.now);
         };
-        let evidence = gather::image(image, resolved, entry, reach, scope, world).await;
+        // Where nothing was, nothing is asked for again.
+        let reach = if empty.is_some() { reach.without_tags() } else { reach };
+        let mut evidence = gather::image(image, resolved, entry, reach, scope, world).await;
+        if let (Ok(evidence), Some(places)) = (&mut evidence, empty.take()) {
+            evidence.looked_for.splice(0..0, places);
+        }
+        empty = evidence.as_ref().ok().filter(|found| found.is_empty()).map(|found| found.looked_for.clone());
         let decided = decide::image(image, entry, &evidence, context.now);
         if decided.check.outcome == Outcome::Pass || reaches.len() == 0 {
             return decided;

@@ -45,6 +45,15 @@ pub struct ImageEvidence {
     pub warnings: Vec<String>,
 }
 
+impl ImageEvidence {
+    /// Whether every place answered, and nothing was in any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let none = |attested: &Attested| attested.signatures.is_empty();
+        self.faults.is_empty() && self.signature.iter().all(none) && self.attestations.is_empty()
+    }
+}
+
 /// What is known for one attestor.
 #[derive(Clone, Debug)]
 pub struct Attested {

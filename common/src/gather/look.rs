@@ -31,6 +31,12 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// The same without cosign's tags.
+    #[must_use]
+    pub fn without_tags(self) -> Self {
+        Self { signature_tag: false, attestation_tag: false, ..self }
+    }
+
     /// Whether nothing further can be asked.
     pub(super) fn is_all(self) -> bool {
         self.referrers
