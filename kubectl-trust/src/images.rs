@@ -1,6 +1,7 @@
 //! Where images come from: recordings in folders, or registries.
 
 mod docker;
+mod late;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use common::limits;
 use common::registry::http::{Client, Config, Proxies, Transport};
 use common::registry::{Layout, Layouts, Registry};
 
+use self::late::Late;
 use crate::cli::ImageArgs;
 use crate::cluster::duration;
 use crate::input;
@@ -25,7 +27,7 @@ const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
 /// A folder that is no recording, an unreadable certificate, a duration that is none.
 pub(crate) fn registries(args: &ImageArgs) -> anyhow::Result<Arc<dyn Registry>> {
     match args.recordings.as_slice() {
-        [] => Ok(Arc::new(client(args)?)),
+        [] => Ok(Arc::new(Late::new(without_logins(args)?))),
         folders => recordings(folders),
     }
 }
@@ -45,6 +47,10 @@ pub(crate) fn recordings(folders: &[std::path::PathBuf]) -> anyhow::Result<Arc<d
 /// # Errors
 /// An unreadable certificate or configuration, a duration that is none.
 pub(crate) fn client(args: &ImageArgs) -> anyhow::Result<Client> {
+    Ok(without_logins(args)?.with_credentials(Arc::new(docker::credentials()?)))
+}
+
+fn without_logins(args: &ImageArgs) -> anyhow::Result<Client> {
     let authority = |path: &std::path::PathBuf| input::text(path, limits::CERTIFICATE_BYTES);
     let config = Config {
         user_agent: Some(USER_AGENT.to_owned()),
@@ -53,7 +59,7 @@ pub(crate) fn client(args: &ImageArgs) -> anyhow::Result<Client> {
         proxies: proxies(),
         ..Config::default()
     };
-    let client = Client::new(config)?.with_credentials(Arc::new(docker::credentials()?));
+    let client = Client::new(config)?;
     let timeout = duration(&args.registry_timeout).context("--registry-timeout")?;
     Ok(match timeout {
         Some(timeout) => client.with_deadline(Instant::now() + timeout),

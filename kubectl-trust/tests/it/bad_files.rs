@@ -158,3 +158,17 @@ fn two_who_sign_the_same_file_leave_a_whole_one() {
     let left = place.files().into_iter().any(|(path, _)| path.to_string_lossy().contains(".kubectl-trust-"));
     assert!(!left, "a temporary file was left behind");
 }
+
+/// Whoever judges no image needs no readable logins; whoever does is told, and nothing is trusted.
+#[test]
+fn unreadable_logins_are_a_fault_of_images_only() {
+    let place = Place::signed(CONFIG_MAP);
+    crate::policies::set_up(&place);
+    place.write("docker/config.json", "{");
+    let docker = place.path("docker");
+    let variables = [("DOCKER_CONFIG", docker.to_str().unwrap())];
+    let ran = place.run_env("apply policy.yaml -r signed.yaml", &variables);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = place.run_env("verify 127.0.0.1:1/a:1 --key cosign.pub", &variables);
+    assert!(ran.code == Some(2) && ran.stdout.contains("config.json"), "{ran:?}");
+}
