@@ -10,6 +10,7 @@ pub mod expression;
 pub mod identity;
 pub mod images;
 pub mod manifest;
+mod measure;
 pub mod requirement;
 pub mod selector;
 pub mod template;
