@@ -106,7 +106,7 @@ pub struct Rules<'r> {
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
     let mut decisions = Vec::new();
-    for selected in select(&task.facts, policies, exceptions, values, background) {
+    for selected in select(&task.facts, policies, exceptions, values, background, context.now) {
         decisions.push(by_selected(task, &selected, values, context).await);
     }
     decisions
@@ -138,8 +138,8 @@ async fn by_selected(
             match &selected.rule.body {
                 Body::Manifest(rule) => {
                     // Variables see the whole request; few rules have any, so most need no copy of it.
-                    let scope =
-                        has_variables(rule).then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                    let scope = has_variables(rule)
+                        .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
                     judge(task, rule, by(enforced), scope.as_ref(), context, |_, _| ()).await.0
                 }
                 Body::Images(_) => {

@@ -7,6 +7,7 @@ pub mod action;
 pub mod condition;
 pub mod exception;
 pub mod expression;
+mod functions;
 pub mod identity;
 pub mod images;
 pub mod manifest;
