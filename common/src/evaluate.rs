@@ -103,12 +103,10 @@ pub struct Rules<'r> {
 /// nothing to say, which say why.
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
-    let facts = ReviewFacts { now: Some(context.now), ..task.facts };
-    let task = &Task { facts, ..task.clone() };
     let mut decisions = Vec::new();
     // One for the whole request, so that no two rules speak of different images.
     let resolutions = images::Resolutions::default();
-    for selected in select(&task.facts, policies, exceptions, values, background) {
+    for selected in select(&task.facts, policies, exceptions, values, background, context.now) {
         decisions.push(by_selected(task, &selected, values, &resolutions, context).await);
     }
     decisions
@@ -138,12 +136,13 @@ async fn by_selected(
                     let scope = rule
                         .requirement
                         .has_variables()
-                        .then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                        .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
                     judge(task, rule, by(enforced), scope.as_ref(), context, |_, _| ()).await.0
                 }
                 Body::Images(rule) => {
-                    let scope =
-                        rule.has_variables().then(|| Scope::new(&task.facts, &selected.rule.context, values));
+                    let scope = rule
+                        .has_variables()
+                        .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
                     images::by_rule(task, rule, by(enforced), scope.as_ref(), resolutions, context).await
                 }
                 Body::NotHandled { rule_type } => {

@@ -102,6 +102,22 @@ pub const EXPRESSION_COPIES: usize = 64;
 /// library shares what an expression repeats, and sharing ends when the value is copied out.
 pub const EXPRESSION_VALUE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of one text that a function of an expression takes or gives. What conditions look at (an
+/// annotation, a value of a `ConfigMap`) is at most as long.
+pub const FUNCTION_TEXT_BYTES: usize = 1024 * 1024;
+
+/// Bytes that the functions of one scope (the expressions of one rule for one object) may read and write
+/// together. Honest conditions need a few thousand; a list of 100,000 elements, each of which a function
+/// expands to its bound, would fill the memory.
+pub const FUNCTION_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a text that a regular expression of a condition searches. The time is the length of the text
+/// times the size of the compiled expression at worst.
+pub const SEARCHED_BYTES: usize = 64 * 1024;
+
+/// Compiled regular expressions kept for one scope; a filter over a list uses the same few again.
+pub const KEPT_REGEXES: usize = 8;
+
 /// Characters of a rule name: the API server's limit on Kyverno's CRD.
 pub const RULE_NAME: usize = 63;
 

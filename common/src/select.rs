@@ -3,6 +3,8 @@
 //! Every rule of every policy gets a result; a rule that is skipped says why. Nothing is dropped, so
 //! "no rule applied" can be told from "no rule looked".
 
+use jiff::Timestamp;
+
 use crate::object::FieldPath;
 use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
 use crate::policy::selector::{FilterMismatch, LabelsUnknown, Operation, Selection};
@@ -99,10 +101,11 @@ struct Request<'a> {
     exceptions: &'a [Exception],
     values: &'a Values,
     background: bool,
+    now: Timestamp,
 }
 
 /// Selects the rules of all policies for one object. `background` tells a scan of stored objects from an
-/// admission request (or a command that stands for one).
+/// admission request (or a command that stands for one); `now` is the time that conditions see.
 #[must_use]
 pub fn select<'p>(
     facts: &ReviewFacts<'_>,
@@ -110,8 +113,9 @@ pub fn select<'p>(
     exceptions: &[Exception],
     values: &Values,
     background: bool,
+    now: Timestamp,
 ) -> Vec<Selected<'p>> {
-    let request = Request { facts, exceptions, values, background };
+    let request = Request { facts, exceptions, values, background, now };
     policies.iter().flat_map(|policy| request.select_policy(policy)).collect()
 }
 
@@ -198,7 +202,7 @@ impl Request<'_> {
 
     fn preconditions(&self, rule: &Rule) -> Result<Option<Vec<FailedCondition>>, SelectFault> {
         let Some(conditions) = &rule.preconditions else { return Ok(None) };
-        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values)) {
+        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values, self.now)) {
             ConditionResult::True => Ok(None),
             ConditionResult::False(failed) => Ok(Some(failed)),
             ConditionResult::Fault(why) => Err(why.into()),
@@ -231,7 +235,7 @@ impl Request<'_> {
             return Ok(false);
         }
         let Some(conditions) = &exception.conditions else { return Ok(true) };
-        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values)) {
+        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values, self.now)) {
             ConditionResult::True => Ok(true),
             ConditionResult::False(_) => Ok(false),
             ConditionResult::Fault(why) => Err(why.into()),

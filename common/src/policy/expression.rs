@@ -1,22 +1,24 @@
 //! `JMESPath` expressions, bounded.
 
+pub(super) mod bounds;
+
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jmespath::ast::Ast;
-use jmespath::{DEFAULT_RUNTIME, Rcvar, Variable};
+use jmespath::{DEFAULT_RUNTIME, ErrorReason, Rcvar};
 use serde_json::Value;
 
-use super::functions;
+use super::functions::{self, Functions};
 use crate::limits;
+use bounds::{bounded, copies, weigh};
 
 /// A `JMESPath` expression and the variables it reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     compiled: Arc<jmespath::Expression<'static>>,
-    /// Whether it uses functions of [`functions`].
-    extended: bool,
     variables: Vec<Vec<String>>,
+    /// Whether it calls functions that are not part of `JMESPath`.
+    extended: bool,
 }
 
 /// Why a text is not an expression.
@@ -29,8 +31,8 @@ pub enum ExpressionError {
     /// Nothing between the braces.
     #[error("an empty expression")]
     Empty,
-    /// An expression inside an expression.
-    #[error("an expression inside an expression is not supported")]
+    /// An expression inside an expression, other than `'{{ … }}'` as a whole text.
+    #[error("an expression inside an expression is not supported, except as a whole text in single quotes")]
     Nested,
     /// An expression in a key of a map.
     #[error("an expression in the key of a map is not supported")]
@@ -46,7 +48,7 @@ pub enum ExpressionError {
         /// Where, in characters.
         offset: usize,
     },
-    /// A function that is not part of `JMESPath`.
+    /// A function that nobody knows here.
     #[error("the function `{0}` is not supported")]
     Function(String),
     /// `@` outside a projection reads every variable at once.
@@ -60,7 +62,7 @@ pub enum ExpressionError {
 pub struct EvaluationError {
     /// The expression.
     pub text: String,
-    /// What the library says.
+    /// What the function or the library says.
     pub why: String,
 }
 
@@ -70,8 +72,9 @@ impl Expression {
     /// # Errors
     /// [`ExpressionError`].
     pub fn parse(typed: &str) -> Result<Self, ExpressionError> {
-        let (read, whole) = Self::read(typed)?;
-        if whole { Err(ExpressionError::WholeDocument) } else { Ok(read) }
+        // Such an expression may be evaluated in a value of its own, and what it quotes would have to be
+        // evaluated in the whole document.
+        if typed.contains("{{") { Err(ExpressionError::Nested) } else { Self::parse_quoting(typed) }
     }
 
     /// Reads an expression that is about one value and no variables: `@` is that value.
@@ -79,25 +82,38 @@ impl Expression {
     /// # Errors
     /// [`ExpressionError`].
     pub fn of_value(typed: &str) -> Result<Self, ExpressionError> {
-        Ok(Self::read(typed)?.0)
+        if typed.contains("{{") { Err(ExpressionError::Nested) } else { Ok(Self::read(typed)?.0) }
+    }
+
+    /// Reads an expression that may hold others in quotes: `time_since('', '{{ metadata.time }}', '')`.
+    ///
+    /// # Errors
+    /// [`ExpressionError`].
+    pub(super) fn parse_quoting(typed: &str) -> Result<Self, ExpressionError> {
+        let (read, whole) = Self::read(typed)?;
+        if whole { Err(ExpressionError::WholeDocument) } else { Ok(read) }
     }
 
     /// An expression, and whether it reads all of the document.
     fn read(typed: &str) -> Result<(Self, bool), ExpressionError> {
         let text = typed.trim().replace("\\\"", "\"");
         bounded(&text)?;
-        let compiled = jmespath::compile(&text)
-            .map_err(|error| ExpressionError::Syntax { text: text.clone(), offset: error.offset })?;
-        if copies(compiled.as_ast()) > limits::EXPRESSION_COPIES {
+        let mut ast = jmespath::parse(&text).map_err(|error| {
+            if text.contains("{{") {
+                return ExpressionError::Nested;
+            }
+            ExpressionError::Syntax { text: text.clone(), offset: error.offset }
+        })?;
+        functions::unquote(&mut ast, &text)?;
+        if copies(&ast) > limits::EXPRESSION_COPIES {
             return Err(ExpressionError::TooLarge);
         }
-        let mut reads = Reads::default();
-        reads.walk(compiled.as_ast(), true);
-        if let Some(name) = reads.unknown_function {
+        let Reads { variables, unknown_function, extended, whole } = Reads::of(&ast);
+        if let Some(name) = unknown_function {
             return Err(ExpressionError::Function(name));
         }
-        let (compiled, extended) = (Arc::new(compiled), reads.extended);
-        Ok((Self { compiled, extended, variables: reads.variables }, reads.whole))
+        let compiled = Arc::new(jmespath::Expression::new(text, ast, &DEFAULT_RUNTIME));
+        Ok((Self { compiled, variables, extended }, whole))
     }
 
     /// As typed, without the braces.
@@ -116,86 +132,23 @@ impl Expression {
     ///
     /// # Errors
     /// [`EvaluationError`] when a function got what it does not take or the value is too large.
-    pub(super) fn evaluate(
-        &self,
-        document: &Rcvar,
-        now: Option<Timestamp>,
-    ) -> Result<Value, EvaluationError> {
+    pub(super) fn evaluate(&self, document: &Rcvar, functions: &Functions) -> Result<Value, EvaluationError> {
         let failed = |why: String| EvaluationError { text: self.text().to_owned(), why };
-        let extended = match (self.extended, now) {
-            (false, _) => None,
-            (true, Some(now)) => Some(functions::runtime(now)),
-            (true, None) => return Err(failed("what time it is is not known here".to_owned())),
-        };
-        let runtime = extended.as_ref().unwrap_or(&DEFAULT_RUNTIME);
+        let runtime = if self.extended { functions.runtime() } else { &DEFAULT_RUNTIME };
         let mut context = jmespath::Context::new(self.text(), runtime);
         let found = jmespath::interpret(document, self.compiled.as_ast(), &mut context)
-            .map_err(|error| failed(error.reason.to_string()))?;
+            .map_err(|error| failed(in_words(error.reason)))?;
         weigh(&found, limits::DEPTH, limits::EXPRESSION_VALUE_BYTES)
             .ok_or_else(|| failed("its value is too large".to_owned()))?;
         serde_json::to_value(&*found).map_err(|_| failed("its value is not JSON".to_owned()))
     }
 }
 
-/// Refuses what could make the library recurse or overflow without bound.
-fn bounded(text: &str) -> Result<(), ExpressionError> {
-    if text.is_empty() {
-        return Err(ExpressionError::Empty);
-    }
-    let operators = text.bytes().filter(|b| b"([{!&|.*<>=@,:".contains(b)).count();
-    let digits = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or_default();
-    let fits = text.len() <= limits::EXPRESSION_BYTES
-        && operators <= limits::EXPRESSION_OPERATORS
-        && digits <= limits::EXPRESSION_DIGITS;
-    if fits { Ok(()) } else { Err(ExpressionError::TooLarge) }
-}
-
-/// What is left of `room` bytes once the value is copied out; `None` when it does not fit or is deeper
-/// than `depth`. Nodes that the library shares are counted as often as they are copied, and counting
-/// stops at the bound: a few `[@, @, @]` share their way to a billion nodes.
-fn weigh(value: &Variable, depth: usize, room: usize) -> Option<usize> {
-    /// Bytes of a node without its text.
-    const NODE: usize = 64;
-    let depth = depth.checked_sub(1)?;
-    let room = room.checked_sub(NODE)?;
-    match value {
-        Variable::Null | Variable::Bool(_) | Variable::Number(_) | Variable::Expref(_) => Some(room),
-        Variable::String(text) => room.checked_sub(text.len()),
-        Variable::Array(list) => list.iter().try_fold(room, |room, item| weigh(item, depth, room)),
-        Variable::Object(map) => {
-            map.iter().try_fold(room, |room, (key, item)| weigh(item, depth, room.checked_sub(key.len())?))
-        }
-    }
-}
-
-/// How often the expression can repeat one part of the document. Known before it is evaluated, because
-/// `[@, @, @][]` in a row fills the memory inside the library.
-fn copies(node: &Ast) -> usize {
-    let sum = |parts: &mut dyn Iterator<Item = &Ast>| parts.map(copies).fold(0, usize::saturating_add);
-    match node {
-        Ast::Identity { .. }
-        | Ast::Field { .. }
-        | Ast::Index { .. }
-        | Ast::Slice { .. }
-        | Ast::Literal { .. } => 1,
-        Ast::Subexpr { lhs, rhs, .. } | Ast::Projection { lhs, rhs, .. } => {
-            copies(lhs).saturating_mul(copies(rhs))
-        }
-        Ast::Expref { ast: node, .. }
-        | Ast::Flatten { node, .. }
-        | Ast::ObjectValues { node, .. }
-        | Ast::Not { node, .. } => copies(node),
-        Ast::And { lhs, rhs, .. } | Ast::Or { lhs, rhs, .. } | Ast::Comparison { lhs, rhs, .. } => {
-            copies(lhs).max(copies(rhs))
-        }
-        Ast::Condition { predicate, then, .. } => copies(predicate).max(copies(then)),
-        Ast::MultiList { elements, .. } => sum(&mut elements.iter()),
-        Ast::MultiHash { elements, .. } => sum(&mut elements.iter().map(|part| &part.value)),
-        // `map(&[@, @], list)` applies one argument to another.
-        Ast::Function { args, .. } if args.iter().any(|part| matches!(part, Ast::Expref { .. })) => {
-            args.iter().map(copies).fold(1, usize::saturating_mul)
-        }
-        Ast::Function { args, .. } => sum(&mut args.iter()).max(1),
+/// Without the library's "Parse error", which is what it calls every error with a text of its own.
+fn in_words(reason: ErrorReason) -> String {
+    match reason {
+        ErrorReason::Parse(why) => why,
+        ErrorReason::Runtime(why) => why.to_string(),
     }
 }
 
@@ -209,6 +162,12 @@ struct Reads {
 }
 
 impl Reads {
+    fn of(ast: &Ast) -> Self {
+        let mut reads = Self::default();
+        reads.walk(ast, true);
+        reads
+    }
+
     /// Walks the expression; `root` tells whether the node is evaluated in the document itself or in
     /// some part of it (the right side of a path, a filter, a projection).
     fn walk(&mut self, node: &Ast, root: bool) {
@@ -275,10 +234,14 @@ fn plain_path(node: &Ast) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use jmespath::ToJmespath as _;
+    use jmespath::{ToJmespath as _, Variable};
     use serde_json::json;
 
     use super::*;
+
+    fn functions() -> Functions {
+        Functions::at(jiff::Timestamp::UNIX_EPOCH)
+    }
 
     #[test]
     fn the_variables_of_an_expression_are_known() {
@@ -306,11 +269,17 @@ mod tests {
     fn what_is_no_expression_says_why() {
         assert_eq!(Expression::parse("  "), Err(ExpressionError::Empty));
         assert!(matches!(Expression::parse("a b"), Err(ExpressionError::Syntax { .. })));
-        assert_eq!(Expression::parse("to_upper(a)"), Err(ExpressionError::Function("to_upper".into())));
+        assert_eq!(Expression::parse("random(a)"), Err(ExpressionError::Function("random".into())));
         assert_eq!(Expression::parse("keys(@)"), Err(ExpressionError::WholeDocument));
         for large in ["(".repeat(200), "!".repeat(200), "a".repeat(2_000), "a[-2147483648]".into()] {
             assert_eq!(Expression::parse(&large), Err(ExpressionError::TooLarge));
         }
+        for escaped in [r"'\'' == a[123456789]", r"'\\' == a[123456789] || ''"] {
+            assert_eq!(Expression::parse(escaped), Err(ExpressionError::TooLarge), "{escaped}");
+        }
+        let quoted = Expression::parse_quoting("starts_with('{{ a[-2147483648] }}', 'x')");
+        assert_eq!(quoted, Err(ExpressionError::TooLarge));
+        Expression::parse("starts_with('1700000000', a)").unwrap();
     }
 
     #[test]
@@ -323,7 +292,7 @@ mod tests {
             format!("a{}", "||a".repeat(open / 2)),
         ] {
             let expression = Expression::parse(&text).unwrap();
-            expression.evaluate(&json!({"a": null}).to_jmespath().unwrap(), None).unwrap();
+            expression.evaluate(&json!({"a": null}).to_jmespath().unwrap(), &functions()).unwrap();
         }
     }
 
@@ -351,11 +320,11 @@ mod tests {
             value = Rcvar::new(Variable::Array(vec![value.clone(), value.clone(), value]));
         }
         let document = Rcvar::new(Variable::Object([("a".to_owned(), value)].into()));
-        let error = Expression::parse("a").unwrap().evaluate(&document, None).unwrap_err();
+        let error = Expression::parse("a").unwrap().evaluate(&document, &functions()).unwrap_err();
         assert_eq!(error.why, "its value is too large");
         let long = json!({"a": "x".repeat(limits::EXPRESSION_VALUE_BYTES / 8)}).to_jmespath().unwrap();
-        assert!(Expression::parse("[a,a,a,a]").unwrap().evaluate(&long, None).is_ok());
-        assert!(Expression::parse("[a,a,a,a,a,a,a,a]").unwrap().evaluate(&long, None).is_err());
+        assert!(Expression::parse("[a,a,a,a]").unwrap().evaluate(&long, &functions()).is_ok());
+        assert!(Expression::parse("[a,a,a,a,a,a,a,a]").unwrap().evaluate(&long, &functions()).is_err());
     }
 
     #[test]
@@ -365,14 +334,15 @@ mod tests {
             json!({"a": list}).to_jmespath().unwrap()
         };
         let expression = Expression::parse("a").unwrap();
-        assert!(expression.evaluate(&nested(limits::DEPTH), None).is_ok());
-        assert!(expression.evaluate(&nested(limits::DEPTH + 1), None).is_err());
+        assert!(expression.evaluate(&nested(limits::DEPTH), &functions()).is_ok());
+        assert!(expression.evaluate(&nested(limits::DEPTH + 1), &functions()).is_err());
     }
 
     #[test]
     fn a_function_that_gets_the_wrong_type_is_an_error_not_a_value() {
         let document = json!({"a": 1}).to_jmespath().unwrap();
-        let error = Expression::parse("starts_with(a, 'x')").unwrap().evaluate(&document, None).unwrap_err();
+        let error =
+            Expression::parse("starts_with(a, 'x')").unwrap().evaluate(&document, &functions()).unwrap_err();
         assert_eq!(error.text, "starts_with(a, 'x')");
     }
 }

@@ -4,6 +4,7 @@ use jmespath::{Rcvar, Variable};
 use serde_json::Value;
 
 use super::expression::Expression;
+use super::functions::Functions;
 use super::images::{ImageExtractor, ImagesRule};
 use crate::image::{self, ExtractError, FoundImage, ImageRef, Place, Spot};
 use crate::limits;
@@ -54,7 +55,7 @@ impl ImageExtractor {
 fn rewritten(rewrite: &Expression, spot: &Spot<'_>) -> Result<String, ExtractError> {
     let failed = |why: String| ExtractError::Rewrite { path: spot.path.clone(), why };
     let text = Rcvar::new(Variable::String(spot.text.to_owned()));
-    match rewrite.evaluate(&text, None) {
+    match rewrite.evaluate(&text, &Functions::timeless()) {
         Ok(Value::String(text)) => Ok(text),
         Ok(_) => Err(failed(format!("`{}` is no text for it", rewrite.text()))),
         Err(error) => Err(failed(error.to_string())),

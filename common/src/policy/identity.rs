@@ -117,7 +117,8 @@ fn checked(text: &str) -> Result<&str, MatcherError> {
     }
 }
 
-fn compile(pattern: &str) -> Result<Regex, MatcherError> {
+/// Compiles a regular expression within its bound, without anchors.
+pub(super) fn compile(pattern: &str) -> Result<Regex, MatcherError> {
     let built = RegexBuilder::new(pattern).size_limit(limits::REGEX_BYTES).build();
     built.map_err(|error| {
         if matches!(error, regex::Error::CompiledTooBig(_)) {

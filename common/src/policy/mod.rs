@@ -13,6 +13,7 @@ mod functions;
 pub mod identity;
 pub mod images;
 pub mod manifest;
+mod measure;
 pub mod requirement;
 pub mod selector;
 pub mod template;

@@ -155,15 +155,10 @@ fn parts(text: &str) -> Result<Vec<Part>, ExpressionError> {
         literal.push_str(before);
         let inside = &rest[start + 2..];
         let end = end_of_expression(inside)?;
-        // A value put into the *text* of an outer expression could close its quotes and go on as an
-        // expression of its own.
-        if inside[..end].contains("{{") {
-            return Err(ExpressionError::Nested);
-        }
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal)));
         }
-        parts.push(Part::Expression(Expression::parse(&inside[..end])?));
+        parts.push(Part::Expression(Expression::parse_quoting(&inside[..end])?));
         rest = &inside[end + 2..];
     }
     literal.push_str(rest);
@@ -231,7 +226,17 @@ mod tests {
             (json!("{{ 'a }}"), ExpressionError::Unclosed),
             (json!("{{}}"), ExpressionError::Empty),
             (json!("{{ a.{{b}} }}"), ExpressionError::Nested),
-            (json!("{{ starts_with('{{ b }}', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ b }}-c', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ {{ b }} }}', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ b }}', 'x') || \"{{ c }}\" }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ b || 'c' }}', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ starts_with(`\"{{ b }}\"`, 'x') }}"), ExpressionError::Nested),
+            (json!("{{ list[?starts_with('{{ b }}', x)] }}"), ExpressionError::Nested),
+            (json!("{{ a | starts_with('{{ b }}', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ map(&starts_with('{{ b }}', x), list) }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{{ b }}}', 'x') }}"), ExpressionError::Nested),
+            (json!("{{ starts_with('{{ random(b) }}', 'x') }}"), ExpressionError::Function("random".into())),
+            (json!("{{ starts_with('{{ @ }}', 'x') }}"), ExpressionError::WholeDocument),
             (json!({"{{a}}": 1}), ExpressionError::InKey),
         ];
         for (typed, expected) in cases {

@@ -57,6 +57,8 @@ fn exception(spec: &Value) -> Exception {
     }
 }
 
+const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
 fn deployment() -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "prod"}})
 }
@@ -67,7 +69,7 @@ fn outcomes(
     exceptions: &[Exception],
     background: bool,
 ) -> Vec<Selectedness> {
-    let selected = select(facts, std::slice::from_ref(policy), exceptions, &Values::new(), background);
+    let selected = select(facts, std::slice::from_ref(policy), exceptions, &Values::new(), background, NOW);
     selected.into_iter().map(|selected| selected.outcome).collect()
 }
 
@@ -84,7 +86,7 @@ fn every_rule_of_every_policy_has_a_result() {
     let rules = [rule("a", &json!({})), rule("b", &pods), rule("c", &json!({"validate": {"pattern": {}}}))];
     let policies = [policy(&rules, &json!({})), policy(&rules[..1], &json!({}))];
     let object = deployment();
-    let selected = select(&ReviewFacts::of(&object), &policies, &[], &Values::new(), false);
+    let selected = select(&ReviewFacts::of(&object), &policies, &[], &Values::new(), false, NOW);
     let names: Vec<&str> = selected.iter().map(|selected| selected.rule.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c", "a"]);
     assert_eq!(selected[0].outcome, APPLIES);
@@ -183,7 +185,7 @@ fn values_decide_conditions_that_need_a_lookup() {
     let policy = policy(&[rule("r", &lookup)], &json!({}));
     let object = deployment();
     let values = Values::from([("settings.on".to_owned(), json!("yes"))]);
-    let selected = select(&ReviewFacts::of(&object), std::slice::from_ref(&policy), &[], &values, false);
+    let selected = select(&ReviewFacts::of(&object), std::slice::from_ref(&policy), &[], &values, false, NOW);
     assert_eq!(selected[0].outcome, APPLIES);
 }
 

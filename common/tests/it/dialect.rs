@@ -382,7 +382,7 @@ proptest! {
         }
         if let Ok(Compiled::Policy(policy)) = dialect::compile(&document) {
             let facts = ReviewFacts::of(&document);
-            let selected = select(&facts, std::slice::from_ref(&policy), &[], &Values::new(), false);
+            let selected = select(&facts, std::slice::from_ref(&policy), &[], &Values::new(), false, jiff::Timestamp::UNIX_EPOCH);
             prop_assert_eq!(selected.len(), policy.rules.len());
         }
     }

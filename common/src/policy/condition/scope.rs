@@ -10,6 +10,7 @@ use super::Values;
 use crate::image;
 use crate::object::FieldPath;
 use crate::policy::expression::{Expression, ExpressionError};
+use crate::policy::functions::Functions;
 use crate::policy::selector::ReviewFacts;
 use crate::policy::template::Template;
 
@@ -89,20 +90,19 @@ pub enum VariableFault {
 #[derive(Debug)]
 pub struct Scope {
     document: Rcvar,
-    /// The time of the judgement, for functions that ask.
-    now: Option<Timestamp>,
     /// Names that have no value, and why.
     missing: BTreeMap<String, VariableFault>,
     /// Keys of `request`.
     request: Vec<String>,
+    functions: Functions,
 }
 
 impl Scope {
     /// Puts together what can be seen for one object: `request`, `serviceAccountName`,
     /// `serviceAccountNamespace`, then `values` by their dotted paths (they win), then `context` in
-    /// order, each entry seeing those before it.
+    /// order, each entry seeing those before it. `now` is the time that functions of time see.
     #[must_use]
-    pub fn new(facts: &ReviewFacts<'_>, context: &[ContextEntry], values: &Values) -> Self {
+    pub fn new(facts: &ReviewFacts<'_>, context: &[ContextEntry], values: &Values, now: Timestamp) -> Self {
         let mut root = built_in(facts);
         let listed = images(facts);
         if let Ok(images) = &listed {
@@ -111,7 +111,7 @@ impl Scope {
         for (path, value) in values {
             insert(&mut root, path, value.clone());
         }
-        let mut scope = Self::empty(facts.now);
+        let mut scope = Self::empty(now);
         if facts.user.is_none() {
             for name in ["serviceAccountName", "serviceAccountNamespace"] {
                 scope.missing.insert(name.to_owned(), VariableFault::NoRequest(name.to_owned()));
@@ -138,19 +138,20 @@ impl Scope {
         scope
     }
 
-    fn empty(now: Option<Timestamp>) -> Self {
-        Self { document: seen(&Value::Null), now, missing: BTreeMap::new(), request: vec![] }
-    }
-
     /// A document that expressions see at their root, and nothing else (the predicate of an
-    /// attestation), at the time of the judgement.
+    /// attestation). `now` is the time that functions of time see.
     #[must_use]
     pub fn of_document(document: &Value, now: Timestamp) -> Self {
-        let mut scope = Self::empty(Some(now));
+        let mut scope = Self::empty(now);
         if let Value::Object(root) = document {
             scope.see(root);
         }
         scope
+    }
+
+    fn empty(now: Timestamp) -> Self {
+        let (document, missing, request) = (seen(&Value::Null), BTreeMap::new(), vec![]);
+        Self { document, missing, request, functions: Functions::at(now) }
     }
 
     fn see(&mut self, root: &Map<String, Value>) {
@@ -181,7 +182,7 @@ impl Scope {
         match (value, query) {
             (Some(value), Some(query)) => {
                 let value = self.render(value)?;
-                Ok(query.evaluate(&seen(&value), self.now)?)
+                Ok(query.evaluate(&seen(&value), &self.functions)?)
             }
             (Some(value), None) => self.render(value),
             (None, Some(query)) => self.value_of(query),
@@ -202,7 +203,7 @@ impl Scope {
         for path in expression.variables() {
             self.check(path)?;
         }
-        Ok(expression.evaluate(&self.document, self.now)?)
+        Ok(expression.evaluate(&self.document, &self.functions)?)
     }
 
     /// A path may lead nowhere (an object without labels), but what it begins with must be known: a

@@ -4,6 +4,8 @@ use super::*;
 use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::selector::{ReviewFacts, UserInfo};
 
+const NOW: jiff::Timestamp = jiff::Timestamp::constant(1_700_000_000, 0);
+
 fn condition(key: &Value, operator: &str, value: &Value) -> Condition {
     Condition {
         path: FieldPath::keys(["spec"]),
@@ -24,7 +26,7 @@ fn object() -> Value {
 
 fn evaluate(condition: &Condition, values: &Values) -> ConditionResult {
     let object = object();
-    condition.evaluate(&Scope::new(&ReviewFacts::of(&object), &[], values))
+    condition.evaluate(&Scope::new(&ReviewFacts::of(&object), &[], values, NOW))
 }
 
 fn holds(key: &Value, operator: &str, value: &Value) -> bool {
@@ -109,7 +111,7 @@ fn values_from_outside_stand_for_what_must_be_read() {
         source: ContextSource::External { what: "configMap".into() },
     };
     let object = object();
-    let scope = Scope::new(&ReviewFacts::of(&object), &[entry], &Values::new());
+    let scope = Scope::new(&ReviewFacts::of(&object), &[entry], &Values::new(), NOW);
     let not_read = VariableFault::NotRead { name: "settings".into(), what: "configMap".into() };
     assert_eq!(fault(condition.evaluate(&scope)), not_read.into());
 }
@@ -148,7 +150,7 @@ fn computed_variables_see_those_before_them() {
         },
     ];
     let object = object();
-    let scope = Scope::new(&ReviewFacts::of(&object), &context, &Values::new());
+    let scope = Scope::new(&ReviewFacts::of(&object), &context, &Values::new(), NOW);
     let value = |text: &str| scope.render(&Template::parse_text(text).unwrap());
     assert_eq!(value("{{ third }}"), Ok(json!("web!")));
     assert!(matches!(value("{{ early }}"), Err(VariableFault::Definition { name, .. }) if name == "early"));
@@ -167,11 +169,11 @@ fn who_asks_is_a_fault_without_a_request() {
         ("request.userInfo.username", "system:serviceaccount:ci:bot"),
     ] {
         let template = Template::parse_text(&format!("{{{{ {text} }}}}")).unwrap();
-        let render = |facts| Scope::new(facts, &[], &Values::new()).render(&template);
+        let render = |facts| Scope::new(facts, &[], &Values::new(), NOW).render(&template);
         assert_eq!(render(&with), Ok(json!(expected)));
         assert_eq!(render(&without), Err(VariableFault::NoRequest(text.to_owned())));
     }
-    let scope = Scope::new(&without, &[], &Values::new());
+    let scope = Scope::new(&without, &[], &Values::new(), NOW);
     let unknown = scope.render(&Template::parse_text("{{ request.dryRun }}").unwrap());
     assert_eq!(unknown, Err(VariableFault::Unknown("request.dryRun".into())));
 }
@@ -182,7 +184,7 @@ fn a_certain_answer_wins_over_a_fault_and_a_fault_over_a_guess() {
     let no = condition(&json!("a"), "Equals", &json!("b"));
     let fault = condition(&json!("{{ unknown }}"), "Equals", &json!("a"));
     let object = object();
-    let scope = Scope::new(&ReviewFacts::of(&object), &[], &Values::new());
+    let scope = Scope::new(&ReviewFacts::of(&object), &[], &Values::new(), NOW);
     let shown = |any: &[&Condition], all: &[&Condition]| {
         let list = |conditions: &[&Condition]| conditions.iter().map(|c| (*c).clone()).collect();
         match (Conditions { any: list(any), all: list(all) }).evaluate(&scope) {
@@ -220,10 +222,87 @@ fn images_are_seen_by_list_and_container() {
             "spec": {"containers": [{"name": "web", "image": image}]}})
     };
     let value = |object: &Value| {
-        let scope = Scope::new(&ReviewFacts::of(object), &[], &Values::new());
+        let scope = Scope::new(&ReviewFacts::of(object), &[], &Values::new(), NOW);
         scope.render(&Template::parse(&json!("{{ images.containers.web.registry }}")).unwrap())
     };
     assert_eq!(value(&pod("ghcr.io/acme/app:1")), Ok(json!("ghcr.io")));
     assert_eq!(value(&pod("nginx")), Ok(json!("docker.io")));
     assert!(matches!(value(&pod("GHCR.io//app")), Err(VariableFault::Images(_))), "not absent");
+}
+
+/// The usual demand on an attestation of a vulnerability scan: not older than seven days.
+#[test]
+fn a_scan_is_fresh_for_seven_days() {
+    let scanned = |finished: &Value| json!({ "metadata": { "scanFinishedOn": finished }, "scanner": {} });
+    let six_days = json!("2023-11-08T22:13:20Z");
+    for key in [
+        "{{ time_since('', '{{ metadata.scanFinishedOn }}', '') }}",
+        "{{ time_since('','{{metadata.scanFinishedOn}}','') }}",
+        "{{ time_since('', metadata.scanFinishedOn, '') }}",
+        "{{ time_since('2006-01-02T15:04:05Z07:00', metadata.scanFinishedOn, time_now()) }}",
+        "{{ time_diff(metadata.scanFinishedOn, time_now_utc()) }}",
+    ] {
+        let conditions = Conditions {
+            all: vec![condition(&json!(key), "LessThanOrEquals", &json!("168h"))],
+            ..Conditions::default()
+        };
+        let judged = |predicate: &Value| match conditions.evaluate(&Scope::of_document(predicate, NOW)) {
+            ConditionResult::True => "pass",
+            ConditionResult::False(_) => "fail",
+            ConditionResult::Fault(_) => "fault",
+        };
+        assert_eq!(judged(&scanned(&six_days)), "pass", "{key}");
+        assert_eq!(judged(&scanned(&json!("2023-11-08T23:13:20+01:00"))), "pass", "{key}");
+        assert_eq!(judged(&scanned(&json!("2023-11-07T22:13:20Z"))), "pass", "{key}: exactly");
+        assert_eq!(judged(&scanned(&json!("2023-11-07T22:13:19Z"))), "fail", "{key}: a second more");
+        assert_eq!(judged(&scanned(&json!("2023-11-06T22:13:20Z"))), "fail", "{key}");
+        for unreadable in [json!(null), json!("yesterday"), json!(""), json!(1_700_000_000), json!(["a"])] {
+            assert_eq!(judged(&scanned(&unreadable)), "fault", "{key} {unreadable}");
+        }
+        assert_eq!(judged(&json!({ "metadata": {} })), "fault", "{key}");
+        assert_eq!(judged(&json!({})), "fault", "{key}");
+        assert_eq!(judged(&json!("2023-11-08T22:13:20Z")), "fault", "{key}");
+    }
+}
+
+/// Attack: a predicate that ends the quotes of the expression and goes on as one that always passes.
+#[test]
+fn a_predicate_cannot_rewrite_the_condition() {
+    let key = json!("{{ time_since('', '{{ metadata.scanFinishedOn }}', '') }}");
+    let condition = condition(&key, "LessThanOrEquals", &json!("168h"));
+    for attack in [
+        "2023-11-14T22:13:20Z', '') || time_since('', '2023-11-14T22:13:20Z",
+        "2023-11-14T22:13:20Z', '2023-11-14T22:13:20Z') || to_upper('",
+        "{{ time_now() }}",
+        "' }} 1h {{ '",
+    ] {
+        let predicate = json!({ "metadata": { "scanFinishedOn": attack } });
+        let result = condition.evaluate(&Scope::of_document(&predicate, NOW));
+        let ConditionResult::Fault(fault) = result else { panic!("{attack}: {result:?}") };
+        assert!(matches!(fault.why, ConditionFaultReason::Variable(VariableFault::Evaluation(_))), "{fault}");
+    }
+}
+
+/// A query is evaluated in its own value, and what it quotes would be looked up there.
+#[test]
+fn a_query_holds_no_quoted_expression() {
+    assert_eq!(Expression::parse("starts_with('{{ b }}', a)"), Err(ExpressionError::Nested));
+}
+
+/// The time of the rule is that of its named values and of what uses them.
+#[test]
+fn named_values_see_the_time() {
+    let entry = ContextEntry {
+        name: "today".into(),
+        path: FieldPath::root(),
+        source: ContextSource::Variable {
+            value: Some(Template::parse(&json!({"now": "{{ time_now() }}"})).unwrap()),
+            query: Some(Expression::parse("truncate(now, `10`)").unwrap()),
+            default: None,
+        },
+    };
+    let object = object();
+    let scope = Scope::new(&ReviewFacts::of(&object), &[entry], &Values::new(), NOW);
+    let today = scope.render(&Template::parse_text("{{ today }} {{ time_now() }}").unwrap());
+    assert_eq!(today, Ok(json!("2023-11-14 2023-11-14T22:13:20Z")));
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::object::ObjectRef;
@@ -83,8 +82,6 @@ pub struct ReviewFacts<'a> {
     pub namespace_labels: Option<&'a BTreeMap<String, String>>,
     /// Who asks, if there is an admission request.
     pub user: Option<&'a UserInfo>,
-    /// The time of the judgement, for conditions that ask; an evaluation fills it in.
-    pub now: Option<Timestamp>,
 }
 
 static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
@@ -102,7 +99,6 @@ impl<'a> ReviewFacts<'a> {
             namespace,
             namespace_labels: None,
             user: None,
-            now: None,
         }
     }
 

@@ -248,7 +248,7 @@ fn context_is_kept_with_what_it_would_need() {
     let rule = |context: Value| with(valid(), "/spec/rules/0/context", context);
     let policy = compiled(&rule(json!([
         {"name": "a", "apiCall": {"urlPath": "/api", "jmesPath": "x"}},
-        {"name": "b", "variable": {"value": "{{ to_upper('x') }}"}},
+        {"name": "b", "variable": {"value": "{{ random('x') }}"}},
     ])));
     let [api, unreadable] = &policy.rules[0].context[..] else { panic!("{policy:?}") };
     assert_eq!(api.source, ContextSource::External { what: "apiCall".into() });
