@@ -1,9 +1,11 @@
 //! Images and bundles with known verdicts.
 
+mod attacks;
 mod bundles;
 mod dump;
 mod recorded;
 mod round_trips;
+mod shelf;
 
 use std::collections::BTreeMap;
 use std::path::Path;
