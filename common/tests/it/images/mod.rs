@@ -1,11 +1,15 @@
 //! Images and bundles with known verdicts.
 
 mod attacks;
+mod attested;
 mod bundles;
 mod dump;
+mod identities;
+mod payloads;
 mod recorded;
 mod round_trips;
 mod shelf;
+mod tampering;
 
 use std::collections::BTreeMap;
 use std::path::Path;
