@@ -5,11 +5,13 @@ mod attested;
 mod bundles;
 mod dump;
 mod identities;
+mod options;
 mod payloads;
 mod recorded;
 mod round_trips;
 mod shelf;
 mod tampering;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
