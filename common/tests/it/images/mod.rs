@@ -7,11 +7,13 @@ mod dump;
 mod identities;
 mod options;
 mod payloads;
+mod platforms;
 mod recorded;
 mod round_trips;
 mod shelf;
 mod tampering;
 mod texts;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;
