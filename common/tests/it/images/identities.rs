@@ -9,6 +9,7 @@ use common::policy::images::ImageEntry;
 use common::policy::{Authority as Signers, Keyless, LogOptions, Matcher};
 use common::signature::make::{Said, simple_signing_payload};
 use common::verdict::{Decision, Outcome};
+use serde_json::json;
 
 use super::shelf::*;
 use super::{entry, requirement};
@@ -189,5 +190,37 @@ fn a29_entries_and_signatures_of_two_signers_do_not_go_together() {
     ];
     for (annotation, code) in rows {
         expect(&judge_layers(&demanded, &[swapped(annotation)]), Outcome::Fail, code);
+    }
+}
+
+/// Policies that bring their own authority and log, one after the other, with the facts of all.
+#[test]
+fn a18_each_policy_trusts_its_own_authority() {
+    let (stranger, other_log, good) = (Authority::new("fulcio"), Log::new(), image("good"));
+    let by = |authority: &Authority, log: &Log, subject: &str| {
+        let keyless = json!({
+            "subjectRegExp": subject, "issuer": ISSUER, "roots": authority.pem(),
+            "rekor": {"pubkey": log.0.public().to_pem()}, "ctlog": {"ignoreSCT": true},
+        });
+        policy("p", &entries(&[demand(&json!([{"entries": [{"keyless": keyless}]}]), &json!({}))]))
+    };
+    let (mine, log) = (&WORLD.authority, &WORLD.log);
+    let cases = [
+        (by(mine, log, "dev@example\\.com"), None),
+        (by(&stranger, log, "dev@example\\.com"), Some("certificate-untrusted")),
+        (by(mine, &other_log, "dev@example\\.com"), Some("log-entry-invalid")),
+        (by(mine, log, "dev@example"), Some("identity-mismatch")),
+        (by(mine, log, "ev@example\\.com"), Some("identity-mismatch")),
+    ];
+    let signature = layer(&WORLD.authority.certify(&Leaf::default()), REPOSITORY);
+    let registry = Shelf::of(&good).signed(&good, &[signature]).registry();
+    let known = Facts::default();
+    for (policy, code) in cases.iter().chain(cases.iter().rev()) {
+        let one = std::slice::from_ref(policy);
+        let decision = review_knowing(&pod(&[APP]), one, Arc::clone(&registry), &known).remove(0);
+        match code {
+            None => passes(&decision),
+            Some(code) => expect(&decision, Outcome::Fail, code),
+        }
     }
 }

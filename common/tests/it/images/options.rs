@@ -229,3 +229,20 @@ fn certificates_that_a_policy_names() {
     let unsupported = named(json!({"cert": signer.pem}), false);
     expect(&judge_image(APP, &unsupported, by(&signer)), Outcome::Fault, "policy-unsupported");
 }
+
+#[test]
+fn a21_a_policy_binds_signatures_to_names() {
+    let (key, good) = (key(), image("good"));
+    let bound = |to: &str| {
+        let metadata = json!({"name": "p", "annotations": {"kubectl-trust.io/signed-reference": to}});
+        annotated(&metadata, &entries(&[demand(&attestors(&[&key]), &json!({}))])).unwrap()
+    };
+    let named =
+        |name: &str| Shelf::of(&good).signed(&good, &[Layer::signature(&key, name, &good.digest)]).registry();
+    let other = "ghcr.io/evil/app:1";
+    passes(&review_one(&pod(&[APP]), &bound("any"), named(other)));
+    for to in ["repository", "exact"] {
+        expect(&review_one(&pod(&[APP]), &bound(to), named(other)), Outcome::Fail, "reference-mismatch");
+        passes(&review_one(&pod(&[APP]), &bound(to), named(APP)));
+    }
+}

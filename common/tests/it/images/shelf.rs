@@ -300,8 +300,13 @@ pub(crate) fn policy(name: &str, entries: &str) -> Policy {
 }
 
 pub(crate) fn try_policy(name: &str, entries: &str) -> Result<Policy, String> {
+    annotated(&json!({"name": name}), entries)
+}
+
+/// The same with its metadata.
+pub(crate) fn annotated(metadata: &Value, entries: &str) -> Result<Policy, String> {
     let text = format!(
-        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: {name}}}\nspec:\n  rules:\n  - name: images\n    match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n    verifyImages: {entries}\n"
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {metadata}\nspec:\n  rules:\n  - name: images\n    match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n    verifyImages: {entries}\n"
     );
     let document = yaml::read(text.as_bytes()).unwrap().remove(0).value;
     match compile(&document) {

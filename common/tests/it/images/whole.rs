@@ -149,3 +149,59 @@ fn a29_the_envelope_of_a_bundle() {
         ("another type", changed("/dsseEnvelope/payloadType", |_| json!("text/plain")), "payload-invalid"),
     ]);
 }
+
+/// Statements in cosign's first format, whose log entries are of three kinds.
+#[test]
+fn a29_the_log_entry_of_an_attestation() {
+    let folder = fixtures().join("cosign/14-legacy-att-keyless");
+    let trusted = root(&folder.join("trust/trusted_root.json"));
+    for case in ["dsse", "intoto"] {
+        let read = |file: &str| fs::read(folder.join(case).join(file)).unwrap();
+        let envelope: Value = serde_json::from_slice(&read("envelope.json")).unwrap();
+        let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+        let statement: Value = serde_json::from_slice(&payload).unwrap();
+        let hex = statement["subject"][0]["digest"]["sha256"].as_str().unwrap();
+        let digest = Digest::parse(&format!("sha256:{hex}")).unwrap();
+        let predicate_type = statement["predicateType"].as_str().unwrap();
+        let by = by_identity("dev@local.test", "https://issuer.local.test");
+        let mut demanded = entry(None);
+        demanded.attestations.push(super::attestation(predicate_type, Some(by)));
+        let good = Layer {
+            annotations: serde_json::from_slice(&read("annotations.json")).unwrap(),
+            ..Layer::raw_envelope(&envelope)
+        };
+        let judge = |layer: Layer| {
+            let shelf = Shelf::default().tag(REPOSITORY, &digest, ".att", &[layer]);
+            let (root, known) = (Some(trusted.clone()), Facts::default());
+            judge_with(&format!("{REPOSITORY}@{digest}"), &demanded, shelf.registry(), root, &known)
+        };
+        passes(&judge(good.clone()));
+        let bundle = "dev.sigstore.cosign/bundle";
+        let entry = |change: fn(&mut Value)| {
+            let mut entry: Value = serde_json::from_str(&good.annotations[bundle]).unwrap();
+            change(&mut entry);
+            good.clone().with(bundle, &entry.to_string())
+        };
+        let without = |annotation: &str| {
+            let mut layer = good.clone();
+            layer.annotations.remove(annotation).unwrap();
+            layer
+        };
+        let mut flipped = envelope.clone();
+        flipped["signatures"][0]["sig"] = flip(&envelope["signatures"][0]["sig"]);
+        let flipped = Layer { annotations: good.annotations.clone(), ..Layer::raw_envelope(&flipped) };
+        let rows = [
+            (without(bundle), "log-entry-missing"),
+            (without("dev.sigstore.cosign/certificate"), "certificate-missing"),
+            (entry(|e| e["SignedEntryTimestamp"] = flip(&e["SignedEntryTimestamp"])), "log-entry-invalid"),
+            (entry(|e| e["Payload"]["integratedTime"] = json!(1)), "log-entry-invalid"),
+            (entry(|e| e["Payload"]["body"] = flip(&e["Payload"]["body"])), "log-entry-invalid"),
+            (flipped, "signature-invalid"),
+        ];
+        for (index, (layer, code)) in rows.into_iter().enumerate() {
+            let decision = judge(layer);
+            let found = (decision.outcome(), decision.headline().code());
+            assert_eq!(found, (Outcome::Fail, code), "{case} {index}: {}", decision.headline());
+        }
+    }
+}
