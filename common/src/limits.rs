@@ -238,5 +238,9 @@ pub const REFERRER_PAGES: usize = 16;
 /// Referrers of one manifest, over all pages or in the index of the fallback tag.
 pub const REFERRERS: usize = 1_000;
 
+/// Characters of what one reason says in a message. Honest ones have some hundred; texts of strangers that
+/// stand in them may have a megabyte.
+pub const REASON_CHARACTERS: usize = 4_096;
+
 /// Characters of a registry's own words in a fault.
 pub const FAULT_CHARACTERS: usize = 300;

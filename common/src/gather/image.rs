@@ -13,7 +13,7 @@ use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
 use crate::policy::{Attestor, Requirement};
-use crate::registry::{Manifest, Registry};
+use crate::registry::{Descriptor, Manifest, Registry};
 use crate::signature::{Claim, Found, Subject};
 use crate::verdict::Reason;
 
@@ -89,6 +89,9 @@ pub async fn resolve(image: &ImageRef, registry: &dyn Registry) -> Result<Resolv
 
 /// The manifest of one platform of an index; `None` where the image is no index or has no such platform.
 ///
+/// Attack: an index that lists a signed manifest and another one for the same platform, perhaps under
+/// another of its names. Which of them a node takes is not known, so it has no such platform either.
+///
 /// # Errors
 /// As [`resolve`].
 pub async fn resolve_platform(
@@ -102,8 +105,11 @@ pub async fn resolve_platform(
         None => read(image, &Version::Digest(resolved.digest.clone()), registry).await?,
     };
     let listed = manifest.index().map(|index| index.manifests.as_slice()).unwrap_or_default();
-    let of_platform = listed.iter().find(|descriptor| descriptor.platform.as_ref() == Some(platform));
-    Ok(of_platform.map(|descriptor| Resolved { digest: descriptor.digest.clone(), manifest: None }))
+    let of_platform = |one: &&Descriptor| one.platform.as_ref().is_some_and(|of| of.is_same(platform));
+    let mut digests: Vec<_> = listed.iter().filter(of_platform).map(|one| &one.digest).collect();
+    digests.dedup();
+    let [digest] = digests[..] else { return Ok(None) };
+    Ok(Some(Resolved { digest: digest.clone(), manifest: None }))
 }
 
 async fn read(image: &ImageRef, version: &Version, registry: &dyn Registry) -> Result<Arc<Manifest>, Reason> {

@@ -17,6 +17,39 @@ pub struct Platform {
     pub variant: Option<String>,
 }
 
+impl Platform {
+    /// Whether a node of one platform takes the other for its own: container runtimes know several names
+    /// for one processor, and a usual variant where none is written (containerd's `platforms`, `Normalize`).
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.normal() == other.normal()
+    }
+
+    fn normal(&self) -> (String, String, String) {
+        let os = match self.os.to_ascii_lowercase().as_str() {
+            "macos" => "darwin".to_owned(),
+            other => other.to_owned(),
+        };
+        let variant = self.variant.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let variant = match variant.strip_prefix('v').unwrap_or(&variant) {
+            "" => String::new(),
+            number => format!("v{number}"),
+        };
+        let (architecture, variant) =
+            match (self.architecture.to_ascii_lowercase().as_str(), variant.as_str()) {
+                ("aarch64" | "arm64", "" | "v8") => ("arm64", ""),
+                ("aarch64" | "arm64", variant) => ("arm64", variant),
+                ("x86_64" | "x86-64" | "amd64", "" | "v1") => ("amd64", ""),
+                ("x86_64" | "x86-64" | "amd64", variant) => ("amd64", variant),
+                ("i386" | "386", _) => ("386", ""),
+                ("armel", _) => ("arm", "v6"),
+                ("armhf", _) | ("arm", "") => ("arm", "v7"),
+                (other, variant) => return (os, other.to_owned(), variant.to_owned()),
+            };
+        (os, architecture.to_owned(), variant.to_owned())
+    }
+}
+
 impl fmt::Display for Platform {
     /// `linux/arm64/v8`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +84,26 @@ impl FromStr for Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_platform_has_several_names() {
+        let platform = |text: &str| text.parse::<Platform>().unwrap();
+        for (one, other) in [
+            ("linux/arm64", "Linux/AARCH64/V8"),
+            ("linux/amd64", "linux/x86_64/v1"),
+            ("linux/arm", "linux/armhf"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/386", "linux/i386"),
+            ("macos/arm64", "darwin/arm64"),
+        ] {
+            assert!(platform(one).is_same(&platform(other)), "{one} {other}");
+        }
+        for (one, other) in
+            [("linux/arm64", "linux/amd64"), ("linux/arm/v6", "linux/arm"), ("linux/amd64/v3", "linux/amd64")]
+        {
+            assert!(!platform(one).is_same(&platform(other)), "{one} {other}");
+        }
+    }
 
     #[test]
     fn a_platform_is_written_as_it_is_read() {

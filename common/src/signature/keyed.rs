@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use sigstore_types::{Artifact, Bundle, DerPublicKey, SignatureContent};
+use sigstore_types::{Artifact, Bundle, DerPublicKey, HashAlgorithm, MessageDigest, SignatureContent};
 use sigstore_verify::{Error, PublicKeyVerificationPolicy, VerificationResult};
 
 use super::evidence::{Material, VerifiedSignature};
 use super::found::{Body, Found};
 use super::log::{self, Content, RekorBundle};
 use super::{Subject, artifact};
+use crate::digest::{Algorithm, Digest};
 use crate::key::PublicKey;
 use crate::signer::Signer;
 use crate::trust::TrustRoot;
@@ -90,6 +91,9 @@ fn bundled(
         }
         SignatureContent::MessageSignature(message) => {
             let bytes = subject.bytes.ok_or(Reason::NothingChecked)?;
+            if message.message_digest.as_ref().is_some_and(|said| !names(said, bytes)) {
+                return Err(Reason::PayloadInvalid { problem: "it is for other bytes".to_owned() });
+            }
             signed_by(key, bytes, message.signature.as_bytes())?
         }
         _ => return Err(not_by(key)),
@@ -110,6 +114,19 @@ fn bundled(
         Some(logs) => judge(logs, bundle, artifact(subject)?, key, None),
     };
     with_entry(verified, entry)
+}
+
+/// Whether the digest in a bundle is that of the bytes. It proves nothing; one that is wrong was put beside
+/// the signature by somebody else, and an identity's bundle is refused for it as well.
+fn names(said: &MessageDigest, bytes: &[u8]) -> bool {
+    let algorithm = match said.algorithm {
+        HashAlgorithm::Sha2256 => Algorithm::Sha256,
+        HashAlgorithm::Sha2384 => Algorithm::Sha384,
+        HashAlgorithm::Sha2512 => Algorithm::Sha512,
+        _ => return false,
+    };
+    let digest = Digest::parse(&format!("{}:{}", algorithm.name(), hex::encode(said.digest.as_bytes())));
+    digest.is_ok_and(|digest| digest.names(bytes))
 }
 
 /// The signature itself.

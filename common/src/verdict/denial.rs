@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Decision, Outcome, Reason, SignatureProblem, printable, side};
 use serde_json::Value;
 
+use super::message::bounded;
+use super::{Decision, Outcome, Reason, SignatureProblem, printable, side};
+use crate::limits;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
 use crate::signer::short;
 
@@ -186,7 +188,7 @@ fn differences(text: &mut String, changes: &[FieldChange], names: &[String], omi
 }
 
 fn line(text: &mut String, what: &str, value: &str) {
-    let _ = writeln!(text, "    {what}{}", printable(value));
+    let _ = writeln!(text, "    {what}{}", bounded(value, limits::REASON_CHARACTERS));
 }
 
 /// A YAML key: plain where a name is one, else in quotes.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use super::{Reason, printable};
+use crate::limits;
 use crate::object::ObjectRef;
 
 /// One side of a difference, short enough for a line.
@@ -11,9 +12,16 @@ use crate::object::ObjectRef;
 pub fn side(value: Option<&serde_json::Value>) -> String {
     const SHOWN: usize = 120;
     let Some(value) = value else { return "nothing".to_owned() };
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let clean = printable(&text);
-    match clean.char_indices().nth(SHOWN) {
+    match value.as_str() {
+        Some(text) => bounded(text, SHOWN),
+        None => bounded(&value.to_string(), SHOWN),
+    }
+}
+
+/// The text, fit for a line and cut after that many characters.
+pub(super) fn bounded(text: &str, shown: usize) -> String {
+    let clean = printable(text);
+    match clean.char_indices().nth(shown) {
         Some((cut, _)) => format!("{}… ({} bytes)", &clean[..cut], text.len()),
         None => clean.into_owned(),
     }
@@ -29,30 +37,43 @@ pub(super) fn list(objects: &[ObjectRef]) -> String {
 }
 
 impl fmt::Display for Reason {
+    /// One line that is fit to be shown and of bounded length. Attack A48: names of images, annotations and
+    /// payloads are texts of strangers, and end in logs, events and refusals.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&bounded(&Words(self).to_string(), limits::REASON_CHARACTERS))
+    }
+}
+
+/// What a reason says, with the texts of others as they are.
+struct Words<'r>(&'r Reason);
+
+impl fmt::Display for Words<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm a reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SignatureValid { signer, logged: Some(time) } => {
+        match self.0 {
+            Reason::SignatureValid { signer, logged: Some(time) } => {
                 write!(f, "signed by {signer}, logged at {time}")
             }
-            Self::SignatureValid { signer, logged: None } => write!(f, "signed by {signer}"),
-            Self::ManifestMatches { ignored, effects, allowed } => {
+            Reason::SignatureValid { signer, logged: None } => write!(f, "signed by {signer}"),
+            Reason::ManifestMatches { ignored, effects, allowed } => {
                 write!(f, "unchanged since it was signed")?;
                 count(f, *ignored, "ignored field", "ignored fields")?;
                 count(f, *effects, "change of the API server's own", "changes of the API server's own")?;
                 allowed.iter().try_for_each(|what| write!(f, ", {what}"))
             }
-            Self::ThresholdMet { needed, found } => write!(f, "{found} of {needed} required"),
-            Self::AnnotationsMatch => write!(f, "the annotations demanded are there"),
-            Self::SignatureMissing { looked_for } => {
+            Reason::ThresholdMet { needed, found } => write!(f, "{found} of {needed} required"),
+            Reason::AnnotationsMatch => write!(f, "the annotations demanded are there"),
+            Reason::SignatureMissing { looked_for } => {
                 write!(f, "signature not found: no annotation {looked_for}")
             }
-            Self::SignatureInvalid { problem } => problem.fmt(f),
-            Self::MessageMissing { looked_for } => write!(f, "message not found: no annotation {looked_for}"),
-            Self::MessageUnreadable { problem } => {
+            Reason::SignatureInvalid { problem } => problem.fmt(f),
+            Reason::MessageMissing { looked_for } => {
+                write!(f, "message not found: no annotation {looked_for}")
+            }
+            Reason::MessageUnreadable { problem } => {
                 write!(f, "the signed message (the annotation message) cannot be read: {problem}")
             }
-            Self::ManifestDiffers { changes, omitted, names, .. } => {
+            Reason::ManifestDiffers { changes, omitted, names, .. } => {
                 write!(f, "differs from what was signed: diff found at ")?;
                 let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
                 match changes.len() + omitted {
@@ -60,61 +81,61 @@ impl fmt::Display for Reason {
                     _ => f.write_str(&shown),
                 }
             }
-            Self::TargetMismatch { object, signed } if signed.is_empty() => {
+            Reason::TargetMismatch { object, signed } if signed.is_empty() => {
                 write!(f, "the signed message holds no object, so not {object}")
             }
-            Self::TargetMismatch { object, signed } => {
+            Reason::TargetMismatch { object, signed } => {
                 write!(f, "the signature is for another object: {}, not {object}", list(signed))
             }
-            Self::IdentityMismatch { expected, found, issuer } => {
+            Reason::IdentityMismatch { expected, found, issuer } => {
                 write!(
                     f,
                     "signed, but by someone else: subject mismatch: expected {expected}, received {found} (issuer {issuer})"
                 )
             }
-            Self::IssuerMismatch { expected, found, subject } => {
+            Reason::IssuerMismatch { expected, found, subject } => {
                 write!(
                     f,
                     "signed, but by another issuer's {subject}: issuer mismatch: expected {expected}, received {found}"
                 )
             }
-            Self::ClaimMismatch { claim, expected, found } => {
+            Reason::ClaimMismatch { claim, expected, found } => {
                 write!(
                     f,
                     "certificate claim {claim}: expected {expected}, received {}",
                     found.as_deref().unwrap_or("nothing")
                 )
             }
-            Self::CertificateMissing => {
+            Reason::CertificateMissing => {
                 write!(f, "the signature comes without a certificate, so no identity vouches for it")
             }
-            Self::CertificateUntrusted { subject, detail } => {
+            Reason::CertificateUntrusted { subject, detail } => {
                 write!(f, "the certificate of {subject} does not chain to a trusted authority ({detail})")
             }
-            Self::CertificateNotValidAtSigning { signed, not_before, not_after } => {
+            Reason::CertificateNotValidAtSigning { signed, not_before, not_after } => {
                 write!(
                     f,
                     "the certificate was valid from {not_before} to {not_after}, the signature was made at {signed}"
                 )
             }
-            Self::LogEntryMissing => {
+            Reason::LogEntryMissing => {
                 write!(f, "no transparency log entry, so nothing proves when it was signed")
             }
-            Self::LogEntryInvalid { detail } => {
+            Reason::LogEntryInvalid { detail } => {
                 write!(f, "the transparency log entry does not hold: {detail}")
             }
-            Self::TimestampMissing => write!(f, "no trusted time of signing"),
-            Self::SctInvalid { detail } => {
+            Reason::TimestampMissing => write!(f, "no trusted time of signing"),
+            Reason::SctInvalid { detail } => {
                 write!(f, "the certificate's transparency proof (SCT) does not hold: {detail}")
             }
-            Self::AnnotationMismatch { key, expected, found } => {
+            Reason::AnnotationMismatch { key, expected, found } => {
                 write!(
                     f,
                     "annotations mismatch: {} does not match expected value {expected} for key {key}",
                     found.as_deref().unwrap_or("nothing")
                 )
             }
-            Self::ThresholdNotMet { needed, found, same_signer } => {
+            Reason::ThresholdNotMet { needed, found, same_signer } => {
                 write!(f, "{found} of {needed} required signers")?;
                 if *same_signer > 0 {
                     write!(f, " ({same_signer} more by a signer that counted already)")
@@ -122,75 +143,80 @@ impl fmt::Display for Reason {
                     Ok(())
                 }
             }
-            Self::InputUnreadable { problem } => write!(f, "cannot be read: {problem}"),
-            Self::InputEmpty => write!(f, "holds nothing to verify"),
-            Self::PolicyInvalid { problem } => write!(f, "the policy is not valid: {problem}"),
-            Self::PolicyUnsupported { what } => write!(f, "not supported: {what}"),
-            Self::KeyUnavailable { reference, problem } => {
+            Reason::InputUnreadable { problem } => write!(f, "cannot be read: {problem}"),
+            Reason::InputEmpty => write!(f, "holds nothing to verify"),
+            Reason::PolicyInvalid { problem } => write!(f, "the policy is not valid: {problem}"),
+            Reason::PolicyUnsupported { what } => write!(f, "not supported: {what}"),
+            Reason::KeyUnavailable { reference, problem } => {
                 write!(f, "the key {reference} is not at hand: {problem}")
             }
-            Self::TrustRootMissing => write!(f, "no trust root to verify identities with"),
-            Self::NamespaceLabelsUnknown { namespace } => {
+            Reason::TrustRootMissing => write!(f, "no trust root to verify identities with"),
+            Reason::NamespaceLabelsUnknown { namespace } => {
                 write!(f, "the rule selects by namespace labels, and those of `{namespace}` are not known")
             }
-            Self::VariableUnresolved { variable, problem } => {
+            Reason::VariableUnresolved { variable, problem } => {
                 write!(f, "{variable}: {problem}")
             }
-            Self::NotHandled { rule_type } => {
+            Reason::NotHandled { rule_type } => {
                 write!(f, "rule type `{rule_type}` is not handled by kubectl trust")
             }
-            Self::NeedsCluster { what } => write!(f, "{what} needs a cluster, and there is none here"),
-            Self::NotMatched { why } => write!(f, "the rule does not apply: {why}"),
-            Self::PreconditionsNotMet { why } => write!(f, "preconditions not met: {why}"),
-            Self::ExceptionApplies { names } => {
+            Reason::NeedsCluster { what } => write!(f, "{what} needs a cluster, and there is none here"),
+            Reason::NotMatched { why } => write!(f, "the rule does not apply: {why}"),
+            Reason::PreconditionsNotMet { why } => write!(f, "preconditions not met: {why}"),
+            Reason::ExceptionApplies { names } => {
                 write!(f, "rule is skipped due to policy exceptions {}", names.join(", "))
             }
-            Self::TimestampInvalid { detail } => write!(f, "its timestamp does not hold: {detail}"),
-            Self::BundleInvalid { detail } => write!(f, "its bundle is not usable: {detail}"),
-            Self::ImageInvalid { image, problem } => {
-                write!(f, "`{}` is not an image reference: {problem}", printable(image))
+            Reason::TimestampInvalid { detail } => write!(f, "its timestamp does not hold: {detail}"),
+            Reason::BundleInvalid { detail } => write!(f, "its bundle is not usable: {detail}"),
+            Reason::ImageInvalid { image, problem } => {
+                write!(f, "`{}` is not an image reference: {problem}", name(image))
             }
-            Self::ImageNotFound { image } => write!(f, "the registry has no image {image}"),
-            Self::ImageVerified { image, digest } => {
+            Reason::ImageNotFound { image } => write!(f, "the registry has no image {image}"),
+            Reason::ImageVerified { image, digest } => {
                 write!(f, "verified image signatures for {image} ({digest})")
             }
-            Self::DigestPresent { digest } => write!(f, "pinned to {digest}"),
-            Self::AttestationFound { predicate_type } => {
+            Reason::DigestPresent { digest } => write!(f, "pinned to {digest}"),
+            Reason::AttestationFound { predicate_type } => {
                 write!(f, "there is one of type {predicate_type}, by anybody")
             }
-            Self::ConditionsHold => write!(f, "all conditions hold"),
-            Self::ImageUnverified { image } => write!(f, "unverified image {image}"),
-            Self::ImageRefused { image, why, .. } if why.is_fault() => write!(f, "{image}: {why}"),
-            Self::ImageRefused { image, why, .. } => {
-                write!(f, "image verification failed for {image}: {why}")
+            Reason::ConditionsHold => write!(f, "all conditions hold"),
+            Reason::ImageUnverified { image } => write!(f, "unverified image {image}"),
+            Reason::ImageRefused { image, why, .. } if why.is_fault() => write!(f, "{}: {why}", name(image)),
+            Reason::ImageRefused { image, why, .. } => {
+                write!(f, "image verification failed for {}: {why}", name(image))
             }
-            Self::ImageUnsigned { .. } => write!(f, "signature not found"),
-            Self::DigestMissing { image } => write!(f, "missing digest for {image}"),
-            Self::DigestMismatch { expected, found } => {
+            Reason::ImageUnsigned { .. } => write!(f, "signature not found"),
+            Reason::DigestMissing { image } => write!(f, "missing digest for {image}"),
+            Reason::DigestMismatch { expected, found } => {
                 write!(f, "digest mismatch: signed was {found}, this is {expected}")
             }
-            Self::ReferenceMismatch { expected, found } => {
+            Reason::ReferenceMismatch { expected, found } => {
                 write!(f, "reference mismatch: signed as {found}, used as {expected}")
             }
-            Self::PayloadInvalid { problem } => write!(f, "what was signed is not usable: {problem}"),
-            Self::AttestationMissing { predicate_type, .. } => {
+            Reason::PayloadInvalid { problem } => write!(f, "what was signed is not usable: {problem}"),
+            Reason::AttestationMissing { predicate_type, .. } => {
                 write!(f, "attestations not found for predicate type {predicate_type}")
             }
-            Self::PredicateTypeMismatch { expected, found } => {
+            Reason::PredicateTypeMismatch { expected, found } => {
                 write!(f, "predicate type mismatch: expected {expected}, received {found}")
             }
-            Self::ConditionFailed { what, expected, found, message } => match message {
+            Reason::ConditionFailed { what, expected, found, message } => match message {
                 Some(message) => write!(f, "{message} ({what}: {found}, expected {expected})"),
                 None => write!(f, "{what}: {found}, expected {expected}"),
             },
-            Self::Registry(fault) => fault.fmt(f),
-            Self::TooMuchEvidence { what } => write!(f, "{what}"),
-            Self::ImageSkipped { image, pattern } => {
+            Reason::Registry(fault) => fault.fmt(f),
+            Reason::TooMuchEvidence { what } => write!(f, "{what}"),
+            Reason::ImageSkipped { image, pattern } => {
                 write!(f, "skipping image reference image {image} ({pattern})")
             }
-            Self::NothingChecked => write!(f, "nothing was checked"),
+            Reason::NothingChecked => write!(f, "nothing was checked"),
         }
     }
+}
+
+/// What an object calls an image, which need not be the name of one.
+fn name(image: &str) -> String {
+    bounded(image, limits::REFERENCE_BYTES)
 }
 
 fn count(f: &mut fmt::Formatter<'_>, number: usize, one: &str, many: &str) -> fmt::Result {

@@ -1,9 +1,19 @@
 //! Images and bundles with known verdicts.
 
+mod attacks;
+mod attested;
 mod bundles;
 mod dump;
+mod identities;
+mod options;
+mod payloads;
+mod platforms;
 mod recorded;
 mod round_trips;
+mod shelf;
+mod tampering;
+mod texts;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;
