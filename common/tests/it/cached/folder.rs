@@ -16,23 +16,33 @@ fn options(folder: &Path) -> Options {
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
 }
 
-/// Waits for a number of finished files; writing goes on after the answer.
-async fn settled(folder: &Path, expected: usize) {
-    let finished = || files(folder).iter().filter(|path| path.extension().is_some()).count();
+/// Waits for finished files to be as expected; writing goes on after the answer.
+async fn until(folder: &Path, expected: impl Fn(&[PathBuf]) -> bool) {
     for _ in 0..500 {
-        if finished() == expected {
+        let mut finished = files(folder);
+        finished.retain(|path| path.extension().is_some());
+        if expected(&finished) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{expected} files were to be expected: {:?}", files(folder));
+    panic!("other files were to be expected: {:?}", files(folder));
+}
+
+async fn settled(folder: &Path, expected: usize) {
+    until(folder, |files| files.len() == expected).await;
+}
+
+async fn holds(folder: &Path, digest: &Digest) {
+    let name = digest.tag();
+    until(folder, |files| files.iter().any(|path| path.file_stem().unwrap() == &*name)).await;
 }
 
 fn app() -> (Manifest, Arc<Counting>) {
@@ -130,10 +140,12 @@ async fn the_bound_of_the_folder_holds_also_after_a_restart() {
     let inner = Counting::holding(memory);
     let bound = |folder_bytes| Options { folder_bytes, ..options(folder.path()) };
     let first = cached(&inner, bound(40_000));
-    for blob in &blobs {
-        first.blob(&place, &Digest::of(blob), 9_999).await.unwrap().unwrap();
+    for (index, blob) in blobs.iter().enumerate() {
+        let digest = Digest::of(blob);
+        first.blob(&place, &digest, 9_999).await.unwrap().unwrap();
+        holds(folder.path(), &digest).await;
+        settled(folder.path(), 4.min(index + 1)).await;
     }
-    settled(folder.path(), 4).await;
     assert_eq!(first.stats().unwritten, 0);
     let inside = files(folder.path()).swap_remove(0);
     fs::write(inside.with_file_name("notes.txt"), "foreign").unwrap();
@@ -143,6 +155,7 @@ async fn the_bound_of_the_folder_holds_also_after_a_restart() {
     let more = vec![99; 4_000];
     let at_once = Counting::holding(Memory::default().with_blob(&place, more.clone()));
     cached(&at_once, bound(20_000)).blob(&place, &Digest::of(&more), 9_999).await.unwrap().unwrap();
+    holds(folder.path(), &Digest::of(&more)).await;
     settled(folder.path(), 2 + 2).await;
     assert!(folder.path().join("photos/notes.txt").exists() && folder.path().join("notes.txt").exists());
 }
