@@ -4,6 +4,7 @@
 //! is an attack. A key holds everything the fact depends on, so no fact can answer for another.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -30,6 +31,7 @@ pub struct Facts {
     signatures: Mutex<LruCache<FactKey, SignatureFact>>,
     roots: Mutex<LruCache<FactKey, RootFact>>,
     found: Mutex<LruCache<FactKey, Arc<Found>>>,
+    checked: AtomicU64,
 }
 
 /// A digest over everything a fact depends on.
@@ -62,6 +64,7 @@ impl Default for Facts {
             signatures: Mutex::new(LruCache::new(bound)),
             roots: Mutex::new(LruCache::new(roots)),
             found: Mutex::new(LruCache::new(found)),
+            checked: AtomicU64::new(0),
         }
     }
 }
@@ -81,7 +84,16 @@ impl Facts {
     /// # Errors
     /// Why it proves nothing; that is a fact as well, and kept.
     pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
-        remember(&self.signatures, key, establish)
+        remember(&self.signatures, key, || {
+            self.checked.fetch_add(1, Ordering::Relaxed);
+            establish()
+        })
+    }
+
+    /// How many signatures were checked so far, because what they prove was not known.
+    #[must_use]
+    pub fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
     }
 
     /// A signature as it was found; `read` decodes it, without the lock.
@@ -126,5 +138,6 @@ mod tests {
         let missing = || Err(Reason::LogEntryMissing);
         assert_eq!(facts.signature(key, missing), missing());
         assert_eq!(facts.signature(key, || unreachable!("it is known")), missing());
+        assert_eq!(facts.checked(), 1);
     }
 }

@@ -244,3 +244,26 @@ pub const REASON_CHARACTERS: usize = 4_096;
 
 /// Characters of a registry's own words in a fault.
 pub const FAULT_CHARACTERS: usize = 300;
+
+/// Bytes of what is remembered of registries in memory: manifests, signatures and lists of them. An image has
+/// some ten KiB of these, so that is a few thousand images.
+pub const CACHED_REGISTRY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of one remembered manifest, blob or list. Larger ones are SBOMs, and a few would push out all the rest.
+pub const CACHED_REGISTRY_ENTRY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes that each remembered answer takes beside what it says: its key (a repository has up to 510, two hashes
+/// 128) and its place in the list. Attack: answers that are nothing must not be had for nothing.
+pub const CACHED_REGISTRY_OVERHEAD: usize = 1_024;
+
+/// Seconds that a list of signatures is remembered: so long a new signature may go unseen.
+pub const CACHED_LIST_SECONDS: u64 = 30;
+
+/// Seconds that it is remembered that there are no signatures. Signing follows pushing by seconds.
+pub const CACHED_NEGATIVE_SECONDS: u64 = 10;
+
+/// Bytes of remembered manifests and blobs in a folder.
+pub const CACHED_FOLDER_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Bytes that a remembered file takes beside its content: the last block, its name and its inode.
+pub const CACHED_FILE_OVERHEAD: u64 = 4 * 1024;

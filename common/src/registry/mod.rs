@@ -1,8 +1,10 @@
 //! Reading registries: manifests, blobs, referrers. Every answer is data whose digest was checked.
 //!
-//! The trait has three backends: the distribution protocol over [`http`], an OCI layout on disk, and memory.
+//! The trait has three backends: the distribution protocol over [`http`], an OCI layout on disk, and memory;
+//! [`cached`] remembers what one of them said.
 //! None of them judges. Writes are a trait of their own ([`push`]), so that what verifies cannot write.
 
+pub mod cached;
 pub mod credentials;
 pub mod http;
 pub mod layout;
@@ -14,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use cached::Cached;
 pub use layout::{Layout, LayoutError, Layouts};
 pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError};
 pub use memory::Memory;

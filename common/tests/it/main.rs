@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod cached;
 mod defaults;
 mod dialect;
 mod images;

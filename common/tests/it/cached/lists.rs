@@ -1,0 +1,178 @@
+//! What is kept for how long, and how much of it.
+
+use std::time::Duration;
+
+use common::registry::cached::Options;
+use common::registry::{Memory, Registry as _};
+use common::verdict::RegistryProblem;
+use tokio::time::advance;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Attack: a tag that was moved to another image is judged by the image of before.
+#[tokio::test(start_paused = true)]
+async fn a_tag_is_never_kept() {
+    let (one, two) = (manifest(1, None), manifest(2, None));
+    let inner = Counting::holding(signed(Memory::default(), "app", &one));
+    let (cached, place) = (cached(&inner, Options::default()), at("app"));
+    assert_eq!(cached.manifest(&place, &by_tag("1")).await.unwrap().as_deref(), Some(&one));
+    *inner.holds.lock().unwrap() = signed(Memory::default(), "app", &two);
+    assert_eq!(cached.manifest(&place, &by_tag("1")).await.unwrap().as_deref(), Some(&two));
+    assert_eq!(cached.manifest(&place, &by_tag("2")).await.unwrap(), None);
+    assert_eq!(cached.manifest(&place, &by_tag("2")).await.unwrap(), None);
+    assert_eq!((inner.total(), cached.stats().hits), (4, 0));
+    // The manifest that came by tag is known by its digest: the next webhook asks for that.
+    assert!(cached.manifest(&place, &by_digest(&two)).await.unwrap().is_some());
+    assert_eq!(inner.total(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_are_kept_for_a_short_time_and_facts_for_long() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    let (cached, place) = (cached(&inner, Options::default()), at("app"));
+    for (after, expected) in [(0, 4), (29, 4), (1, 6), (29, 6), (3_600, 8)] {
+        advance(SECOND * after).await;
+        cached.manifest(&place, &signatures(&image)).await.unwrap().unwrap();
+        assert_eq!(cached.referrers(&place, &image.digest).await.unwrap().unwrap().len(), 1);
+        cached.manifest(&place, &by_digest(&image)).await.unwrap().unwrap();
+        cached.blob(&place, &blob("app"), 99).await.unwrap().unwrap();
+        assert_eq!(inner.total(), expected, "after {after} more seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_negative_answer_expires() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(Memory::default());
+    let (cached, place, tag) = (cached(&inner, Options::default()), at("app"), signatures(&image));
+    for _ in 0..2 {
+        assert_eq!(cached.manifest(&place, &tag).await.unwrap(), None);
+        assert_eq!(cached.referrers(&place, &image.digest).await.unwrap(), Some(vec![]));
+    }
+    assert_eq!(inner.total(), 2);
+    // Of what has a digest, that it is not there is not kept at all.
+    assert_eq!(cached.manifest(&place, &by_digest(&image)).await.unwrap(), None);
+    assert_eq!(cached.blob(&place, &blob("app"), 99).await.unwrap(), None);
+    *inner.holds.lock().unwrap() = signed(Memory::default(), "app", &image);
+    assert!(cached.manifest(&place, &by_digest(&image)).await.unwrap().is_some());
+    assert!(cached.blob(&place, &blob("app"), 99).await.unwrap().is_some());
+    advance(SECOND * 9).await;
+    assert_eq!(cached.manifest(&place, &tag).await.unwrap(), None);
+    advance(SECOND).await;
+    assert!(cached.manifest(&place, &tag).await.unwrap().is_some());
+    assert_eq!(cached.referrers(&place, &image.digest).await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_before_is_used_in_an_outage_only_within_its_bound_and_counted() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    let options = Options { stale_if_error: Some(SECOND * 300), ..Options::default() };
+    let (cached, place, tag) = (cached(&inner, options), at("app"), signatures(&image));
+    cached.manifest(&place, &tag).await.unwrap().unwrap();
+    cached.referrers(&place, &image.digest).await.unwrap().unwrap();
+    advance(SECOND * 100).await;
+    inner.fails(Some(timeout()));
+    assert!(cached.manifest(&place, &tag).await.unwrap().is_some());
+    assert_eq!(cached.referrers(&place, &image.digest).await.unwrap().unwrap().len(), 1);
+    assert_eq!((cached.stale_uses(), inner.total()), (2, 4));
+    // It is not young again for having been used, and the registry is asked each time.
+    advance(SECOND * 200).await;
+    assert!(cached.manifest(&place, &tag).await.unwrap().is_some());
+    assert_eq!((cached.stale_uses(), inner.total()), (3, 5));
+    advance(SECOND).await;
+    assert_eq!(cached.manifest(&place, &tag).await.unwrap_err().problem, timeout());
+    assert_eq!(cached.referrers(&place, &image.digest).await.unwrap_err().problem, timeout());
+    assert_eq!(cached.stale_uses(), 3);
+}
+
+/// Attack: who lost the right to read, or has a registry send rubbish, lives on what was seen before.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_or_rubbish_is_no_outage() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    let options = Options { stale_if_error: Some(SECOND * 300), ..Options::default() };
+    let (cached, place, tag) = (cached(&inner, options), at("app"), signatures(&image));
+    cached.manifest(&place, &tag).await.unwrap().unwrap();
+    advance(SECOND * 60).await;
+    for (problem, outage) in [
+        (RegistryProblem::Unauthorized { tried: "no credentials".to_owned() }, false),
+        (RegistryProblem::Malformed("no JSON".to_owned()), false),
+        (RegistryProblem::TooLarge { bound: 1 }, false),
+        (RegistryProblem::Status(418), false),
+        (RegistryProblem::Status(503), true),
+        (RegistryProblem::RateLimited { retry_after: None }, true),
+        (RegistryProblem::Unreachable("refused".to_owned()), true),
+    ] {
+        inner.fails(Some(problem.clone()));
+        assert_eq!(cached.manifest(&place, &tag).await.is_ok(), outage, "{problem}");
+    }
+}
+
+/// Attack: an outage makes "there was no attestation ten minutes ago" the answer for ever.
+#[tokio::test(start_paused = true)]
+async fn that_there_was_nothing_is_not_used_in_an_outage() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(Memory::default());
+    let options = Options { stale_if_error: Some(SECOND * 300), ..Options::default() };
+    let (cached, place, tag) = (cached(&inner, options), at("app"), signatures(&image));
+    assert_eq!(cached.manifest(&place, &tag).await.unwrap(), None);
+    assert_eq!(cached.referrers(&place, &image.digest).await.unwrap(), Some(vec![]));
+    advance(SECOND * 60).await;
+    inner.fails(Some(timeout()));
+    assert_eq!(cached.manifest(&place, &tag).await.unwrap_err().problem, timeout());
+    assert_eq!(cached.referrers(&place, &image.digest).await.unwrap_err().problem, timeout());
+    assert_eq!(cached.stale_uses(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_leave_no_answer_of_before_is_used() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    let (cached, place, tag) = (cached(&inner, Options::default()), at("app"), signatures(&image));
+    cached.manifest(&place, &tag).await.unwrap().unwrap();
+    advance(SECOND * 30).await;
+    inner.fails(Some(timeout()));
+    assert_eq!(cached.manifest(&place, &tag).await.unwrap_err().problem, timeout());
+    assert_eq!(cached.stale_uses(), 0);
+}
+
+/// Attack: thousands of images, or one huge thing, fill the memory of the verifier.
+#[tokio::test]
+async fn the_bound_of_bytes_holds() {
+    let (bytes, entry_bytes) = (64 * 1024, 16 * 1024);
+    let blobs: Vec<Vec<u8>> = (0..100_u8).map(|number| vec![number; 4_000]).collect();
+    let huge = vec![255; entry_bytes];
+    let place = at("app");
+    let memory = blobs
+        .iter()
+        .chain([&huge])
+        .fold(Memory::default(), |memory, blob| memory.with_blob(&place, blob.clone()));
+    let inner = Counting::holding(memory);
+    let cached = cached(&inner, Options { bytes, entry_bytes, ..Options::default() });
+    let first = Digest::of(&blobs[0]);
+    for blob in &blobs {
+        assert!(cached.blob(&place, &Digest::of(blob), 99_999).await.unwrap().is_some());
+        // The one that is used all the time stays.
+        assert!(cached.blob(&place, &first, 99_999).await.unwrap().is_some());
+        assert!(cached.kept_bytes() <= bytes, "{} bytes", cached.kept_bytes());
+    }
+    assert!(cached.kept_bytes() > bytes / 2, "{} bytes", cached.kept_bytes());
+    assert!(inner.asked().values().all(|times| *times == 1), "{:?}", inner.asked());
+    cached.blob(&place, &Digest::of(&blobs[1]), 99_999).await.unwrap().unwrap();
+    assert_eq!(inner.total(), 101, "the second had to go");
+    let kept = cached.kept_bytes();
+    for _ in 0..2 {
+        assert!(cached.blob(&place, &Digest::of(&huge), 99_999).await.unwrap().is_some());
+    }
+    assert_eq!((inner.total(), cached.kept_bytes()), (103, kept));
+    // Answers that are nothing weigh something.
+    for number in 0..200 {
+        let subject = Digest::of(&[number]);
+        cached.referrers(&place, &subject).await.unwrap().unwrap();
+        assert!(cached.kept_bytes() <= bytes, "{} bytes", cached.kept_bytes());
+    }
+}
