@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::image::{Repository, Tag, Version};
 use crate::registry::push::Push;
 use crate::registry::{Descriptor, Manifest, Registry};
+use crate::signature::Material;
 use crate::signature::make::BUNDLE_MEDIA_TYPE;
 use crate::signature::simple_signing;
 use crate::verdict::{RegistryFault, RegistryProblem};
@@ -52,7 +53,7 @@ pub async fn bundle(
     push.put_manifest(at, &version, MANIFEST, bytes).await
 }
 
-/// A payload with its signature in the tag of cosign's first format, beside those that are there. Returns
+/// A payload with the pieces of its signature in the tag of cosign's first format, beside those that are there. Returns
 /// the digest of the tag's manifest.
 ///
 /// # Errors
@@ -63,7 +64,7 @@ pub async fn simple_signing(
     at: &Repository,
     subject: &Digest,
     payload: Vec<u8>,
-    signature: &str,
+    signature: &Material,
 ) -> Result<Digest, RegistryFault> {
     let tag = Version::Tag(Tag::derived(subject, ".sig"));
     let there = registry.manifest(at, &tag).await?;
@@ -71,7 +72,7 @@ pub async fn simple_signing(
         there.as_ref().map(|there| there.image().ok_or_else(|| not_signatures(at, subject))).transpose()?;
     let mut layers: Vec<_> = image.into_iter().flat_map(|image| &image.layers).map(described).collect();
     let mut layer = blob(push, at, simple_signing::MEDIA_TYPE, payload).await?;
-    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
+    layer["annotations"] = json!(signature.layer_annotations());
     layers.push(layer);
     let diffs: Vec<_> = layers.iter().map(|layer| layer["digest"].clone()).collect();
     let config =

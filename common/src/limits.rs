@@ -208,6 +208,10 @@ pub const REQUEST_SECONDS: u64 = 30;
 /// Seconds until a connection must stand.
 pub const CONNECT_SECONDS: u64 = 5;
 
+/// Seconds of one request to a service that signing needs. A log of Rekor v2 answers with its next checkpoint,
+/// which may be 10 seconds away.
+pub const SIGNING_SECONDS: u64 = 60;
+
 /// Requests to one registry at a time; a slow one blocks only its own.
 pub const REGISTRY_REQUESTS: usize = 16;
 

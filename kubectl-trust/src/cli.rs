@@ -2,6 +2,7 @@
 
 mod images;
 mod shared;
+mod signing;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
 use self::shared::key_value;
 pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
+pub(crate) use self::signing::SigningArgs;
 use crate::output::Color;
 
 const EXAMPLES: &str = "Examples:
@@ -127,11 +129,9 @@ pub(crate) struct SignArgs {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: ImageFormat,
     #[command(flatten)]
+    pub(crate) signer: SigningArgs,
+    #[command(flatten)]
     pub(crate) registry: ImageArgs,
-    /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
-    /// `COSIGN_PASSWORD`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
     /// Where the signed manifests go; - for standard output
     #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,

@@ -13,6 +13,7 @@ mod policy_report;
 mod predicate;
 mod prompt;
 mod run;
+mod signing;
 mod testing;
 mod text;
 mod trust;

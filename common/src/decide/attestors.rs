@@ -185,7 +185,8 @@ impl Considered<'_> {
 }
 
 fn valid(signature: &VerifiedSignature) -> Reason {
-    Reason::SignatureValid { signer: signature.signer.to_string(), logged: signature.logged }
+    let VerifiedSignature { signer, logged, timestamped, .. } = signature;
+    Reason::SignatureValid { signer: signer.to_string(), logged: *logged, timestamped: *timestamped }
 }
 
 /// Every signature for itself. One that is somebody else's is no failure where another is good.

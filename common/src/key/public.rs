@@ -17,6 +17,7 @@ use super::{KeyError, pem};
 pub struct PublicKey {
     spki: Vec<u8>,
     fingerprint: String,
+    kind: &'static str,
     /// The key parsed once for every hash it may be used with; the first is what cosign signs with today.
     verifiers: Vec<ParsedPublicKey>,
 }
@@ -50,7 +51,7 @@ impl PublicKey {
         let info = SubjectPublicKeyInfoRef::from_der(der)
             .map_err(|_| KeyError::Unsupported("not a SubjectPublicKeyInfo"))?;
         let curve = info.algorithm.parameters_oid().ok();
-        Self::parsed(der, algorithms(info.algorithm.oid, curve)?)
+        Self::parsed(der, kind(info.algorithm.oid, curve)?)
     }
 
     fn of_block(block: &pem::Block) -> Result<Self, KeyError> {
@@ -61,17 +62,17 @@ impl PublicKey {
         }
     }
 
-    fn parsed(der: &[u8], algorithms: &[&'static dyn VerificationAlgorithm]) -> Result<Self, KeyError> {
+    fn parsed(der: &[u8], kind: Kind) -> Result<Self, KeyError> {
         let parse = |algorithm: &&'static dyn VerificationAlgorithm| {
             ParsedPublicKey::new(*algorithm, der)
                 .map_err(|_| KeyError::Unsupported("its numbers are not valid"))
         };
-        let verifiers = algorithms.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let verifiers = kind.algorithms.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         let first = verifiers.first().ok_or(KeyError::Refused)?;
         // The library's own encoding: two spellings of one point must not count as two signers.
         let spki = first.as_der().map_err(|_| KeyError::Refused)?.as_ref().to_vec();
         let fingerprint = format!("sha256:{}", hex::encode(digest::digest(&SHA256, &spki)));
-        Ok(Self { spki, fingerprint, verifiers })
+        Ok(Self { spki, fingerprint, kind: kind.name, verifiers })
     }
 
     /// Whether `signature` is this key's over `message`: ECDSA in ASN.1 DER, Ed25519 (RFC 8032, pure),
@@ -86,6 +87,12 @@ impl PublicKey {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Its algorithm, for people: `ECDSA P-256`, `ECDSA P-384`, `ECDSA P-521`, `Ed25519` or `RSA`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// The key as DER `SubjectPublicKeyInfo`.
@@ -115,20 +122,34 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-type Algorithms = &'static [&'static dyn VerificationAlgorithm];
+/// A key type, and the hashes that it may be used with.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    algorithms: &'static [&'static dyn VerificationAlgorithm],
+}
 
-const P256: Algorithms = &[&signature::ECDSA_P256_SHA256_ASN1];
-const P384: Algorithms = &[&signature::ECDSA_P384_SHA384_ASN1, &signature::ECDSA_P384_SHA256_ASN1];
-const P521: Algorithms = &[&signature::ECDSA_P521_SHA512_ASN1, &signature::ECDSA_P521_SHA256_ASN1];
-const ED25519: Algorithms = &[&signature::ED25519];
-const RSA: Algorithms = &[
-    &signature::RSA_PKCS1_2048_8192_SHA256,
-    &signature::RSA_PKCS1_2048_8192_SHA384,
-    &signature::RSA_PKCS1_2048_8192_SHA512,
-];
+const P256: Kind = Kind { name: "ECDSA P-256", algorithms: &[&signature::ECDSA_P256_SHA256_ASN1] };
+const P384: Kind = Kind {
+    name: "ECDSA P-384",
+    algorithms: &[&signature::ECDSA_P384_SHA384_ASN1, &signature::ECDSA_P384_SHA256_ASN1],
+};
+const P521: Kind = Kind {
+    name: "ECDSA P-521",
+    algorithms: &[&signature::ECDSA_P521_SHA512_ASN1, &signature::ECDSA_P521_SHA256_ASN1],
+};
+const ED25519: Kind = Kind { name: "Ed25519", algorithms: &[&signature::ED25519] };
+const RSA: Kind = Kind {
+    name: "RSA",
+    algorithms: &[
+        &signature::RSA_PKCS1_2048_8192_SHA256,
+        &signature::RSA_PKCS1_2048_8192_SHA384,
+        &signature::RSA_PKCS1_2048_8192_SHA512,
+    ],
+};
 
 /// RFC 5480 (EC), RFC 8410 (Ed25519), RFC 8017 (RSA).
-fn algorithms(key: ObjectIdentifier, curve: Option<ObjectIdentifier>) -> Result<Algorithms, KeyError> {
+fn kind(key: ObjectIdentifier, curve: Option<ObjectIdentifier>) -> Result<Kind, KeyError> {
     const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
     const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
     const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
+use super::message;
 use crate::limits;
 use crate::signature::{Material, Piece};
 use crate::verdict::{Reason, SignatureProblem};
@@ -106,6 +107,18 @@ impl RawSignature<'_> {
         let bundle = piece(Piece::Bundle, self.bundle, limits::BUNDLE_BYTES);
         Ok(Material { certificate, bundle, ..material })
     }
+}
+
+/// The annotations of a signature that has these pieces: base names and texts. A timestamp has none.
+pub(super) fn pieces(signature: &Material) -> impl Iterator<Item = (&'static str, String)> {
+    let packed = |text: &String| message::encode(text.as_bytes());
+    [
+        ("signature", Some(STANDARD.encode(&signature.signature))),
+        ("certificate", signature.certificate.as_ref().map(packed)),
+        ("bundle", signature.bundle.as_ref().map(packed)),
+    ]
+    .into_iter()
+    .filter_map(|(name, text)| Some((name, text?)))
 }
 
 /// base64(gzip(text)), if it is that and ends within the limit.

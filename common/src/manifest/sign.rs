@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::annotations::{self, Annotations};
 use super::message::{self, Form, Message};
 use crate::digest::Digest;
-use crate::key::{KeyError, PrivateKey};
+use crate::key::PrivateKey;
 use crate::limits;
 use crate::object::ObjectRef;
+use crate::signature::Material;
 
 /// What becomes of signatures that are there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +84,26 @@ pub enum SignError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The key failed.
+    /// Whoever signs failed.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Signer(Box<dyn std::error::Error + Send + Sync>),
     /// The archive could not be written.
     #[error("the tarball cannot be written: {0}")]
     Archive(#[from] std::io::Error),
 }
+
+/// Signs documents with a key, as [`sign_with`] does.
+///
+/// # Errors
+/// [`SignError`]; either all documents are signed or none.
+pub fn sign(documents: Vec<Value>, key: &PrivateKey, options: &Options<'_>) -> Result<Vec<Value>, SignError> {
+    let mut signer = |message: &[u8]| Ok(Material { signature: key.sign(message)?, ..Material::default() });
+    sign_with(documents, &mut signer, options)
+}
+
+/// Signs bytes: a key, or whoever asks a certificate authority for one. The pieces that come with the
+/// signature go into the annotations with it; there is none for a timestamp.
+pub type SignBytes<'s> = dyn FnMut(&[u8]) -> Result<Material, Box<dyn std::error::Error + Send + Sync>> + 's;
 
 /// Signs documents and returns them with their annotations.
 ///
@@ -98,7 +112,11 @@ pub enum SignError {
 ///
 /// # Errors
 /// [`SignError`]; either all documents are signed or none.
-pub fn sign(documents: Vec<Value>, key: &PrivateKey, options: &Options<'_>) -> Result<Vec<Value>, SignError> {
+pub fn sign_with(
+    documents: Vec<Value>,
+    signer: &mut SignBytes<'_>,
+    options: &Options<'_>,
+) -> Result<Vec<Value>, SignError> {
     if documents.is_empty() {
         return Err(SignError::Empty);
     }
@@ -106,8 +124,8 @@ pub fn sign(documents: Vec<Value>, key: &PrivateKey, options: &Options<'_>) -> R
         check_object(index, document)?;
     }
     match options.earlier {
-        Earlier::Replace => replace(documents, key, options),
-        Earlier::Append => append(documents, key, options),
+        Earlier::Replace => replace(documents, signer, options),
+        Earlier::Append => append(documents, signer, options),
     }
 }
 
@@ -131,7 +149,7 @@ fn check_object(index: usize, document: &Value) -> Result<(), SignError> {
 
 fn replace(
     mut documents: Vec<Value>,
-    key: &PrivateKey,
+    signer: &mut SignBytes<'_>,
     options: &Options<'_>,
 ) -> Result<Vec<Value>, SignError> {
     for document in &mut documents {
@@ -144,36 +162,38 @@ fn replace(
         Form::Plain => Ok(message::plain(documents)),
         Form::Tarball => message::as_tarball(documents),
     };
-    let shared = if options.whole { Some(carry(&raw(&documents)?, key)?) } else { None };
+    let shared = if options.whole { Some(carry(&raw(&documents)?, signer)?) } else { None };
     for document in &mut documents {
         let (message, signature) = match &shared {
             Some(shared) => shared.clone(),
-            None => carry(&raw(std::slice::from_ref(document))?, key)?,
+            None => carry(&raw(std::slice::from_ref(document))?, signer)?,
         };
         annotate(document, annotations::name(options.domain, "message", 0), &message);
-        annotate(document, annotations::name(options.domain, "signature", 0), &signature);
+        attach(document, &signature, options.domain, 0);
     }
     Ok(documents)
 }
 
-/// The texts of the message and signature annotations for M.
-fn carry(raw: &[u8], key: &PrivateKey) -> Result<(String, String), SignError> {
-    Ok((message::encode(raw), encode_signature(&key.sign(raw)?)))
+/// The text of the message annotation for M, and its signature.
+fn carry(raw: &[u8], signer: &mut SignBytes<'_>) -> Result<(String, Material), SignError> {
+    Ok((message::encode(raw), signer(raw).map_err(SignError::Signer)?))
 }
 
-fn encode_signature(signature: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(signature)
+/// Puts the pieces of a signature into the annotations of the one with this index.
+fn attach(document: &mut Value, signature: &Material, domain: &str, index: usize) {
+    for (base, text) in annotations::pieces(signature) {
+        annotate(document, annotations::name(domain, base, index), &text);
+    }
 }
 
 /// Adds a signature over the message that is there; its bytes are kept, never made anew, because the
 /// earlier signatures are over exactly them.
 fn append(
     mut documents: Vec<Value>,
-    key: &PrivateKey,
+    signer: &mut SignBytes<'_>,
     options: &Options<'_>,
 ) -> Result<Vec<Value>, SignError> {
-    let mut signed: Option<(Digest, String)> = None;
+    let mut signed: Option<(Digest, Material)> = None;
     for (index, document) in documents.iter_mut().enumerate() {
         let object = Box::new(ObjectRef::of(document));
         let read = Annotations::read(document, options.domain);
@@ -194,9 +214,9 @@ fn append(
         // One signature for one message, however many documents share it.
         let signature = match &signed {
             Some((digest, signature)) if *digest == message.digest => signature.clone(),
-            _ => encode_signature(&key.sign(&message.raw)?),
+            _ => signer(&message.raw).map_err(SignError::Signer)?,
         };
-        annotate(document, annotations::name(options.domain, "signature", count), &signature);
+        attach(document, &signature, options.domain, count);
         signed = Some((message.digest, signature));
     }
     Ok(documents)

@@ -24,6 +24,21 @@ const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 /// The annotations of a layer.
 pub type Annotations = std::collections::BTreeMap<String, String>;
 
+impl Material {
+    /// As the annotations of a layer in cosign's first format.
+    #[must_use]
+    pub fn layer_annotations(&self) -> Annotations {
+        let pieces = [
+            (SIGNATURE, Some(STANDARD.encode(&self.signature))),
+            (CERTIFICATE, self.certificate.clone()),
+            (CHAIN, self.chain.clone()),
+            (BUNDLE, self.bundle.clone()),
+            (TIMESTAMP, self.timestamp.clone()),
+        ];
+        pieces.into_iter().filter_map(|(name, piece)| Some((name.to_owned(), piece?))).collect()
+    }
+}
+
 /// How a signature is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {

@@ -5,21 +5,21 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sigstore_types::{Bundle, DsseEnvelope};
+use sigstore_types::{Bundle, DsseEnvelope, TransparencyLogEntry};
 
 use crate::limits;
 
 /// cosign's bundle JSON (`pkg/cosign/bundle`), as the `bundle` annotation holds it.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct RekorBundle {
     signed_entry_timestamp: String,
     payload: Payload,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Payload {
     body: String,
@@ -68,6 +68,25 @@ impl RekorBundle {
     /// Reads a bundle; `None` when it is not one.
     pub(super) fn parse(json: &str) -> Option<Self> {
         (json.len() <= limits::BUNDLE_BYTES).then(|| serde_json::from_str(json).ok()).flatten()
+    }
+
+    /// An entry with the log's promise and time; `None` where it has none (Rekor v2).
+    pub(super) fn of(entry: &TransparencyLogEntry) -> Option<Self> {
+        let promise = entry.inclusion_promise.as_ref()?;
+        Some(Self {
+            signed_entry_timestamp: promise.signed_entry_timestamp.to_base64(),
+            payload: Payload {
+                body: entry.canonicalized_body.to_base64(),
+                integrated_time: entry.integrated_time?.as_second(),
+                log_index: entry.log_index.as_i64(),
+                log_id: hex::encode(entry.log_id.key_id.as_bytes()),
+            },
+        })
+    }
+
+    /// As an annotation holds it.
+    pub(super) fn to_json(&self) -> String {
+        json!(self).to_string()
     }
 
     /// When the entry claims to have been taken in; not yet believed.

@@ -2,6 +2,7 @@
 //! it; whether that is enough is decided elsewhere.
 
 mod certificate;
+mod detach;
 mod evidence;
 mod found;
 mod keyed;
@@ -12,6 +13,7 @@ pub mod simple_signing;
 pub mod statement;
 
 pub use certificate::{CertificateTrust, by_certificate};
+pub use detach::DetachError;
 pub use evidence::{Material, Piece, VerifiedSignature};
 pub use found::{Annotations, Claim, Format, Found};
 pub use keyed::by_key;

@@ -1,6 +1,8 @@
 //! What each reason says, in one line.
 
 use std::fmt;
+
+use jiff::Timestamp;
 use std::fmt::Write as _;
 
 use super::{Reason, printable};
@@ -51,10 +53,11 @@ impl fmt::Display for Words<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm a reason")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Reason::SignatureValid { signer, logged: Some(time) } => {
-                write!(f, "signed by {signer}, logged at {time}")
+            Reason::SignatureValid { signer, logged, timestamped } => {
+                write!(f, "signed by {signer}")?;
+                when(f, "logged", *logged)?;
+                when(f, "timestamped", *timestamped)
             }
-            Reason::SignatureValid { signer, logged: None } => write!(f, "signed by {signer}"),
             Reason::ManifestMatches { ignored, effects, allowed } => {
                 write!(f, "unchanged since it was signed")?;
                 count(f, *ignored, "ignored field", "ignored fields")?;
@@ -217,6 +220,10 @@ impl fmt::Display for Words<'_> {
 /// What an object calls an image, which need not be the name of one.
 fn name(image: &str) -> String {
     bounded(image, limits::REFERENCE_BYTES)
+}
+
+fn when(f: &mut fmt::Formatter<'_>, what: &str, time: Option<Timestamp>) -> fmt::Result {
+    time.map_or(Ok(()), |time| write!(f, ", {what} at {time}"))
 }
 
 fn count(f: &mut fmt::Formatter<'_>, number: usize, one: &str, many: &str) -> fmt::Result {

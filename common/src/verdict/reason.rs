@@ -16,6 +16,7 @@ pub enum Reason {
     SignatureValid {
         signer: String,
         logged: Option<Timestamp>,
+        timestamped: Option<Timestamp>,
     },
     ManifestMatches {
         ignored: usize,

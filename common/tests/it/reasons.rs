@@ -49,7 +49,14 @@ fn samples() -> Vec<(&'static str, Reason)> {
     let by_key = SignatureProblem::NotByKey { key: text("key sha256:9f1c2ab01f0a…"), signatures: 2 };
     let (subject, issuer) = (text("dev@example.com"), text("https://accounts.example.com"));
     vec![
-        ("pass", Reason::SignatureValid { signer: text("key sha256:9f1c2ab01f0a…"), logged: None }),
+        (
+            "pass",
+            Reason::SignatureValid {
+                signer: text("key sha256:9f1c2ab01f0a…"),
+                logged: None,
+                timestamped: None,
+            },
+        ),
         ("pass", Reason::ManifestMatches { ignored: 1, effects: 21, allowed: vec![] }),
         ("pass", Reason::ThresholdMet { needed: 2, found: 2 }),
         ("pass", Reason::AnnotationsMatch),

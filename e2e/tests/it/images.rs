@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod examples;
 mod fixtures;
+mod ours;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +11,12 @@ use e2e::registry::Kind;
 use serde_json::Value;
 
 use self::fixtures::{
-    Cosign, Form, Predicate, Signed, Signer, Stage, attested_by_us, attested_keyless,
-    attested_keyless_legacy, attested_with_key, attested_with_key_legacy, refused_by_rekor2, signed_by_us,
-    signed_by_workflow, signed_keyless, signed_keyless_legacy, signed_recursively, signed_with_key,
-    signed_with_key_legacy, signed_with_key_logged, unsigned,
+    Cosign, Form, Predicate, Signed, Signer, Stage, attested_keyless, attested_keyless_legacy,
+    attested_with_key, attested_with_key_legacy, refused_by_rekor2, signed_by_workflow, signed_keyless,
+    signed_keyless_legacy, signed_recursively, signed_with_key, signed_with_key_legacy,
+    signed_with_key_logged, unsigned,
 };
+use self::ours::{By, attested_by_us, signed_by_us};
 
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -216,11 +218,25 @@ fn signed_and_attested_by_us() {
     for kind in Kind::BOTH {
         let Some(stage) = Stage::with(kind) else { return };
         for form in [Form::Legacy, Form::Bundle] {
-            accepted(&stage, &signed_by_us(&stage, Cosign::Three, form));
+            accepted(&stage, &signed_by_us(&stage, By::Key(None), form));
         }
         for predicate in Predicate::BOTH {
-            accepted(&stage, &attested_by_us(&stage, Cosign::Three, predicate));
+            accepted(&stage, &attested_by_us(&stage, By::Key(None), predicate));
         }
+    }
+}
+
+/// The same with everything that a log is told of: keys and identities, both generations of logs.
+#[test]
+fn signed_attested_and_published_by_us() {
+    let Some(stage) = Stage::with(Kind::BOTH[0]) else { return };
+    for by in By::LOGGED {
+        for form in [Form::Legacy, Form::Bundle] {
+            if by.fits(form) {
+                accepted(&stage, &signed_by_us(&stage, by, form));
+            }
+        }
+        accepted(&stage, &attested_by_us(&stage, by, Predicate::Vuln));
     }
 }
 

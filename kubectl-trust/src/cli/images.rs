@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::shared::ImageArgs;
+use super::signing::SigningArgs;
 
 /// Where signatures of images are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -44,10 +45,8 @@ pub(crate) struct AttestArgs {
     /// cyclonedx, vuln, openvex, link, custom)
     #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
     pub(crate) predicate_type: String,
-    /// Private key (cosign's encrypted format, PKCS#8 or SEC1); its password is asked for, or taken from
-    /// `COSIGN_PASSWORD`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) signer: SigningArgs,
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
 }

@@ -6,33 +6,38 @@ use common::limits;
 use common::signature::make;
 use serde_json::Value;
 
-use super::sign::{self, images::Target};
+use super::sign::images::Target;
 use crate::cli::AttestArgs;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
+use crate::signing::{self, Signer};
 use crate::{images, input, predicate};
 
-/// Attests the same of every image: all predicates and keys are read before anything is written.
+/// Attests the same of every image. All are looked up before anything is signed.
 pub(crate) fn run(args: &AttestArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     let name = args.predicate.display().to_string();
     let text = input::text(&args.predicate, limits::ATTESTATION_BYTES)?;
     let predicate: Value = serde_json::from_str(&text).with_context(|| format!("{name}: not JSON"))?;
     let predicate_type = predicate::type_of(&args.predicate_type);
-    let key = sign::private_key(&args.key)?;
+    let signer = Signer::open(&args.signer)?;
     let client = images::client(&args.registry)?;
     let world = World::offline();
     world.block_on(async {
+        let mut targets = Vec::new();
         for image in &args.images {
-            let target = Target::find(image, &client).await?;
-            let statement =
-                make::statement(&target.name(), &target.manifest.digest, &predicate_type, &predicate);
-            let bundle = make::statement_bundle(&statement, &key)?;
+            targets.push(Target::find(image, &client).await?);
+        }
+        signer.announce(printer);
+        for target in targets {
+            let digest = &target.manifest.digest;
+            let statement = make::statement(&target.name(), digest, &predicate_type, &predicate);
+            let bundle = signing::json(&signer.statement(&statement).await?)?;
             let (at, now) = (target.image.repository(), super::judge::now());
             let attached = attach::bundle(&client, at, &target.manifest, bundle, &predicate_type, now).await;
+            let image = target.image.typed();
             attached.map_err(|fault| anyhow::anyhow!("{image}: {fault}"))?;
-            printer
-                .note_line(format_args!("{image}: attested {predicate_type} of {}", target.manifest.digest));
+            printer.note_line(format_args!("{image}: attested {predicate_type} of {digest}"));
         }
         anyhow::Ok(())
     })??;

@@ -10,6 +10,7 @@ use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
 use crate::prompt;
+use crate::signing::password_from_environment;
 
 /// Makes the pair. Neither file is written when either is in the way.
 pub(crate) fn run(args: &KeygenArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -39,7 +40,7 @@ fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
 
 /// The password of a new key: from `COSIGN_PASSWORD`, else typed twice.
 fn new_password() -> anyhow::Result<Password> {
-    if let Some(password) = from_environment()? {
+    if let Some(password) = password_from_environment()? {
         return Ok(password);
     }
     let first = prompt::password("Password for the new private key: ")?;
@@ -47,13 +48,4 @@ fn new_password() -> anyhow::Result<Password> {
         bail!("the two passwords differ; no key was made");
     }
     Ok(Password::new(first))
-}
-
-/// The password in `COSIGN_PASSWORD`, which may be empty.
-pub(crate) fn from_environment() -> anyhow::Result<Option<Password>> {
-    match std::env::var("COSIGN_PASSWORD") {
-        Ok(password) => Ok(Some(Password::new(password))),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => bail!("COSIGN_PASSWORD is not UTF-8 text"),
-    }
 }

@@ -6,20 +6,18 @@ pub(super) mod images;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use common::key::{KeyError, Password, PrivateKey};
 use common::limits;
 use common::manifest::message::Form;
-use common::manifest::sign::{Earlier, Options, expand_lists, sign};
+use common::manifest::sign::{Earlier, Options, expand_lists, sign_with};
 use common::object::items;
 use common::yaml;
 use serde_json::Value;
 
-use super::keygen;
 use crate::cli::SignArgs;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
-use crate::prompt;
+use crate::signing::Signer;
 
 /// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
 /// in one more annotation.
@@ -28,11 +26,11 @@ const SERVER_ANNOTATION_BYTES: usize = 256 * 1024;
 /// Signs every file, and only then writes: either all files are signed or none is touched.
 pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     if let Some(path) = &args.blob {
-        blobs::run(path, args, &private_key(&args.key)?, printer)?;
+        blobs::run(path, args, &Signer::open(&args.signer)?, printer)?;
         return Ok(ExitStatus::Trusted);
     }
     if !args.images.is_empty() {
-        images::run(args, &private_key(&args.key)?, printer)?;
+        images::run(args, &Signer::open(&args.signer)?, printer)?;
         return Ok(ExitStatus::Trusted);
     }
     if args.files.files.is_empty() {
@@ -46,7 +44,10 @@ pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<Exit
         bail!("--annotation {key}: the annotations of {} are the signature's own", args.annotation_domain);
     }
     let documents = read(&files)?;
-    let key = private_key(&args.key)?;
+    let signer = Signer::open(&args.signer)?;
+    signer.gives_pieces()?;
+    signer.announce(printer);
+    let mut signer = signer.blocking()?;
     let options = Options {
         domain: &args.annotation_domain,
         form: if args.tarball { Form::Tarball } else { Form::Plain },
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<Exit
         warn_lists(printer, &file, &documents, args.expand_lists);
         let documents = if args.expand_lists { expand_lists(documents) } else { documents };
         let count = documents.len();
-        let result = sign(documents, &key, &options).with_context(|| file.display().to_string())?;
+        let result =
+            sign_with(documents, &mut signer, &options).with_context(|| file.display().to_string())?;
         warn_size(printer, &file, &result, &args.annotation_domain);
         let target = if args.in_place { &file } else { &args.output };
         let text = written(&result, is_json(target));
@@ -105,38 +107,6 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Vec<Value>)>> {
         all.push((file.clone(), documents.into_iter().map(|document| document.value).collect()));
     }
     Ok(all)
-}
-
-/// Reads a private key; a password is asked for only when it is encrypted.
-pub(super) fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
-    if let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) {
-        bail!("--key {}: signing with {scheme}:// keys is not supported; give a file", path.display());
-    }
-    let text = zeroize(input::text(path, limits::KEY_BYTES)?);
-    let mut asked = None;
-    let from_environment = keygen::from_environment()?;
-    let set = from_environment.is_some();
-    let ask = || {
-        from_environment.or_else(|| match prompt::password(&format!("Password of {}: ", path.display())) {
-            Ok(typed) => Some(Password::new(typed)),
-            Err(error) => {
-                asked = Some(error);
-                None
-            }
-        })
-    };
-    PrivateKey::parse(&text, ask).map_err(|error| match (error, asked) {
-        (KeyError::PasswordNeeded, Some(asked)) => asked.context(path.display().to_string()),
-        (KeyError::WrongPassword, _) if set => anyhow::anyhow!(
-            "{}: wrong password (COSIGN_PASSWORD is set; unset it to be asked)",
-            path.display()
-        ),
-        (error, _) => anyhow::Error::new(error).context(path.display().to_string()),
-    })
-}
-
-fn zeroize(text: String) -> zeroize::Zeroizing<String> {
-    zeroize::Zeroizing::new(text)
 }
 
 fn warn_lists(printer: &mut Printer, file: &Path, documents: &[Value], expand: bool) {

@@ -9,6 +9,7 @@ mod bad_policies;
 mod bad_usage;
 mod hostile;
 mod policies;
+mod publishing;
 mod readme;
 mod support;
 mod test_files;

@@ -9,7 +9,7 @@ use e2e::sigstore::{self, Rekor, Sigstore};
 use crate::world::World;
 
 /// Who signs without a key.
-pub(crate) const EMAIL: &str = "release@example.com";
+pub(super) const EMAIL: &str = "release@example.com";
 /// Which workflow signs without a key.
 pub(crate) const WORKFLOW: &str = "example/app/.github/workflows/release.yaml@refs/heads/main";
 /// The repository that every fixture lies in; each stage has a registry of its own.
@@ -82,7 +82,7 @@ impl Predicate {
     pub(crate) const BOTH: [Self; 2] = [Self::Slsa, Self::Vuln];
 
     /// cosign's word for it.
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Slsa => "slsaprovenance1",
             Self::Vuln => "vuln",
@@ -97,7 +97,7 @@ impl Predicate {
         }
     }
 
-    const fn text(self) -> &'static str {
+    pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Slsa => {
                 r#"{"buildDefinition": {"buildType": "https://actions.github.io/buildtypes/workflow/v1",
@@ -154,19 +154,26 @@ impl Stage {
         self.world.must(cosign.name(), arguments)
     }
 
-    fn push(&self, name: &str) -> Image {
+    pub(super) fn push(&self, name: &str) -> Image {
         self.registry.push(REPOSITORY, name, name).unwrap()
     }
 
-    fn key(&self, log: Option<Rekor>) -> Signer {
+    pub(super) fn key(&self, log: Option<Rekor>) -> Signer {
         Signer::Key { public: self.world.trust.path("k.pub"), log }
     }
 
-    fn signed(&self, image: Image, by: Signer, with: Cosign, form: Form) -> Signed {
+    pub(super) fn signed(&self, image: Image, by: Signer, with: Cosign, form: Form) -> Signed {
         Signed { kind: self.registry.kind(), image, by, with, form, predicate: None }
     }
 
-    fn attested(&self, image: Image, by: Signer, with: Cosign, form: Form, predicate: Predicate) -> Signed {
+    pub(super) fn attested(
+        &self,
+        image: Image,
+        by: Signer,
+        with: Cosign,
+        form: Form,
+        predicate: Predicate,
+    ) -> Signed {
         Signed { predicate: Some(predicate), ..self.signed(image, by, with, form) }
     }
 
@@ -198,7 +205,7 @@ fn logged_bundle(sigstore: &Sigstore, log: Rekor) -> String {
     format!("{BUNDLE} --signing-config={config} --trusted-root={root}")
 }
 
-fn email(sigstore: &Sigstore, log: Rekor) -> Signer {
+pub(super) fn email(sigstore: &Sigstore, log: Rekor) -> Signer {
     Signer::Identity { subject: EMAIL.to_owned(), issuer: sigstore.issuer(), log }
 }
 
@@ -255,25 +262,6 @@ pub(crate) fn refused_by_rekor2(stage: &Stage) -> Run {
     let image = stage.push("refused");
     let (flags, token) = (logged_bundle(sigstore, Rekor::V2), sigstore.token(EMAIL).unwrap());
     stage.world.run("cosign2", &format!("sign {flags} --identity-token={token} {}", image.by_digest()))
-}
-
-/// Signed by us with the key, in either form; `cosign` only says who looks at it.
-pub(crate) fn signed_by_us(stage: &Stage, cosign: Cosign, form: Form) -> Signed {
-    let image = stage.push(&format!("{cosign:?}-ours-{form:?}"));
-    let format = if form == Form::Legacy { "legacy" } else { "bundle" };
-    let line = format!("sign --key k.key --format {format} -a team=shop {}", image.by_tag());
-    stage.world.trust.run(&line).unwrap().success().unwrap();
-    stage.signed(image, stage.key(None), cosign, form)
-}
-
-/// Attested by us with the key.
-pub(crate) fn attested_by_us(stage: &Stage, cosign: Cosign, predicate: Predicate) -> Signed {
-    let image = stage.push(&format!("{cosign:?}-ours-{predicate:?}"));
-    stage.world.trust.write("ours.json", predicate.text()).unwrap();
-    let line =
-        format!("attest --key k.key --type {} --predicate ours.json {}", predicate.word(), image.by_tag());
-    stage.world.trust.run(&line).unwrap().success().unwrap();
-    stage.attested(image, stage.key(None), cosign, Form::Bundle, predicate)
 }
 
 /// The identity of a GitHub workflow, bundle as referrer.

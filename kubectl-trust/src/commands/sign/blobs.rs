@@ -5,32 +5,38 @@ use std::path::Path;
 use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use common::key::PrivateKey;
 use common::limits;
-use common::signature::make;
+use common::signature::Material;
 
 use crate::cli::SignArgs;
+use crate::cluster::World;
 use crate::input;
 use crate::output::Printer;
+use crate::signing::{self, Signer};
 
 /// Signs one file; the bundle or the signature is written, the latter to standard output if nothing is said.
 pub(super) fn run(
     path: &Path,
     args: &SignArgs,
-    key: &PrivateKey,
+    signer: &Signer,
     printer: &mut Printer,
 ) -> anyhow::Result<()> {
-    let bytes =
-        input::bytes(path, limits::BLOB_FILE_BYTES).map_err(|error| input::unreadable(path, &error))?;
     if args.bundle.is_some() && args.output_signature.is_some() {
         bail!("--bundle and --output-signature are two signatures; sign twice");
     }
-    if let Some(bundle) = &args.bundle {
-        input::replace(bundle, &make::message_bundle(&bytes, key)?)?;
-        printer.note_line(format_args!("{}: signed, bundle in {}", path.display(), bundle.display()));
+    if args.bundle.is_none() && signer.is_logged() {
+        bail!("--bundle FILE is needed: a signature alone proves neither an identity nor a log entry");
+    }
+    let bytes =
+        input::bytes(path, limits::BLOB_FILE_BYTES).map_err(|error| input::unreadable(path, &error))?;
+    signer.announce(printer);
+    let bundle = World::offline().block_on(signer.message(&bytes))??;
+    if let Some(file) = &args.bundle {
+        input::replace(file, &signing::json(&bundle)?)?;
+        printer.note_line(format_args!("{}: signed, bundle in {}", path.display(), file.display()));
         return Ok(());
     }
-    let signature = STANDARD.encode(key.sign(&bytes)?);
+    let signature = STANDARD.encode(Material::from_bundle(&bundle)?.signature);
     match &args.output_signature {
         Some(file) => {
             input::replace(file, signature.as_bytes())?;

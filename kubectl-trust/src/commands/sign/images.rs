@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use common::attach;
 use common::image::{ImageRef, Version};
-use common::key::PrivateKey;
 use common::registry::http::Client;
 use common::registry::{Manifest, Registry as _};
 use common::signature::make::{self, Said};
@@ -18,6 +15,7 @@ use crate::cluster::World;
 use crate::commands::judge;
 use crate::images;
 use crate::output::Printer;
+use crate::signing::{self, Signer};
 
 /// An image as it is in its registry now.
 pub(in crate::commands) struct Target {
@@ -59,44 +57,52 @@ impl Target {
 }
 
 /// Signs every image in its registry. All are looked up before the first is signed.
-pub(super) fn run(args: &SignArgs, key: &PrivateKey, printer: &mut Printer) -> anyhow::Result<()> {
+pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> anyhow::Result<()> {
     let client = images::client(&args.registry)?;
     let said: Said = args.annotations.iter().cloned().collect();
+    if args.format == ImageFormat::Legacy {
+        signer.gives_pieces()?;
+    }
     let world = World::offline();
     world.block_on(async {
         let mut targets = Vec::new();
         for image in &args.images {
             targets.extend(Target::find(image, &client).await?.all(args.files.recursive, &client).await?);
         }
+        signer.announce(printer);
         for target in &targets {
-            sign(target, args.format, key, &said, &client).await?;
+            sign(target, args.format, signer, &said, &client).await?;
             printer.note_line(format_args!("{}: signed {}", target.image.typed(), target.manifest.digest));
         }
         anyhow::Ok(())
     })??;
-    printer.note_line(
-        "no transparency log was told; cosign and policies that ask for one need --insecure-ignore-tlog, \
-         or rekor.ignoreTlog: true",
-    );
+    if !signer.is_logged() {
+        printer.note_line(UNLOGGED);
+    }
     Ok(())
 }
+
+/// What follows from a signature that no log knows.
+const UNLOGGED: &str = "no transparency log was told; cosign and policies that ask for one need \
+    --insecure-ignore-tlog, or rekor.ignoreTlog: true (--rekor-url or --signing-config tells one)";
 
 async fn sign(
     target: &Target,
     format: ImageFormat,
-    key: &PrivateKey,
+    signer: &Signer,
     said: &Said,
     client: &Client,
 ) -> anyhow::Result<()> {
     let (at, digest) = (target.image.repository(), &target.manifest.digest);
     let attached = match format {
         ImageFormat::Bundle => {
-            let bundle = make::statement_bundle(&make::signature_statement(digest, said), key)?;
+            let bundle = signer.statement(&make::signature_statement(digest, said)).await?;
+            let bundle = signing::json(&bundle)?;
             attach::bundle(client, at, &target.manifest, bundle, IMAGE_SIGNATURE, judge::now()).await
         }
         ImageFormat::Legacy => {
             let payload = make::simple_signing_payload(&target.name(), digest, said);
-            let signature = STANDARD.encode(key.sign(&payload)?);
+            let signature = signer.pieces(&payload).await?;
             attach::simple_signing(client, client, at, digest, payload, &signature).await
         }
     };

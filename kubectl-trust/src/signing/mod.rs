@@ -1,0 +1,173 @@
+//! Who signs: a key, or an identity that proves itself to a certificate authority.
+
+mod key;
+mod log;
+mod services;
+
+use std::error::Error;
+
+use anyhow::{Context as _, bail};
+use common::key::PrivateKey;
+use common::signature::{DetachError, Material, make};
+use serde_json::Value;
+use sigstore_sign::types::Bundle;
+use tokio::runtime::Builder;
+
+pub(crate) use self::key::password_from_environment;
+use self::key::private_key;
+use self::log::Log;
+use self::services::Services;
+use crate::cli::SigningArgs;
+use crate::output::Printer;
+
+/// Whoever signs. Nothing is contacted before the first signature.
+pub(crate) enum Signer {
+    /// Whoever has the key, and the log that is told of each signature.
+    Key(Box<PrivateKey>, Option<Log>),
+    /// Whoever has the token.
+    Identity(Box<Identity>),
+}
+
+/// An identity and what vouches for it.
+pub(crate) struct Identity {
+    /// What the token says of itself; the certificate authority checks it.
+    name: String,
+    services: Services,
+    signer: sigstore_sign::Signer,
+}
+
+impl Signer {
+    /// The signer that the flags name.
+    ///
+    /// # Errors
+    /// An unreadable key, token or signing configuration, a token that has expired, a URL that would carry
+    /// the token in the clear.
+    pub(crate) fn open(args: &SigningArgs) -> anyhow::Result<Self> {
+        let services = Services::open(args)?;
+        match (&args.key, &args.identity_token) {
+            (Some(key), _) => {
+                let log = services.map(Log::new);
+                Ok(Self::Key(Box::new(private_key(key)?), log))
+            }
+            (None, Some(token)) => {
+                let services = services.map_or_else(Services::public_good, Ok)?;
+                let token = services::token(token)?;
+                let (name, signer) = (token.identity().to_owned(), services.signer(token));
+                Ok(Self::Identity(Box::new(Identity { name, services, signer })))
+            }
+            (None, None) => bail!("who signs? Give --key FILE, or --identity-token FILE"),
+        }
+    }
+
+    /// Says what becomes known to others, before it does; afterwards nobody can take it back.
+    pub(crate) fn announce(&self, printer: &mut Printer) {
+        match self {
+            Self::Identity(identity) => printer.note_line(format_args!(
+                "signing as {}; the log at {} publishes that, for good",
+                identity.name,
+                identity.services.log()
+            )),
+            Self::Key(_, Some(log)) => {
+                printer.note_line(format_args!("the log at {} publishes the signature, for good", log.url()));
+            }
+            Self::Key(_, None) => {}
+        }
+    }
+
+    /// Whether a transparency log is told.
+    pub(crate) fn is_logged(&self) -> bool {
+        !matches!(self, Self::Key(_, None))
+    }
+
+    /// That the log gives what formats hold that keep the pieces of a signature apart. To be asked before
+    /// the first is made: what is published stays published.
+    ///
+    /// # Errors
+    /// The log gives an inclusion proof only (Rekor v2).
+    pub(crate) fn gives_pieces(&self) -> anyhow::Result<()> {
+        let services = match self {
+            Self::Key(_, None) => return Ok(()),
+            Self::Key(_, Some(log)) => log.services(),
+            Self::Identity(identity) => &identity.services,
+        };
+        if services.gives_promises() {
+            return Ok(());
+        }
+        Err(DetachError::NoPromise).with_context(|| format!("the log at {}", services.log()))
+    }
+
+    /// Signs bytes.
+    ///
+    /// # Errors
+    /// The key or one of the services failed.
+    pub(crate) async fn message(&self, bytes: &[u8]) -> anyhow::Result<Bundle> {
+        match self {
+            Self::Identity(identity) => identity.checked(identity.signer.sign(bytes).await),
+            Self::Key(key, log) => {
+                let mut bundle = read(&make::message_bundle(bytes, key)?)?;
+                if let Some(log) = log {
+                    log.add(&mut bundle, key.public(), bytes).await?;
+                }
+                Ok(bundle)
+            }
+        }
+    }
+
+    /// Signs bytes, for formats that keep the pieces apart.
+    ///
+    /// # Errors
+    /// As [`Self::message`]; the log gives what these formats cannot hold.
+    pub(crate) async fn pieces(&self, bytes: &[u8]) -> anyhow::Result<Material> {
+        Ok(Material::from_bundle(&self.message(bytes).await?)?)
+    }
+
+    /// The same, for whoever does not wait: signs bytes when called.
+    ///
+    /// # Errors
+    /// As [`Self::gives_pieces`]; the runtime cannot be made.
+    pub(crate) fn blocking(
+        self,
+    ) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, Box<dyn Error + Send + Sync>>> {
+        self.gives_pieces()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(move |bytes: &[u8]| runtime.block_on(self.pieces(bytes)).map_err(Into::into))
+    }
+
+    /// Signs a statement.
+    ///
+    /// # Errors
+    /// As [`Self::message`].
+    pub(crate) async fn statement(&self, statement: &Value) -> anyhow::Result<Bundle> {
+        match self {
+            Self::Identity(identity) => {
+                let bytes = statement.to_string().into_bytes();
+                identity.checked(identity.signer.sign_raw_statement(&bytes).await)
+            }
+            Self::Key(key, log) => {
+                let mut bundle = read(&make::statement_bundle(statement, key)?)?;
+                if let Some(log) = log {
+                    log.add(&mut bundle, key.public(), &[]).await?;
+                }
+                Ok(bundle)
+            }
+        }
+    }
+}
+
+impl Identity {
+    fn checked(&self, signed: sigstore_sign::Result<Bundle>) -> anyhow::Result<Bundle> {
+        signed.map_err(|error| self.services.explain(&error))
+    }
+}
+
+fn read(json: &[u8]) -> anyhow::Result<Bundle> {
+    Bundle::from_json(std::str::from_utf8(json)?).context("the bundle that was made cannot be read")
+}
+
+/// The bundle as it is written down.
+///
+/// # Errors
+/// It has no JSON form.
+pub(crate) fn json(bundle: &Bundle) -> anyhow::Result<Vec<u8>> {
+    Ok(bundle.to_json().context("the bundle cannot be written")?.into_bytes())
+}
