@@ -86,7 +86,7 @@ pub enum SignError {
     },
     /// Whoever signs failed.
     #[error(transparent)]
-    Signer(Box<dyn std::error::Error + Send + Sync>),
+    Signer(SignerError),
     /// The archive could not be written.
     #[error("the tarball cannot be written: {0}")]
     Archive(#[from] std::io::Error),
@@ -103,7 +103,10 @@ pub fn sign(documents: Vec<Value>, key: &PrivateKey, options: &Options<'_>) -> R
 
 /// Signs bytes: a key, or whoever asks a certificate authority for one. The pieces that come with the
 /// signature go into the annotations with it; there is none for a timestamp.
-pub type SignBytes<'s> = dyn FnMut(&[u8]) -> Result<Material, Box<dyn std::error::Error + Send + Sync>> + 's;
+pub type SignBytes<'s> = dyn FnMut(&[u8]) -> Result<Material, SignerError> + 's;
+
+/// Why whoever signs did not.
+pub type SignerError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Signs documents and returns them with their annotations.
 ///

@@ -81,7 +81,7 @@ impl Log {
     fn takes(&self, key: &PublicKey) -> anyhow::Result<()> {
         let taken: &[&str] = match self.services.named.rekor_api_version() {
             RekorApiVersion::V1 => &["ECDSA P-256", "ECDSA P-521", "RSA"],
-            _ => &["ECDSA P-256"],
+            RekorApiVersion::V2 | _ => &["ECDSA P-256"],
         };
         if !taken.contains(&key.kind()) {
             bail!(

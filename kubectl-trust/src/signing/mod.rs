@@ -4,10 +4,9 @@ mod key;
 mod log;
 mod services;
 
-use std::error::Error;
-
 use anyhow::{Context as _, bail};
 use common::key::PrivateKey;
+use common::manifest::sign::SignerError;
 use common::signature::{DetachError, Material, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
@@ -125,9 +124,7 @@ impl Signer {
     ///
     /// # Errors
     /// As [`Self::gives_pieces`]; the runtime cannot be made.
-    pub(crate) fn blocking(
-        self,
-    ) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, Box<dyn Error + Send + Sync>>> {
+    pub(crate) fn blocking(self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
         self.gives_pieces()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(move |bytes: &[u8]| runtime.block_on(self.pieces(bytes)).map_err(Into::into))

@@ -90,13 +90,14 @@ impl Services {
     /// What failed, and where.
     pub(super) fn explain(&self, error: &Error) -> anyhow::Error {
         let timestamps = self.named.tsa_url().unwrap_or_default();
-        match error {
-            Error::Fulcio(why) => {
-                anyhow::anyhow!("no certificate from {}: {}", self.named.fulcio_url(), line(why))
-            }
-            Error::Rekor(why) => anyhow::anyhow!("no log entry from {}: {}", self.log(), line(why)),
-            Error::Tsa(why) => anyhow::anyhow!("no timestamp from {timestamps}: {}", line(why)),
-            other => anyhow::anyhow!("{}", line(other)),
+        if let Error::Fulcio(why) = error {
+            anyhow::anyhow!("no certificate from {}: {}", self.named.fulcio_url(), line(why))
+        } else if let Error::Rekor(why) = error {
+            anyhow::anyhow!("no log entry from {}: {}", self.log(), line(why))
+        } else if let Error::Tsa(why) = error {
+            anyhow::anyhow!("no timestamp from {timestamps}: {}", line(why))
+        } else {
+            anyhow::anyhow!("{}", line(error))
         }
     }
 }
