@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{self, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use x509_cert::der::{Decode as _, Encode as _, asn1::ObjectIdentifier};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -71,6 +72,9 @@ impl PublicKey {
         let first = verifiers.first().ok_or(KeyError::Refused)?;
         // The library's own encoding: two spellings of one point must not count as two signers.
         let spki = first.as_der().map_err(|_| KeyError::Refused)?.as_ref().to_vec();
+        if kind.name == RSA.name && PublicEncryptingKey::from_der(&spki).is_err() {
+            return Err(KeyError::Unsupported("RSA of fewer than 2048 or more than 8192 bits"));
+        }
         let fingerprint = format!("sha256:{}", hex::encode(digest::digest(&SHA256, &spki)));
         Ok(Self { spki, fingerprint, kind: kind.name, verifiers })
     }

@@ -98,6 +98,9 @@ fn bundled(
         }
         _ => return Err(not_by(key)),
     };
+    if let Some(detail) = log::contradicts_itself(bundle) {
+        return Err(Reason::LogEntryInvalid { detail: detail.to_owned() });
+    }
     let material = &bundle.verification_material;
     let stamped = !material.timestamp_verification_data.rfc3161_timestamps.is_empty();
     if material.tlog_entries.is_empty() && !stamped {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sigstore_crypto::{CertificateInfo, parse_certificate_info};
-use sigstore_types::{Artifact, Bundle, DerCertificate, MediaType};
+use sigstore_types::{Artifact, Bundle, DerCertificate, MediaType, TransparencyLogEntry};
 use sigstore_verify::{
     CertificateError, Error, TimestampError, TransparencyLogError, VerificationPolicy, VerificationResult,
 };
@@ -137,6 +137,9 @@ fn opened(bundle: &Bundle, demands: LogDemands) -> Result<Sealed, Reason> {
     if demands.tlog && bundle.media_type() != MediaType::Bundle0_1 && !bundle.has_inclusion_proof() {
         return Err(invalid_entry("it has no inclusion proof, which a bundle of its version must have"));
     }
+    if let Some(contradiction) = log::contradicts_itself(bundle) {
+        return Err(invalid_entry(contradiction));
+    }
     let claimed = entries.iter().find_map(|entry| entry.integrated_time);
     Ok(Sealed { bundle: bundle.clone(), leaf, claimed, whole: true })
 }
@@ -148,6 +151,11 @@ fn establish(
     root: &TrustRoot,
     demands: LogDemands,
 ) -> Result<VerifiedSignature, Reason> {
+    // A checkpoint proves which log signed it; the entry says again which it is of.
+    let unknown = |entry: &TransparencyLogEntry| !root.knows_log(entry.log_id.key_id.as_bytes());
+    if demands.tlog && sealed.bundle.verification_material.tlog_entries.iter().any(unknown) {
+        return Err(invalid_entry("it is by a log that is not in the trust root"));
+    }
     let result = verify(artifact, &sealed.bundle, root, demands).map_err(|error| reason(&error, sealed))?;
     evidence(&result, &sealed.bundle, demands)
 }

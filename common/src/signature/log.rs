@@ -143,6 +143,27 @@ impl RekorBundle {
     }
 }
 
+/// What the proofs in a bundle say twice, and not the same way. What is verified is one of each two; the other is
+/// what people and other verifiers read.
+///
+/// The size and the root of a tree are also in the checkpoint that the log signed. A log of the second
+/// generation has one tree, so that an entry's index is that of its proof.
+pub(super) fn contradicts_itself(bundle: &Bundle) -> Option<&'static str> {
+    bundle.verification_material.tlog_entries.iter().find_map(|entry| {
+        let proof = entry.inclusion_proof.as_ref()?;
+        let checkpoint = proof.checkpoint.checkpoint()?;
+        if proof.tree_size != checkpoint.tree_size() {
+            Some("its proof is of a tree of another size than its checkpoint")
+        } else if proof.root_hash != *checkpoint.root_hash() {
+            Some("its proof is of a tree with another root than its checkpoint")
+        } else if entry.integrated_time.is_none() && proof.log_index != entry.log_index {
+            Some("its proof is of another entry")
+        } else {
+            None
+        }
+    })
+}
+
 /// A signature, who made it (`publicKey`, `certificate` or `x509CertificateChain` with its value), its log
 /// entry and its timestamp as one Sigstore bundle.
 ///

@@ -21,7 +21,12 @@ use serde_json::Value;
 use super::{by_identity, by_key, root};
 use crate::judge::{fixtures, now, vectors};
 
-fn judge(artifact: &[u8], bundle: &[u8], by: Requirement, root: Option<Arc<TrustRoot>>) -> Decision {
+pub(super) fn judge(
+    artifact: &[u8],
+    bundle: &[u8],
+    by: Requirement,
+    root: Option<Arc<TrustRoot>>,
+) -> Decision {
     let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
     let rule = BlobRule { requirement: by, said: Said::Anything };
     let sources = Offline { trust_root: root, images: None };
@@ -38,7 +43,7 @@ const CONFORMANCE: &[(&str, &str)] = &[
     ("bundle-from-wrong-instance_fail", "log-entry-invalid"),
     ("bundle-malformed-json_fail", "bundle-invalid"),
     ("bundle-with-root-cert_fail", "bundle-invalid"),
-    ("checkpoint-wrong-roothash_fail", "bundle-invalid"),
+    ("checkpoint-wrong-roothash_fail", "log-entry-invalid"),
     ("dsse-invalid-sig_fail", "signature-invalid"),
     ("dsse-mismatch-envelope_fail", "log-entry-invalid"),
     ("inclusion-proof-corrupted-hash_fail", "log-entry-invalid"),
@@ -100,7 +105,7 @@ fn the_official_conformance_cases() {
 
 /// Codes of the cases that must be refused.
 const BLOBS: &[(&str, &str)] = &[
-    ("bad-checkpoint-root-mismatch", "bundle-invalid"),
+    ("bad-checkpoint-root-mismatch", "log-entry-invalid"),
     ("bad-checkpoint-sig", "log-entry-invalid"),
     ("bad-expired", "certificate-not-valid-at-signing"),
     ("bad-identity", "identity-mismatch"),

@@ -4,6 +4,7 @@ mod attacks;
 mod attested;
 mod bundles;
 mod dump;
+mod hostile;
 mod identities;
 mod options;
 mod payloads;
@@ -13,6 +14,7 @@ mod round_trips;
 mod shelf;
 mod tampering;
 mod texts;
+mod timestamps;
 mod whole;
 
 use std::collections::BTreeMap;
