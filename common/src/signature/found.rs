@@ -5,6 +5,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sigstore_types::{Bundle, DsseEnvelope, SignatureContent};
 
 use super::evidence::Material;
@@ -36,6 +38,29 @@ impl Material {
             (TIMESTAMP, self.timestamp.clone()),
         ];
         pieces.into_iter().filter_map(|(name, piece)| Some((name.to_owned(), piece?))).collect()
+    }
+}
+
+/// Parts of a bundle that its reader takes for granted, or one of which it takes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline {
+    media_type: Option<IgnoredAny>,
+    message_signature: Option<IgnoredAny>,
+    dsse_envelope: Option<IgnoredAny>,
+}
+
+/// Reads a bundle that has one meaning: of a version, and with one signed content (a `oneof` of
+/// `sigstore_bundle.proto`).
+fn read_bundle(text: &str) -> Result<Bundle, String> {
+    let bundle = Bundle::from_json(text).map_err(|error| error.to_string())?;
+    let outline: Outline = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match outline {
+        Outline { media_type: None, .. } => Err("it names no media type".to_owned()),
+        Outline { message_signature: Some(_), dsse_envelope: Some(_), .. } => {
+            Err("it holds a signature over bytes and an envelope; one of the two is signed".to_owned())
+        }
+        Outline { .. } => Ok(bundle),
     }
 }
 
@@ -190,7 +215,7 @@ impl Found {
         let format = Format::Bundle;
         let id = id(format, json, None);
         let text = std::str::from_utf8(json).map_err(|error| error.to_string());
-        match text.and_then(|text| Bundle::from_json(text).map_err(|error| error.to_string())) {
+        match text.and_then(read_bundle) {
             Ok(bundle) => {
                 Self { place, format, claim: claim_of(&bundle), body: Body::Bundle(Box::new(bundle)), id }
             }
