@@ -350,8 +350,22 @@ fn node(printer: &mut Printer, check: &Check, depth: usize, nearest: Option<&Che
     {
         differences(printer, 2 * depth + 4, changes, names, *omitted);
     }
+    if let (Reason::ImageUnsigned { .. } | Reason::AttestationMissing { .. }, []) =
+        (check.reason.itself(), check.children.as_slice())
+    {
+        sought(printer, 2 * depth + 4, &check.reason);
+    }
     for child in &check.children {
         node(printer, child, depth + 1, nearest);
+    }
+}
+
+/// Where nothing was, and what was there instead.
+fn sought(printer: &mut Printer, indent: usize, reason: &Reason) {
+    for (what, value) in [("looked for", reason.expected()), ("found", reason.found())] {
+        if let Some(value) = value {
+            printer.line(format_args!("{:indent$}{what}: {}", "", shortened(&value)));
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use crate::digest::Digest;
 use crate::gather::{AttestationEvidence, Attested, ImageEvidence};
 use crate::image::ImageRef;
 use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
-use crate::policy::{Attestor, Authority, Requirement};
+use crate::policy::{Attestor, Authority, Matcher, Requirement};
 use crate::signature::{Claim, Found, VerifiedSignature};
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome, Reason};
+use crate::verdict::{Check, Outcome, Reason, SignWith};
 
 /// What was decided about one image and one entry.
 #[derive(Clone, Debug)]
@@ -144,6 +144,7 @@ impl Judging<'_> {
         let missing = Reason::ImageUnsigned {
             looked_for: self.evidence.looked_for.clone(),
             only: self.evidence.predicate_types.clone(),
+            sign_with: sign_with(Some(requirement)),
         };
         let attested = &self.evidence.signature;
         let judged = self.judge(requirement, attested, &missing);
@@ -165,6 +166,7 @@ impl Judging<'_> {
         let missing = Reason::AttestationMissing {
             predicate_type: attestation.predicate_type.clone(),
             found: self.evidence.predicate_types.clone(),
+            sign_with: sign_with(attestation.requirement.as_ref()),
         };
         let (mut checks, trusted) = match &attestation.requirement {
             Some(requirement) => {
@@ -252,6 +254,27 @@ impl Judging<'_> {
         let mut children = vec![Check { outcome: Outcome::Skip, ..check }];
         children.extend(self.evidence.faults.iter().map(fault));
         Check { path, ..Check::all(what, children) }
+    }
+}
+
+/// Where policies say nothing of a log, they mean the public-good one (Kyverno's default of `rekor.url`).
+const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
+
+/// How somebody signs whom the rule asks for: the first that it names.
+fn sign_with(requirement: Option<&Requirement>) -> SignWith {
+    let attestor = requirement.and_then(|requirement| requirement.attestors().into_iter().next());
+    let Some(Attestor { authority, log, .. }) = attestor else { return SignWith::Key { log: None } };
+    let any =
+        |matchers: &[Matcher]| matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    match authority {
+        Authority::Keyless(keyless) => {
+            SignWith::Identity { subject: any(&keyless.subjects), issuer: any(&keyless.issuers) }
+        }
+        Authority::Certificate(_) => SignWith::Certificate,
+        Authority::Key(_) | Authority::Unsupported { .. } => {
+            let url = log.rekor_url.as_deref().unwrap_or(PUBLIC_LOG);
+            SignWith::Key { log: (!log.ignore_tlog).then(|| url.to_owned()) }
+        }
     }
 }
 

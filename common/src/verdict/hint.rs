@@ -69,11 +69,17 @@ fn image_hint(image: &str, digest: Option<&str>, why: &Reason) -> Option<String>
     let pinned = digest.map_or_else(|| image.to_owned(), |digest| format!("{name}@{digest}"));
     let (image, pinned) = (shell_word(image), shell_word(&pinned));
     match why {
-        Reason::ImageUnsigned { .. } => Some(format!("kubectl trust sign {pinned} --key cosign.key")),
-        Reason::AttestationMissing { predicate_type, .. } => {
-            let named = shell_word(predicate_type);
-            Some(format!("kubectl trust attest {pinned} --type {named} --predicate FILE --key cosign.key"))
+        Reason::ImageUnsigned { sign_with, .. } => {
+            Some(format!("kubectl trust sign {pinned} {}", sign_with.flags()))
         }
+        Reason::AttestationMissing { predicate_type, sign_with, .. } => {
+            let (named, flags) = (shell_word(predicate_type), sign_with.flags());
+            Some(format!("kubectl trust attest {pinned} --type {named} --predicate FILE {flags}"))
+        }
+        Reason::ConditionFailed { .. } => Some(
+            "every such statement by that signer must keep to it: make a new one, and remove the one that does not"
+                .to_owned(),
+        ),
         Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
             "if it was signed with another key: --key FILE; to sign it: kubectl trust sign {pinned} --key cosign.key"
         )),

@@ -10,6 +10,7 @@ mod printable;
 mod problem;
 mod reason;
 mod registry;
+mod signing;
 
 pub use denial::{denial, would_pass};
 pub use hint::{shell_quoted, shell_word};
@@ -19,6 +20,7 @@ pub use printable::printable;
 pub use problem::{MessageProblem, SignatureProblem, Unavailable};
 pub use reason::Reason;
 pub use registry::{RegistryFault, RegistryProblem};
+pub use signing::SignWith;
 
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::message::{list, side};
 use super::problem::{MessageProblem, SignatureProblem, Unavailable};
 use super::registry::RegistryFault;
+use super::signing::SignWith;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
 
 /// Why a check ended as it did.
@@ -122,6 +123,7 @@ pub enum Reason {
     ImageUnsigned {
         looked_for: Vec<String>,
         only: Vec<String>,
+        sign_with: SignWith,
     },
     ImageUnverified {
         image: String,
@@ -149,6 +151,7 @@ pub enum Reason {
     AttestationMissing {
         predicate_type: String,
         found: Vec<String>,
+        sign_with: SignWith,
     },
     PredicateTypeMismatch {
         expected: String,

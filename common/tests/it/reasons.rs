@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::object::{FieldChange, FieldPath, ObjectRef};
 use common::verdict::{
-    MessageProblem, Reason, RegistryFault, RegistryProblem, SignatureProblem, Subject, SubjectKind,
+    MessageProblem, Reason, RegistryFault, RegistryProblem, SignWith, SignatureProblem, Subject, SubjectKind,
     Unavailable,
 };
 use serde_json::json;
@@ -99,6 +99,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
             refused(Reason::AttestationMissing {
                 predicate_type: text("https://slsa.dev/provenance/v1"),
                 found: vec![text("https://spdx.dev/Document")],
+                sign_with: SignWith::Key { log: None },
             }),
         ),
         (

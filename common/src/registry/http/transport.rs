@@ -108,6 +108,11 @@ impl Hosts {
             .user_agent(self.user_agent.clone())
             .redirect(redirect::Policy::none())
             .referer(false)
+            // Whether the library can decompress depends on what else is linked; attack A35 is a bomb.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
             // Those of the environment.
             .no_proxy()
             .connect_timeout(Duration::from_secs(limits::CONNECT_SECONDS))
