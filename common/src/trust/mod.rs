@@ -39,6 +39,10 @@ pub enum TrustError {
     /// Readable, and one of its keys or certificates is not.
     #[error("the trusted root holds material that cannot be used: {0}")]
     Unusable(String),
+    /// Readable, and without any authority or log. Attack A33: nobody is trusted then, which must not be
+    /// taken for "nothing to check".
+    #[error("the trusted root names no certificate authority, log or timestamp authority")]
+    Empty,
     /// A PEM file of one of the pieces.
     #[error("{piece}: {problem}")]
     Piece {
@@ -59,6 +63,12 @@ impl TrustRoot {
             return Err(TrustError::TooLarge);
         }
         let root = TrustedRoot::from_json(json).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        if root.certificate_authorities.is_empty()
+            && root.tlogs.is_empty()
+            && root.timestamp_authorities.is_empty()
+        {
+            return Err(TrustError::Empty);
+        }
         let verifier = Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
         Ok(Self {
             verifier,
