@@ -79,6 +79,9 @@ pub const TUF_TARGETS_BYTES: usize = 5_000_000;
 /// public-good repository has made about three a year.
 pub const TUF_ROOTS: u32 = 64;
 
+/// Seconds of all that is asked of a TUF repository. Attack: slow retrieval. It takes some ten small files.
+pub const TUF_SECONDS: u64 = 60;
+
 /// Targets roles that are read while a target is looked for.
 pub const TUF_DELEGATIONS: u32 = 32;
 

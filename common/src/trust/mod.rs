@@ -1,10 +1,12 @@
 //! What identities are verified against: certificate authorities, transparency logs, timestamp
 //! authorities.
 
+mod parts;
 mod pieces;
 
 pub(crate) use pieces::parse_certificates;
 
+pub use parts::{Part, PartKind};
 pub use pieces::Pieces;
 
 use std::fmt;
@@ -21,6 +23,7 @@ pub struct TrustRoot {
     verifier: Verifier,
     json: String,
     fingerprint: String,
+    parts: Vec<Part>,
     has_ct_log: bool,
     logs: Vec<String>,
     log_ids: Vec<Vec<u8>>,
@@ -74,6 +77,7 @@ impl TrustRoot {
             verifier,
             json: json.to_owned(),
             fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
+            parts: parts::of(&root),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
             log_ids: root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect(),
@@ -119,6 +123,18 @@ impl TrustRoot {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The root as it was read.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Everybody that it makes trusted.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Whether certificates must prove that they were logged. A private authority without a CT log

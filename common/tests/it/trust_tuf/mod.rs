@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT;
 use tempfile::TempDir;
 
-use self::repository::{Files, State};
+use self::repository::{Files, Role, Signer, State};
 use crate::registry::server::{Reply, Server};
 
 /// When everything that [`State::new`] makes is valid.
@@ -33,6 +33,27 @@ fn fingerprint(text: &str) -> String {
 
 /// What a mirror answers instead of its files.
 type Instead = Option<Arc<dyn Fn(&str) -> Option<Reply> + Send + Sync>>;
+
+impl State {
+    /// The next root, with other keys for `role` and signed by the keys of both.
+    fn rotated(&self, role: fn(&mut Self) -> &mut Role) -> Self {
+        let mut next = self.clone();
+        next.root.version += 1;
+        let new = role(&mut next);
+        new.signers = new.signers.iter().map(|_| Signer::new()).collect();
+        let mut by = self.root.signers.clone();
+        by.extend(
+            next.root
+                .signers
+                .iter()
+                .filter(|new| by.iter().all(|old| old.id != new.id))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        next.root.signed_by = by;
+        next
+    }
+}
 
 /// A mirror, a cache, and the root that trust begins with.
 struct World {

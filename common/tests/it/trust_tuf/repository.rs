@@ -12,7 +12,7 @@ use sigstore_tuf::canonical_json::to_canonical_bytes;
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 pub(super) struct Signer {
-    id: String,
+    pub(super) id: String,
     pair: Ed25519KeyPair,
 }
 
@@ -101,25 +101,6 @@ impl State {
             role.version += 1;
         }
         next.target = target.as_bytes().to_vec();
-        next
-    }
-
-    /// The next root, with other keys for `role` and signed by the keys of both.
-    pub(super) fn rotated(&self, role: fn(&mut Self) -> &mut Role) -> Self {
-        let mut next = self.clone();
-        next.root.version += 1;
-        let new = role(&mut next);
-        new.signers = new.signers.iter().map(|_| Signer::new()).collect();
-        let mut by = self.root.signers.clone();
-        by.extend(
-            next.root
-                .signers
-                .iter()
-                .filter(|new| by.iter().all(|old| old.id != new.id))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-        next.root.signed_by = by;
         next
     }
 
