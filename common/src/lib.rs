@@ -10,8 +10,8 @@
 //! 3. [`trust`] [`policy`]: what is trusted; what a policy demands, whatever dialect it was written in
 //! 4. [`dialect`] [`signature`] [`registry`]: documents to policies; facts about one signature; reading
 //!    registries
-//! 5. [`manifest`] [`sources`] [`attach`]: signed manifests; where facts from outside come from; putting
-//!    signatures beside images
+//! 5. [`manifest`] [`sources`] [`attach`] [`tuf`]: signed manifests; where facts from outside come from;
+//!    putting signatures beside images; trust roots that are kept up to date
 //! 6. [`select`] [`cache`]: which rules apply; facts that never change
 //! 7. [`gather`]: everything that must be read, before anything is judged
 //! 8. [`decide`]: the judgement, a pure function
@@ -36,6 +36,7 @@ pub mod signature;
 pub mod signer;
 pub mod sources;
 pub mod trust;
+pub mod tuf;
 pub mod verdict;
 pub mod wildcard;
 pub mod yaml;

@@ -62,6 +62,29 @@ pub const KEYS: usize = 64;
 /// Bytes of a `trusted_root.json`; the public-good one has about 9 KiB.
 pub const TRUSTED_ROOT_BYTES: usize = 1024 * 1024;
 
+/// Bytes of the `root` metadata of a TUF repository. The public-good one has 6 KiB; this and the next three
+/// are what other TUF clients use (TUF specification, 5.3 to 5.6: each download has a bound).
+pub const TUF_ROOT_BYTES: usize = 512_000;
+
+/// Bytes of the `timestamp` metadata of a TUF repository.
+pub const TUF_TIMESTAMP_BYTES: usize = 16 * 1024;
+
+/// Bytes of the `snapshot` metadata of a TUF repository.
+pub const TUF_SNAPSHOT_BYTES: usize = 2_000_000;
+
+/// Bytes of the metadata of one `targets` role of a TUF repository.
+pub const TUF_TARGETS_BYTES: usize = 5_000_000;
+
+/// Root versions that are walked from the one that trust begins with (TUF specification, 5.3.3). The
+/// public-good repository has made about three a year.
+pub const TUF_ROOTS: u32 = 64;
+
+/// Seconds of all that is asked of a TUF repository. Attack: slow retrieval. It takes some ten small files.
+pub const TUF_SECONDS: u64 = 60;
+
+/// Targets roles that are read while a target is looked for.
+pub const TUF_DELEGATIONS: u32 = 32;
+
 /// Rules in one policy, and entries in one attestor set.
 pub const POLICY_RULES: usize = 1_000;
 

@@ -3,6 +3,7 @@
 mod images;
 mod shared;
 mod signing;
+mod tuf;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode
 use self::shared::key_value;
 pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
 pub(crate) use self::signing::SigningArgs;
+pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
 use crate::output::Color;
 
 const EXAMPLES: &str = "Examples:
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Show every check, what was looked for, what was found and what would pass
     Explain(ExplainArgs),
+    /// Show whom a trust root makes trusted, or print it for use where there is no network
+    TrustRoot(TrustRootArgs),
     /// Print the version
     Version(VersionArgs),
     /// Print a completion script
@@ -299,8 +303,13 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
     /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tuf", "tuf_mirror"])]
     pub(crate) trusted_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tuf: TufArgs,
+    /// With --tuf: use the cached trust root, and contact nobody for it
+    #[arg(long)]
+    pub(crate) offline: bool,
     /// Values file: values of variables, labels of namespaces
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) values_file: Option<PathBuf>,

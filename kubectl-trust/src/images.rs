@@ -19,7 +19,7 @@ use crate::cluster::duration;
 use crate::input;
 
 /// Whoever asks.
-const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
 
 /// The recordings that the flags name, else the registries. Nothing is contacted before the first question.
 ///
@@ -84,7 +84,7 @@ fn transports(hosts: &[String]) -> anyhow::Result<BTreeMap<String, Transport>> {
 }
 
 /// The proxies that the environment names, as every other program reads it.
-fn proxies() -> Proxies {
+pub(crate) fn proxies() -> Proxies {
     let of = |names: [&str; 2]| {
         names.iter().find_map(|name| std::env::var(name).ok()).filter(|url| !url.is_empty())
     };

@@ -17,6 +17,7 @@ mod signing;
 mod testing;
 mod text;
 mod trust;
+mod trust_root;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use common::key::PublicKey;
@@ -13,18 +12,15 @@ use common::policy::{
     Attestor, Authority, Body, DefaultFields, KeyRef, KeySource, Keyless, LogOptions, ManifestRule, Matcher,
     Matching, NamespaceAllowance, Policy, Requirement,
 };
-use common::trust::{Pieces, TrustRoot};
 
 use crate::cli::{MatchArgs, MatchMode, TrustArgs};
 use crate::input;
 
-/// What the flags demand, and what they trust.
+/// What the flags demand.
 #[derive(Debug)]
 pub(crate) struct Demands {
     /// The rule.
     pub(crate) rule: ManifestRule,
-    /// The trust root that was given; `None` for the public-good one.
-    pub(crate) trust_root: Option<Arc<TrustRoot>>,
     /// What still holds although a flag weakens the check.
     pub(crate) weakened: Vec<&'static str>,
 }
@@ -46,7 +42,7 @@ impl TrustArgs {
 /// Reads keys and certificates and makes the rule.
 ///
 /// # Errors
-/// No signer named, half an identity, an unreadable key, certificate or trust root, a bad pattern.
+/// No signer named, half an identity, an unreadable key or certificate, a bad pattern.
 pub(crate) fn demands(
     trust: &TrustArgs,
     matching: &MatchArgs,
@@ -60,11 +56,7 @@ pub(crate) fn demands(
     if trust.insecure_ignore_tlog {
         weakened.push("--insecure-ignore-tlog changes nothing for manifests: keys need no log, keyless signatures have no time without it");
     }
-    Ok(Demands {
-        rule: rule(requirement(trust)?, matching, defaults)?,
-        trust_root: trust_root(trust)?,
-        weakened,
-    })
+    Ok(Demands { rule: rule(requirement(trust)?, matching, defaults)?, weakened })
 }
 
 /// That the flags name somebody to trust.
@@ -223,38 +215,4 @@ fn keyless(trust: &TrustArgs) -> anyhow::Result<Keyless> {
         roots: None,
         log,
     })
-}
-
-/// The trust root that the flags give, whole or in pieces.
-pub(crate) fn trust_root(trust: &TrustArgs) -> anyhow::Result<Option<Arc<TrustRoot>>> {
-    if trust.trusted_root.is_some() {
-        return root_of(trust.trusted_root.as_deref());
-    }
-    let read = |path: &Option<std::path::PathBuf>| {
-        path.as_deref().map(|path| input::text(path, limits::CERTIFICATE_BYTES)).transpose()
-    };
-    let ca_roots = read(&trust.ca_roots)?;
-    let ca_intermediates = read(&trust.ca_intermediates)?;
-    let rekor_keys = read(&trust.rekor_public_key)?;
-    let ct_keys = read(&trust.ct_public_key)?;
-    let tsa_chain = read(&trust.tsa_certificate_chain)?;
-    let pieces = Pieces {
-        ca_roots: ca_roots.as_deref(),
-        ca_intermediates: ca_intermediates.as_deref(),
-        rekor_keys: rekor_keys.as_deref(),
-        ct_keys: ct_keys.as_deref(),
-        tsa_chain: tsa_chain.as_deref(),
-    };
-    if pieces.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(TrustRoot::from_pieces(&pieces)?)))
-}
-
-/// The trust root of a `trusted_root.json`, where there is one.
-pub(crate) fn root_of(path: Option<&Path>) -> anyhow::Result<Option<Arc<TrustRoot>>> {
-    let Some(path) = path else { return Ok(None) };
-    let text = input::text(path, limits::TRUSTED_ROOT_BYTES)?;
-    let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
-    Ok(Some(Arc::new(root)))
 }

@@ -1,10 +1,12 @@
 //! What identities are verified against: certificate authorities, transparency logs, timestamp
 //! authorities.
 
+mod parts;
 mod pieces;
 
 pub(crate) use pieces::parse_certificates;
 
+pub use parts::{Part, PartKind};
 pub use pieces::Pieces;
 
 use std::fmt;
@@ -21,6 +23,7 @@ pub struct TrustRoot {
     verifier: Verifier,
     json: String,
     fingerprint: String,
+    parts: Vec<Part>,
     has_ct_log: bool,
     logs: Vec<String>,
     log_ids: Vec<Vec<u8>>,
@@ -39,6 +42,10 @@ pub enum TrustError {
     /// Readable, and one of its keys or certificates is not.
     #[error("the trusted root holds material that cannot be used: {0}")]
     Unusable(String),
+    /// Readable, and without any authority or log. Attack A33: nobody is trusted then, which must not be
+    /// taken for "nothing to check".
+    #[error("the trusted root names no certificate authority, log or timestamp authority")]
+    Empty,
     /// A PEM file of one of the pieces.
     #[error("{piece}: {problem}")]
     Piece {
@@ -59,11 +66,18 @@ impl TrustRoot {
             return Err(TrustError::TooLarge);
         }
         let root = TrustedRoot::from_json(json).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        if root.certificate_authorities.is_empty()
+            && root.tlogs.is_empty()
+            && root.timestamp_authorities.is_empty()
+        {
+            return Err(TrustError::Empty);
+        }
         let verifier = Verifier::new(&root).map_err(|error| TrustError::Unusable(error.to_string()))?;
         Ok(Self {
             verifier,
             json: json.to_owned(),
             fingerprint: hex::encode(digest(&SHA256, json.as_bytes())),
+            parts: parts::of(&root),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
             log_ids: root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect(),
@@ -109,6 +123,18 @@ impl TrustRoot {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The root as it was read.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Everybody that it makes trusted.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Whether certificates must prove that they were logged. A private authority without a CT log

@@ -20,4 +20,5 @@ mod properties;
 mod reasons;
 mod registry;
 mod tamper;
+mod trust_tuf;
 mod vectors;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::tuf::TufArgs;
+
 /// How an object is compared with what was signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MatchMode {
@@ -44,27 +46,29 @@ pub(crate) struct TrustArgs {
     #[arg(long, value_name = "REGEX", conflicts_with = "certificate_oidc_issuer")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
     /// Sigstore `trusted_root.json`; without it the public-good instance, as compiled in
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tuf", "tuf_mirror"])]
     pub(crate) trusted_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tuf: TufArgs,
     /// Root certificates of a private authority (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "tuf", "tuf_mirror"])]
     pub(crate) ca_roots: Option<PathBuf>,
     /// Intermediate certificates of that authority (PEM)
     #[arg(long, value_name = "FILE", requires = "ca_roots")]
     pub(crate) ca_intermediates: Option<PathBuf>,
     /// Public keys of the transparency log (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "tuf", "tuf_mirror"])]
     pub(crate) rekor_public_key: Option<PathBuf>,
     /// Public keys of the certificate transparency log (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "tuf", "tuf_mirror"])]
     pub(crate) ct_public_key: Option<PathBuf>,
     /// Certificate chain of the timestamp authority, leaf first (PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "tuf", "tuf_mirror"])]
     pub(crate) tsa_certificate_chain: Option<PathBuf>,
     /// Annotation that the object (of an image: the signature) must carry; repeatable
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
-    /// Contact nothing; always so for manifests
+    /// Contact nothing; always so for manifests. With --tuf the cached trust root is used
     #[arg(long)]
     pub(crate) offline: bool,
     /// Do not ask for a proof of the transparency log; signer, signature and what was signed still hold.

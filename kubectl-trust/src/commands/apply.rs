@@ -17,7 +17,8 @@ use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
-use crate::{images, policy_report, text, trust};
+use crate::trust_root::{self, Trusted};
+use crate::{images, policy_report, text};
 
 /// Judges every resource by every policy and prints what is not a pass, then the numbers.
 pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -34,8 +35,9 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     values.set(&args.set);
     let user = args.userinfo.as_deref().map(values::user).transpose()?;
     let inputs = input::counted(&input::expand(&args.resources, true)?);
-    let world = World::new(args.kube.clone(), trust::root_of(args.trusted_root.as_deref())?)
-        .with_images(images::registries(&args.registry)?);
+    let trusted = trust_root::whole(args.trusted_root.as_deref(), &args.tuf, args.offline)?;
+    let world =
+        World::new(args.kube.clone(), trusted.root.clone()).with_images(images::registries(&args.registry)?);
     let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
     let decisions = world.block_on(async {
@@ -54,7 +56,8 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         anyhow::Ok(decisions)
     })??;
     let numbers = Numbers::of(&decisions, &set.policies, args.audit_warn);
-    show(args, &decisions, &set.policies, numbers, printer);
+    show(args, &decisions, &set.policies, numbers, &trusted, printer);
+    trusted.say(args.output, printer);
     if let Some(nothing) = numbers.nothing() {
         printer.note_line(nothing);
     }
@@ -66,6 +69,7 @@ fn show(
     decisions: &[Decision],
     policies: &[Policy],
     numbers: Numbers,
+    trusted: &Trusted,
     printer: &mut Printer,
 ) {
     let verdict = || Verdict { decisions: decisions.to_vec() };
@@ -78,8 +82,8 @@ fn show(
         return;
     }
     match args.output {
-        Format::Json => printer.json(&to_json(&verdict())),
-        Format::Yaml => printer.yaml(&to_json(&verdict())),
+        Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict()))),
+        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict()))),
         Format::Text => {
             for of_one in decisions.chunk_by(|a, b| a.subject == b.subject) {
                 resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
@@ -128,7 +132,33 @@ fn explain(decision: &Decision, args: &ApplyArgs) -> String {
     if let Some(root) = &args.trusted_root {
         command.push_str(&format!(" --trusted-root {}", shell_word(&root.display().to_string())));
     }
+    command.push_str(&tuf_flags(args));
     command
+}
+
+/// The same trust root for another command.
+fn tuf_flags(args: &ApplyArgs) -> String {
+    let tuf = &args.tuf;
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let values = [
+        ("--tuf-mirror", tuf.tuf_mirror.clone()),
+        ("--tuf-root", path(&tuf.tuf_root)),
+        ("--tuf-cache", path(&tuf.tuf_cache)),
+        ("--tuf-ca", path(&tuf.tuf_ca)),
+    ];
+    let mut flags = String::new();
+    if tuf.tuf {
+        flags.push_str(" --tuf");
+    }
+    for (flag, value) in values {
+        flags.extend(value.map(|value| format!(" {flag} {}", shell_word(&value))));
+    }
+    for (given, flag) in
+        [(args.offline, " --offline"), (tuf.insecure_ignore_tuf_expiry, " --insecure-ignore-tuf-expiry")]
+    {
+        flags.push_str(if given { flag } else { "" });
+    }
+    flags
 }
 
 /// Skips say something only about rules that are not ours to judge, unless all is asked for.

@@ -21,6 +21,7 @@ use crate::input;
 use crate::output::Printer;
 use crate::text;
 use crate::trust::{self, Demands};
+use crate::trust_root;
 
 /// One object, judged and compared.
 struct Compared<'i> {
@@ -36,10 +37,11 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
         bail!("what shall be compared? Give KIND/NAME or -f FILE");
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
+    let trusted = trust_root::of(&args.trust)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
-    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let world = World::new(args.cluster.clone(), trusted.root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,
@@ -52,9 +54,10 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
     match args.output {
         Format::Text => all.iter().for_each(|one| show(one, args, printer)),
-        Format::Json => printer.json(&to_json(&verdict)),
-        Format::Yaml => printer.yaml(&to_json(&verdict)),
+        Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict))),
+        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict))),
     }
+    trusted.say(args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }
 

@@ -19,6 +19,7 @@ use crate::output::{Printer, Progress};
 use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
+use crate::trust_root::{self, Trusted};
 use crate::{images, text, trust};
 
 /// Explains objects by policies, or by the trust flags.
@@ -35,7 +36,8 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
-    let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?)
+    let trusted = trust_root::of(&args.trust)?;
+    let world = World::new(args.cluster.clone(), trusted.root.clone())
         .with_images(images::registries(&args.registry)?);
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
@@ -47,11 +49,11 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let mut items = judge::items(&inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
     items.extend(live_items(&live));
     if !by_rule {
-        return by_policies(args, &items, &world, printer);
+        return by_policies(args, &items, &world, &trusted, printer);
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
-    show(&verdict, args.output, printer);
+    show(&verdict, &trusted, args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }
 
@@ -60,6 +62,7 @@ fn by_policies(
     args: &ExplainArgs,
     items: &[Item<'_>],
     world: &World,
+    trusted: &Trusted,
     printer: &mut Printer,
 ) -> anyhow::Result<ExitStatus> {
     let mut set = match args.policies.as_slice() {
@@ -88,7 +91,7 @@ fn by_policies(
         }
         anyhow::Ok(verdict)
     })??;
-    show(&verdict, args.output, printer);
+    show(&verdict, trusted, args.output, printer);
     Ok(set.at_best(ExitStatus::of(verdict.outcome())))
 }
 
@@ -100,15 +103,16 @@ fn tests(path: &Path, args: &ExplainArgs, printer: &mut Printer) -> anyhow::Resu
         bail!("{}: no such test case", path.display());
     }
     let verdict = Verdict { decisions };
-    show(&verdict, args.output, printer);
+    show(&verdict, &Trusted::default(), args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }
 
 /// Prints the trees of a verdict.
-pub(crate) fn show(verdict: &Verdict, format: Format, printer: &mut Printer) {
+pub(crate) fn show(verdict: &Verdict, trusted: &Trusted, format: Format, printer: &mut Printer) {
     match format {
         Format::Text => text::trees(printer, verdict),
-        Format::Json => printer.json(&to_json(verdict)),
-        Format::Yaml => printer.yaml(&to_json(verdict)),
+        Format::Json => printer.json(&trusted.with_verdict(to_json(verdict))),
+        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(verdict))),
     }
+    trusted.say(format, printer);
 }

@@ -12,6 +12,7 @@ use crate::cli::Format;
 use crate::input::Input;
 use crate::output::{Printer, Progress};
 use crate::text;
+use crate::trust_root::Trusted;
 
 /// One object to be judged, or why there is none.
 pub(crate) enum Item<'i> {
@@ -155,10 +156,11 @@ pub(crate) fn now() -> jiff::Timestamp {
 }
 
 /// Prints a verdict in the chosen format.
-pub(crate) fn print(verdict: &Verdict, format: Format, printer: &mut Printer) {
+pub(crate) fn print(verdict: &Verdict, trusted: &Trusted, format: Format, printer: &mut Printer) {
     match format {
         Format::Text => text::verdict(printer, verdict),
-        Format::Json => printer.json(&to_json(verdict)),
-        Format::Yaml => printer.yaml(&to_json(verdict)),
+        Format::Json => printer.json(&trusted.with_verdict(to_json(verdict))),
+        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(verdict))),
     }
+    trusted.say(format, printer);
 }

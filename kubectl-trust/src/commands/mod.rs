@@ -10,6 +10,7 @@ mod keygen;
 mod record;
 mod sign;
 mod test;
+mod trust_root;
 mod verify;
 mod verify_resource;
 mod version;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
         Command::Attest(args) => attest::run(&args, printer),
         Command::Record(args) => record::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),
+        Command::TrustRoot(args) => trust_root::run(&args, printer),
         Command::Version(args) => Ok(version::run(&args, printer)),
         Command::Completion { shell } => Ok(completion::run(shell, printer)),
         Command::VerifyResource(args) => verify_resource::run(&args, printer),

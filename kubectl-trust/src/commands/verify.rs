@@ -13,33 +13,37 @@ use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Progress};
+use crate::trust_root::{self, Trusted};
 use crate::{images as recorded, input, trust};
 
 /// Verifies everything that is named, whatever is said of the others.
 pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     let mut verdict = Verdict::default();
     let mut weakened = Vec::new();
-    if let Some(path) = &args.blob {
-        let blob = blobs::read(path, args)?;
-        let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
-        verdict.decisions.push(world.block_on(blob.judge(&world))?);
-    } else if args.files.files.is_empty() && args.images.is_empty() {
+    if args.blob.is_none() && args.files.files.is_empty() && args.images.is_empty() {
         bail!("what shall be verified? Give -f FILE, an image, or --blob FILE");
     }
+    trust::somebody(&args.trust)?;
+    let trusted = trust_root::of(&args.trust)?;
+    if let Some(path) = &args.blob {
+        let blob = blobs::read(path, args)?;
+        let world = World::new(args.cluster.clone(), trusted.root.clone());
+        verdict.decisions.push(world.block_on(blob.judge(&world))?);
+    }
     if !args.files.files.is_empty() {
-        let of_manifests = manifests(args, &mut weakened)?;
+        let of_manifests = manifests(args, &trusted, &mut weakened)?;
         verdict.decisions.extend(of_manifests.decisions);
     }
     if !args.images.is_empty() {
         let entry = images::entry(args)?;
         weakened.extend(weakened_for_images(args));
-        let world = World::new(args.cluster.clone(), trust::trust_root(&args.trust)?);
+        let world = World::new(args.cluster.clone(), trusted.root.clone());
         let world = world.with_images(recorded::registries(&args.registry)?);
         let progress = Progress::new("images verified", args.images.len());
         let judged = images::judge(&args.images, &entry, &world, progress);
         verdict.decisions.extend(world.block_on(judged)?);
     }
-    judge::print(&verdict, args.output, printer);
+    judge::print(&verdict, &trusted, args.output, printer);
     if args.output == Format::Text {
         for what in weakened {
             printer.note_line(what);
@@ -48,7 +52,11 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     Ok(ExitStatus::of(verdict.outcome()))
 }
 
-fn manifests(args: &VerifyArgs, weakened: &mut Vec<&'static str>) -> anyhow::Result<Verdict> {
+fn manifests(
+    args: &VerifyArgs,
+    trusted: &Trusted,
+    weakened: &mut Vec<&'static str>,
+) -> anyhow::Result<Verdict> {
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
@@ -56,7 +64,7 @@ fn manifests(args: &VerifyArgs, weakened: &mut Vec<&'static str>) -> anyhow::Res
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
     let items = judge::items(&inputs, how);
     weakened.extend(&demands.weakened);
-    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let world = World::new(args.cluster.clone(), trusted.root.clone());
     let progress = Progress::new("manifests verified", items.len());
     world.block_on(judge::by_rule(&items, &demands.rule, &world, progress))
 }

@@ -11,7 +11,7 @@ use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
-use crate::trust;
+use crate::{trust, trust_root};
 
 /// Verifies live objects, or exported ones from files.
 pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -19,10 +19,11 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         bail!("what shall be verified? Give KIND, KIND/NAME or -f FILE");
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
+    let trusted = trust_root::of(&args.trust)?;
     let domain = &args.matching.annotation_domain;
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
-    let world = World::new(args.cluster.clone(), demands.trust_root.clone());
+    let world = World::new(args.cluster.clone(), trusted.root.clone());
     let verdict = world.block_on(async {
         let live = match args.resources.as_slice() {
             [] => Vec::new(),
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         let progress = Progress::new("objects verified", items.len());
         anyhow::Ok(judge::by_rule(&items, &demands.rule, &world, progress).await)
     })??;
-    judge::print(&verdict, args.output, printer);
+    judge::print(&verdict, &trusted, args.output, printer);
     if args.output == Format::Text {
         demands.weakened.iter().for_each(|what| printer.note_line(what));
     }

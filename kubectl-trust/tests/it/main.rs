@@ -14,3 +14,4 @@ mod readme;
 mod support;
 mod test_files;
 mod transcripts;
+mod tuf;

@@ -95,6 +95,14 @@ pub enum ConfigError {
     /// Not a header's value.
     #[error("the user agent holds characters that no header may have")]
     UserAgent,
+    /// The URL of a folder of files.
+    #[error("the URL {url} is not usable: {why}")]
+    Site {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A mirror or prefix that is no name of a registry or repository.
     #[error("`{0}` is not a registry, nor a registry with a path")]
     Place(String),

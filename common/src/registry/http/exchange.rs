@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode};
@@ -67,6 +67,15 @@ pub(super) struct Session<'c> {
 pub(super) struct Failure {
     pub problem: RegistryProblem,
     pub retry_after: Option<Duration>,
+}
+
+/// The attempts of one request.
+pub(super) struct Attempts {
+    delays: ExponentialBackoff,
+    /// How many there were.
+    made: u32,
+    allowed: u32,
+    deadline: Instant,
 }
 
 impl Action {
@@ -144,28 +153,42 @@ impl Failure {
     }
 }
 
-impl Session<'_> {
-    /// Asks, until there is an answer that is worth something or no use in asking.
-    pub(super) async fn perform(&self, ask: &Ask) -> Result<Answer, RegistryFault> {
-        let mut delays = ExponentialBuilder::new()
+impl Attempts {
+    pub(super) fn new(allowed: u32, deadline: Instant) -> Self {
+        let delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(2))
             .with_jitter()
             .build();
-        let mut attempts = 0;
+        Self { delays, made: 0, allowed, deadline }
+    }
+
+    /// Counts an attempt that failed, and waits until the next one; whether there is one.
+    pub(super) async fn another(&mut self, failure: &Failure) -> bool {
+        self.made += 1;
+        let wait = self.delays.next().unwrap_or_default().max(failure.retry_after.unwrap_or_default());
+        let in_time = wait < self.deadline.saturating_duration_since(Instant::now());
+        // Rather what is wrong than that there was no time for another attempt.
+        if !failure.is_transient() || self.made >= self.allowed || !in_time {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
+    }
+}
+
+impl Session<'_> {
+    /// Asks, until there is an answer that is worth something or no use in asking.
+    pub(super) async fn perform(&self, ask: &Ask) -> Result<Answer, RegistryFault> {
+        let mut attempts = Attempts::new(self.attempts, self.deadline);
         loop {
-            attempts += 1;
             let failure = match self.attempt(ask).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let wait = delays.next().unwrap_or_default().max(failure.retry_after.unwrap_or_default());
-            let in_time = wait < self.deadline.saturating_duration_since(Instant::now());
-            // Rather what is wrong than that there was no time for another attempt.
-            if !failure.is_transient() || attempts >= self.attempts || !in_time {
-                return Err(RegistryFault { attempts, ..ask.fault(failure.problem) });
+            if !attempts.another(&failure).await {
+                return Err(RegistryFault { attempts: attempts.made, ..ask.fault(failure.problem) });
             }
-            tokio::time::sleep(wait).await;
         }
     }
 
@@ -225,7 +248,7 @@ impl Session<'_> {
 }
 
 /// Where a response sends us (RFC 9110, 15.4).
-fn next(response: &Response, from: &Url) -> Result<Option<Url>, RegistryProblem> {
+pub(super) fn next(response: &Response, from: &Url) -> Result<Option<Url>, RegistryProblem> {
     let status = response.status().as_u16();
     let Some(location) =
         response.headers().get(LOCATION).filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308))

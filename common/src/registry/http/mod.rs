@@ -7,7 +7,8 @@
 //! 1. [`Client`]: which places are asked, in which order
 //! 2. `read`, `referrers`, `push`: what is asked, and what an answer must be
 //! 3. `exchange`: one request with its attempts and redirects; `authorize` its credentials
-//! 4. `transport`, `egress`: connections, and where none may lead
+//! 4. `site`: files that are no registry's, read by the same rules
+//! 5. `transport`, `egress`: connections, and where none may lead
 
 mod answer;
 mod authorize;
@@ -20,6 +21,7 @@ mod exchange;
 mod push;
 mod read;
 mod referrers;
+mod site;
 mod tokens;
 mod transport;
 
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 
 pub use config::{Config, ConfigError, Proxies, Rewrite, Transport};
 pub use egress::{Destination, Egress, Loopback};
+pub(crate) use site::Site;
 
 use crate::digest::Digest;
 use crate::image::{Repository, Version};

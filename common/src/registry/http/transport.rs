@@ -106,6 +106,11 @@ impl Hosts {
     fn builder(&self) -> ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(self.user_agent.clone())
+            // Other crates of the program may build the library with decompression, which is then on for all.
+            .no_gzip()
+            .no_deflate()
+            .no_brotli()
+            .no_zstd()
             .redirect(redirect::Policy::none())
             .referer(false)
             // Whether the library can decompress depends on what else is linked; attack A35 is a bomb.

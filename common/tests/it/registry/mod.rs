@@ -7,7 +7,7 @@ mod push;
 mod reads;
 mod redirects;
 mod referrers;
-mod server;
+pub(crate) mod server;
 mod statuses;
 mod tls;
 

@@ -11,12 +11,12 @@ use tokio_rustls::TlsAcceptor;
 
 /// What was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// With the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One step of an answer.
@@ -36,72 +36,72 @@ enum Act {
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     head: Option<String>,
     acts: Vec<Act>,
 }
 
 type Script = dyn Fn(&Request, usize) -> Reply + Send + Sync;
 
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
     task: JoinHandle<()>,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Reply {
-    pub(super) fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         Self { head: Some(format!("HTTP/1.1 {status} X\r\nconnection: close\r\n")), acts: Vec::new() }
     }
 
     /// Nothing that is HTTP.
-    pub(super) fn raw(bytes: &[u8]) -> Self {
+    pub(crate) fn raw(bytes: &[u8]) -> Self {
         Self { head: None, acts: vec![Act::Send(bytes.to_vec())] }
     }
 
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head.as_mut().unwrap().push_str(&format!("{name}: {value}\r\n"));
         self
     }
 
     /// With its length.
-    pub(super) fn body(self, bytes: &[u8]) -> Self {
+    pub(crate) fn body(self, bytes: &[u8]) -> Self {
         self.header("content-length", &bytes.len().to_string()).send(bytes)
     }
 
     /// Without.
-    pub(super) fn send(self, bytes: &[u8]) -> Self {
+    pub(crate) fn send(self, bytes: &[u8]) -> Self {
         self.act(Act::Send(bytes.to_vec()))
     }
 
-    pub(super) fn drip(self, bytes: &[u8]) -> Self {
+    pub(crate) fn drip(self, bytes: &[u8]) -> Self {
         self.act(Act::Drip(bytes.to_vec()))
     }
 
-    pub(super) fn endless(self, bytes: &[u8]) -> Self {
+    pub(crate) fn endless(self, bytes: &[u8]) -> Self {
         self.act(Act::Endless(bytes.to_vec()))
     }
 
-    pub(super) fn pause(self, time: Duration) -> Self {
+    pub(crate) fn pause(self, time: Duration) -> Self {
         self.act(Act::Pause(time))
     }
 
-    pub(super) fn stall(self) -> Self {
+    pub(crate) fn stall(self) -> Self {
         self.act(Act::Stall)
     }
 
-    pub(super) fn reset(self) -> Self {
+    pub(crate) fn reset(self) -> Self {
         self.act(Act::Reset)
     }
 
     /// A head that never ends.
-    pub(super) fn headless(mut self) -> Self {
+    pub(crate) fn headless(mut self) -> Self {
         let head = self.head.take().unwrap();
         self.acts.insert(0, Act::Send(head.into_bytes()));
         self
@@ -115,11 +115,11 @@ impl Reply {
 
 impl Server {
     /// Answers request number so-and-so, from 0, as the script says.
-    pub(super) async fn start(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen(Arc::new(script), None).await
     }
 
-    pub(super) async fn start_tls(
+    pub(crate) async fn start_tls(
         acceptor: TlsAcceptor,
         script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -140,20 +140,20 @@ impl Server {
     }
 
     /// Host and port.
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
     /// Methods and paths.
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         self.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 }
