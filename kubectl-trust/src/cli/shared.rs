@@ -68,7 +68,8 @@ pub(crate) struct TrustArgs {
     /// Annotation that the object (of an image: the signature) must carry; repeatable
     #[arg(short = 'a', long = "annotation", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) annotations: Vec<(String, String)>,
-    /// Contact nothing; always so for manifests. With --tuf the cached trust root is used
+    /// Contact nobody for a trust root: with --tuf, what is cached. Logs are never asked; images are, where
+    /// --images names no recording
     #[arg(long)]
     pub(crate) offline: bool,
     /// Do not ask for a proof of the transparency log; signer, signature and what was signed still hold.

@@ -106,18 +106,14 @@ impl Hosts {
     fn builder(&self) -> ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(self.user_agent.clone())
-            // Other crates of the program may build the library with decompression, which is then on for all.
+            // Other crates of the program may build the library with decompression, which is then on for all;
+            // attack A35 is a bomb.
             .no_gzip()
             .no_deflate()
             .no_brotli()
             .no_zstd()
             .redirect(redirect::Policy::none())
             .referer(false)
-            // Whether the library can decompress depends on what else is linked; attack A35 is a bomb.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
             // Those of the environment.
             .no_proxy()
             .connect_timeout(Duration::from_secs(limits::CONNECT_SECONDS))
