@@ -208,6 +208,9 @@ fn judge(
     let policy = PublicKeyVerificationPolicy::new(DerPublicKey::new(key.spki().to_vec()));
     let policy = if has_entry { policy } else { policy.skip_tlog_unsafe() };
     match logs.verifier().verify(artifact, bundle, &policy) {
+        Ok(result) if !in_use(logs, bundle, result.verified_timestamps()) => {
+            Entry::Unproven("the key of the log was not in use at that time".to_owned())
+        }
         Ok(result) => good(&result, has_entry, claimed),
         Err(
             error @ (Error::TransparencyLog(_) | Error::ArtifactMismatch(_) | Error::SignatureInvalid(_)),
@@ -216,6 +219,13 @@ fn judge(
         // itself was verified here.
         Err(error) => Entry::Unproven(format!("the log entry was not checked: {error}")),
     }
+}
+
+/// Entries of logs of the second generation have no time that the verifier of the Sigstore crates could compare.
+fn in_use(logs: &TrustRoot, bundle: &Bundle, times: &[Timestamp]) -> bool {
+    bundle.verification_material.tlog_entries.iter().all(|entry| {
+        entry.integrated_time.is_some() || logs.log_was_in_use(entry.log_id.key_id.as_bytes(), times)
+    })
 }
 
 fn good(result: &VerificationResult, has_entry: bool, claimed: Option<Timestamp>) -> Entry {

@@ -157,7 +157,26 @@ fn establish(
         return Err(invalid_entry("it is by a log that is not in the trust root"));
     }
     let result = verify(artifact, &sealed.bundle, root, demands).map_err(|error| reason(&error, sealed))?;
+    in_use(&result, &sealed.bundle, root, demands)?;
     evidence(&result, &sealed.bundle, demands)
+}
+
+/// That the keys of logs of the second generation were in use when the signature was made: their entries have
+/// no time, so that the verifier of the Sigstore crates has none to compare.
+fn in_use(
+    result: &VerificationResult,
+    bundle: &Bundle,
+    root: &TrustRoot,
+    demands: LogDemands,
+) -> Result<(), Reason> {
+    let retired = |entry: &&TransparencyLogEntry| {
+        let id = entry.log_id.key_id.as_bytes();
+        entry.integrated_time.is_none() && !root.log_was_in_use(id, result.verified_timestamps())
+    };
+    match bundle.verification_material.tlog_entries.iter().find(retired) {
+        Some(_) if demands.tlog => Err(invalid_entry("its log's key was not in use at that time")),
+        _ => Ok(()),
+    }
 }
 
 fn verify(

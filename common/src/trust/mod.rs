@@ -13,7 +13,9 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sigstore_trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot};
+use jiff::Timestamp;
+use sigstore_trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TransparencyLog, TrustedRoot};
+use sigstore_types::TimeRange;
 use sigstore_verify::Verifier;
 
 use crate::limits;
@@ -26,7 +28,7 @@ pub struct TrustRoot {
     parts: Vec<Part>,
     has_ct_log: bool,
     logs: Vec<String>,
-    log_ids: Vec<Vec<u8>>,
+    known: Vec<KnownLog>,
 }
 
 /// Why a trust root cannot be used.
@@ -80,7 +82,7 @@ impl TrustRoot {
             parts: parts::of(&root),
             has_ct_log: !root.ctlogs.is_empty(),
             logs: root.tlogs.iter().map(|log| log.base_url.clone()).collect(),
-            log_ids: root.tlogs.iter().map(|log| log.log_id.key_id.as_bytes().to_vec()).collect(),
+            known: root.tlogs.iter().map(KnownLog::of).collect(),
         })
     }
 
@@ -146,13 +148,37 @@ impl TrustRoot {
 
     /// Whether a transparency log of this id (the SHA-256 of its key) is trusted.
     pub(crate) fn knows_log(&self, id: &[u8]) -> bool {
-        self.log_ids.iter().any(|known| known == id)
+        self.known.iter().any(|known| known.id == id)
+    }
+
+    /// Whether the key of the transparency log of this id was in use at one of these times. Without any time,
+    /// whether it still is: a key that was retired proves nothing that has no time (attack A33: it was stolen
+    /// later).
+    pub(crate) fn log_was_in_use(&self, id: &[u8], times: &[Timestamp]) -> bool {
+        let used = |log: &KnownLog| match (&log.valid_for, times) {
+            (None, _) => true,
+            (Some(window), []) => window.end.is_none(),
+            (Some(window), times) => times.iter().any(|time| window.contains(*time)),
+        };
+        self.known.iter().any(|known| known.id == id && used(known))
     }
 
     /// Base URLs of the transparency logs.
     #[must_use]
     pub fn logs(&self) -> &[String] {
         &self.logs
+    }
+}
+
+/// What is known of a transparency log's key.
+struct KnownLog {
+    id: Vec<u8>,
+    valid_for: Option<TimeRange>,
+}
+
+impl KnownLog {
+    fn of(log: &TransparencyLog) -> Self {
+        Self { id: log.log_id.key_id.as_bytes().to_vec(), valid_for: log.public_key.valid_for }
     }
 }
 

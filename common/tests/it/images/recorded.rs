@@ -15,7 +15,7 @@ use common::sources::Offline;
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome, Reason};
 use futures::executor::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::dump::Dump;
 use super::{attestation, by_identity, by_key, entry, root};
@@ -107,6 +107,14 @@ fn images_in_a_log_of_the_second_generation() {
     assert_eq!(code(&judged), PASS, "{:#?}", judged.check);
     let judged = judge("example.com/app:v1", &folder, &demanded, None);
     assert_eq!(code(&judged), fail("log-entry-invalid"), "by a log that nobody knows");
+    // Attack A33: the log's key was retired before, and stolen.
+    let text = fs::read_to_string(folder.join("trust/trusted_root.json")).unwrap();
+    let mut retired: Value = serde_json::from_str(&text).unwrap();
+    retired["tlogs"][0]["publicKey"]["validFor"] =
+        json!({"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"});
+    let retired = Arc::new(TrustRoot::from_json(&retired.to_string()).unwrap());
+    let judged = judge("example.com/app:v1", &folder, &demanded, Some(retired));
+    assert_eq!(code(&judged), fail("log-entry-invalid"), "by a key that was not in use any more");
 }
 
 /// Codes of the keyless cases; a case that is not here is held to its verdict.

@@ -171,3 +171,40 @@ fn a29_an_entry_of_the_second_log_that_was_changed() {
         ),
     ]);
 }
+
+/// Attack A33: a key that was stolen after it was retired, or before anybody knew it.
+#[test]
+fn a33_keys_outside_their_time() {
+    let windows =
+        [("2026-11-23T00:00:00Z", "2027-01-01T00:00:00Z"), ("2026-01-01T00:00:00Z", "2026-11-22T19:00:00Z")];
+    let mut rows = Vec::new();
+    for (start, end) in windows {
+        let valid = |path: &str| changed(&ROOT, path, |_| json!({"start": start, "end": end}));
+        rows.push(("the log", BUNDLE.clone(), valid("/tlogs/0/publicKey/validFor"), "log-entry-invalid"));
+        rows.push((
+            "the log of certificates",
+            BUNDLE.clone(),
+            valid("/ctlogs/0/publicKey/validFor"),
+            "sct-invalid",
+        ));
+        rows.push((
+            "the authority",
+            BUNDLE.clone(),
+            valid("/certificateAuthorities/0/validFor"),
+            "certificate-untrusted",
+        ));
+    }
+    refused(rows);
+    // A log of the first generation says itself when.
+    let folder = fixtures().join("cosign/11-bundles");
+    let text = fs::read_to_string(folder.join("trust/trusted_root.json")).unwrap();
+    let good = fs::read(folder.join("blob/good.sigstore.json")).unwrap();
+    for (start, end) in windows {
+        let root = serde_json::from_str(&text).unwrap();
+        let root = changed(&root, "/tlogs/0/publicKey/validFor", |_| json!({"start": start, "end": end}));
+        let root = Arc::new(TrustRoot::from_json(&root.to_string()).unwrap());
+        let by = by_identity("dev@local.test", ISSUER);
+        let decision = judge(&fs::read(folder.join("blob/artifact.txt")).unwrap(), &good, by, Some(root));
+        assert_eq!(decision.headline().code(), "log-entry-invalid", "{}", decision.headline());
+    }
+}
