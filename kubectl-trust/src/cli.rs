@@ -343,8 +343,9 @@ pub(crate) struct ApplyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// KIND/NAME of a live object, or a test case 'policy=p,rule=r,resource=x' together with --test
-    #[arg(value_name = "KIND/NAME")]
+    /// KIND/NAME of a live object; the word image and images; or a test case 'policy=p,rule=r,resource=x' together
+    /// with --test
+    #[arg(value_name = "KIND/NAME|image IMAGE")]
     pub(crate) resources: Vec<String>,
     #[command(flatten)]
     pub(crate) files: FileArgs,

@@ -1,5 +1,7 @@
 //! `kubectl trust explain`: the whole tree of checks, with the nearest miss and what would pass.
 
+mod images;
+
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -10,6 +12,7 @@ use common::policy::{DefaultFields, Operation};
 use common::verdict::{SubjectKind, Verdict, to_json};
 
 use super::judge::{self, Item, Lists, Reading};
+use super::verify;
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
 use crate::cluster::World;
@@ -20,7 +23,7 @@ use crate::policies::PolicySet;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
-use crate::{images, text, trust};
+use crate::{images as recorded, text, trust};
 
 /// Explains objects by policies, or by the trust flags.
 pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -28,7 +31,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
         return tests(path, args, printer);
     }
     if args.files.files.is_empty() && args.resources.is_empty() {
-        bail!("what shall be explained? Give KIND/NAME, -f FILE or --test PATH");
+        bail!("what shall be explained? Give KIND/NAME, image IMAGE, -f FILE or --test PATH");
     }
     if args.trust.names_a_signer() && !args.policies.is_empty() {
         bail!("--policy says whom to trust, and so do --key and --certificate-identity; give one of them");
@@ -38,9 +41,13 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let inputs = input::counted(&files);
     let trusted = trust_root::of(&args.trust)?;
     let world = World::new(args.cluster.clone(), trusted.root.clone())
-        .with_images(images::registries(&args.registry)?);
+        .with_images(recorded::registries(&args.registry)?);
+    let named = images::named(args);
+    verify::images::names(named)?;
+    let pods = images::pods(named, args.cluster.namespace.as_deref());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
+        _ if !named.is_empty() => Vec::new(),
         named => world.block_on(world.objects(named, domain))??,
     };
     let by_rule = args.trust.names_a_signer();
@@ -49,10 +56,14 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let mut items = judge::items(&inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
     items.extend(live_items(&live));
     if !by_rule {
+        items.extend(images::items(named, &pods));
         return by_policies(args, &items, &world, &trusted, printer);
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
-    let verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
+    let mut verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
+    if !named.is_empty() {
+        verdict.decisions.extend(images::by_flags(named, args, &world)?.decisions);
+    }
     show(&verdict, &trusted, args.output, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }

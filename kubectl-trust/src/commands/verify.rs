@@ -1,7 +1,7 @@
 //! `kubectl trust verify`: signed manifests in files, images, files of any content.
 
 mod blobs;
-mod images;
+pub(super) mod images;
 
 use anyhow::bail;
 use common::object::Origin;
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         verdict.decisions.extend(of_manifests.decisions);
     }
     if !args.images.is_empty() {
+        images::names(&args.images)?;
         let entry = images::entry(args)?;
         weakened.extend(weakened_for_images(args));
         let world = World::new(args.cluster.clone(), trusted.root.clone());

@@ -20,7 +20,11 @@ fn wrong_usage_is_exit_2_and_says_what_to_write() {
         ("sign --key cosign.key", "what shall be signed? Give -f FILE"),
         ("verify-resource --key cosign.pub", "what shall be verified? Give KIND, KIND/NAME or -f FILE"),
         ("diff --key cosign.pub", "what shall be compared? Give KIND/NAME or -f FILE"),
-        ("explain", "what shall be explained? Give KIND/NAME, -f FILE or --test PATH"),
+        ("verify a@b --key cosign.pub", "a@b: `b` is not a digest: a digest has the form sha256:…"),
+        ("verify 127.0.0.1:1/a:1 ../b --key cosign.pub", "../b: `..` is not the name of a registry"),
+        ("explain image a@b --key cosign.pub", "a@b: `b` is not a digest"),
+        ("explain image a", "no --policy and no --key or identity is given"),
+        ("explain", "what shall be explained? Give KIND/NAME, image IMAGE, -f FILE or --test PATH"),
         ("apply app.yaml", "apply to what? Give -r FILE or --cluster"),
         (
             "verify -f signed.yaml --certificate-identity a@b.c",

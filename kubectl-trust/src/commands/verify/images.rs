@@ -1,16 +1,18 @@
 //! Images, by the trust flags.
 
+use anyhow::Context as _;
 use common::cache::Facts;
 use common::evaluate::{self, Context};
+use common::image::ImageRef;
 use common::object::FieldPath;
 use common::policy::images::{
     AttestationEntry, ImageEntry, RegistryCredentials, SignatureStorage, SignedReference,
 };
 use common::sources::Sources;
-use common::verdict::Decision;
+use common::verdict::{Decision, shell_word};
 use futures::stream::{self, StreamExt as _};
 
-use crate::cli::{ReferenceMode, SignatureFormat, VerifyArgs};
+use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
 use crate::commands::judge;
 use crate::output::Progress;
 use crate::{predicate, trust};
@@ -18,16 +20,38 @@ use crate::{predicate, trust};
 /// Images that are judged at the same time.
 const AT_ONCE: usize = 16;
 
-/// What the flags demand of every image.
+/// What the flags of `verify` demand of every image.
+///
+/// # Errors
+/// As [`demanded`].
+pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
+    Ok(ImageEntry {
+        storage: match args.format {
+            SignatureFormat::Any | SignatureFormat::Legacy => SignatureStorage::Cosign,
+            SignatureFormat::Bundle => SignatureStorage::Bundle,
+        },
+        repository: args.signature_repository.clone(),
+        signed_reference: match args.signed_reference {
+            ReferenceMode::Any => SignedReference::Any,
+            ReferenceMode::Repository => SignedReference::Repository,
+            ReferenceMode::Exact => SignedReference::Exact,
+        },
+        platform: args.platform.clone(),
+        ..demanded(&args.trust, args.predicate_type.as_deref())?
+    })
+}
+
+/// What trust flags demand of every image: a signature, or an attestation of a type.
 ///
 /// # Errors
 /// No signer named, half an identity, an unreadable key, a bad pattern.
-pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
-    trust::somebody(&args.trust)?;
-    let requirement = Some(trust::requirement(&args.trust)?);
-    let predicate_type = args.predicate_type.as_deref().map(predicate::type_of);
-    let path = FieldPath::root();
-    let (requirement, attestations) = match predicate_type {
+pub(in crate::commands) fn demanded(
+    trust: &TrustArgs,
+    predicate_type: Option<&str>,
+) -> anyhow::Result<ImageEntry> {
+    trust::somebody(trust)?;
+    let (path, requirement) = (FieldPath::root(), Some(trust::requirement(trust)?));
+    let (requirement, attestations) = match predicate_type.map(predicate::type_of) {
         None => (requirement, Vec::new()),
         Some(predicate_type) => {
             let (name, conditions) = (None, Vec::new());
@@ -38,15 +62,12 @@ pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
     };
     Ok(ImageEntry {
         path,
-        storage: match args.format {
-            SignatureFormat::Any | SignatureFormat::Legacy => SignatureStorage::Cosign,
-            SignatureFormat::Bundle => SignatureStorage::Bundle,
-        },
+        storage: SignatureStorage::Cosign,
         references: Vec::new(),
         skip: Vec::new(),
         requirement,
         attestations,
-        repository: args.signature_repository.clone(),
+        repository: None,
         oci11: false,
         mutate_digest: true,
         verify_digest: false,
@@ -54,17 +75,23 @@ pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
         use_cache: true,
         deny: None,
         credentials: RegistryCredentials::default(),
-        signed_reference: match args.signed_reference {
-            ReferenceMode::Any => SignedReference::Any,
-            ReferenceMode::Repository => SignedReference::Repository,
-            ReferenceMode::Exact => SignedReference::Exact,
-        },
-        platform: args.platform.clone(),
+        signed_reference: SignedReference::Any,
+        platform: None,
     })
 }
 
+/// That these are the names of images; what is typed wrongly is no finding.
+///
+/// # Errors
+/// The first that is none.
+pub(in crate::commands) fn names(typed: &[String]) -> anyhow::Result<()> {
+    let check =
+        |typed: &String| ImageRef::parse(typed).map(drop).with_context(|| shell_word(typed).into_owned());
+    typed.iter().try_for_each(check)
+}
+
 /// Judges every image, some at the same time; the answers are in the order asked.
-pub(super) async fn judge(
+pub(in crate::commands) async fn judge(
     images: &[String],
     entry: &ImageEntry,
     sources: &dyn Sources,
