@@ -104,7 +104,7 @@ fn judge(pod: &Value, policies: &[Policy], sources: &Offline, known: &Facts) -> 
     let context = Context { sources, known, now: "2026-11-25T00:00:00Z".parse().unwrap() };
     let object = ObjectRef::of(pod);
     let subject = Subject { kind: SubjectKind::Resource, source: "bench".to_owned(), object };
-    let task = Task { subject, facts: ReviewFacts::of(pod), origin: Origin::Review };
+    let task = Task { subject: subject.into(), facts: ReviewFacts::of(pod), origin: Origin::Review };
     let rules = Rules { policies, exceptions: &[], values: &Values::default(), background: false };
     let decisions = block_on(by_policies(&task, rules, context));
     let passed = decisions.iter().filter(|one| one.outcome() == Outcome::Pass).count();

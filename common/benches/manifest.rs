@@ -86,7 +86,7 @@ fn judge(text: &[u8], origin: Origin, rule: &ManifestRule, known: &Facts) -> Out
     let outcome = |document: yaml::Document| {
         let object = ObjectRef::of(&document.value);
         let subject = Subject { kind: SubjectKind::Resource, source: "bench".to_owned(), object };
-        let task = Task { subject, facts: ReviewFacts::of(&document.value), origin };
+        let task = Task { subject: subject.into(), facts: ReviewFacts::of(&document.value), origin };
         block_on(by_manifest_rule(&task, rule, None, context)).outcome()
     };
     Outcome::worst(yaml::read(text).unwrap().into_iter().map(outcome))

@@ -2,10 +2,13 @@
 
 mod blobs;
 mod images;
+mod resolutions;
 mod selection;
 
 pub use blobs::{by_blob, by_digest};
 pub use images::by_image;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,7 +28,7 @@ use crate::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Subject};
 #[derive(Clone, Debug)]
 pub struct Task<'t> {
     /// What it is called in the verdict.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The object and what is known about the request for it.
     pub facts: ReviewFacts<'t>,
     /// Where the object comes from.
@@ -103,11 +106,12 @@ pub struct Rules<'r> {
 /// nothing to say, which say why.
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
-    let mut decisions = Vec::new();
     // One for the whole request, so that no two rules speak of different images.
-    let resolutions = images::Resolutions::default();
-    for selected in select(&task.facts, policies, exceptions, values, background, context.now) {
-        decisions.push(by_selected(task, &selected, values, &resolutions, context).await);
+    let shared = images::Shared::default();
+    let selected = select(&task.facts, policies, exceptions, values, background, context.now);
+    let mut decisions = Vec::with_capacity(selected.len());
+    for selected in &selected {
+        decisions.push(by_selected(task, selected, values, &shared, context).await);
     }
     decisions
 }
@@ -116,11 +120,11 @@ async fn by_selected(
     task: &Task<'_>,
     selected: &Selected<'_>,
     values: &Values,
-    resolutions: &images::Resolutions,
+    shared: &images::Shared,
     context: Context<'_>,
 ) -> Decision {
     let by = |enforced| {
-        let (policy, rule) = (selected.policy.id.to_string(), selected.rule.name.clone());
+        let (policy, rule) = (Arc::clone(&selected.called), Arc::clone(&selected.rule.name));
         Some(DecidedBy { policy, rule, enforced })
     };
     let settled = |enforced, outcome, reason| {
@@ -143,7 +147,7 @@ async fn by_selected(
                     let scope = rule
                         .has_variables()
                         .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
-                    images::by_rule(task, rule, by(enforced), scope.as_ref(), resolutions, context).await
+                    images::by_rule(task, rule, by(enforced), scope.as_ref(), shared, context).await
                 }
                 Body::NotHandled { rule_type } => {
                     settled(enforced, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -24,8 +25,10 @@ pub enum Segment {
 ///
 /// Keys that hold anything but letters, digits, `_`, `-` and `/` are shown in double quotes, so a dot
 /// inside a key cannot be taken for a step: `metadata.labels."app.kubernetes.io/name"`.
+///
+/// Copies share their steps: each check of a verdict says where the policy demands it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FieldPath(Vec<Segment>);
+pub struct FieldPath(Arc<Vec<Segment>>);
 
 impl FieldPath {
     /// The path of the object itself.
@@ -37,7 +40,7 @@ impl FieldPath {
     /// A path of the given keys: `FieldPath::keys(["spec", "replicas"])`.
     #[must_use]
     pub fn keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(keys.into_iter().map(|key| Segment::Key(key.to_owned())).collect())
+        Self(Arc::new(keys.into_iter().map(|key| Segment::Key(key.to_owned())).collect()))
     }
 
     /// This path and one more key.
@@ -58,17 +61,17 @@ impl FieldPath {
         let mut segments = Vec::with_capacity(self.0.len() + 1);
         segments.extend_from_slice(&self.0);
         segments.push(segment);
-        Self(segments)
+        Self(Arc::new(segments))
     }
 
     /// Steps into a child in place; the walk of a comparison shares one path.
     pub fn push(&mut self, segment: Segment) {
-        self.0.push(segment);
+        Arc::make_mut(&mut self.0).push(segment);
     }
 
     /// Steps back out.
     pub fn pop(&mut self) {
-        self.0.pop();
+        Arc::make_mut(&mut self.0).pop();
     }
 
     /// The steps from the root.
@@ -93,7 +96,7 @@ impl FieldPath {
     pub fn named(&self, root: &Value) -> String {
         let mut text = String::new();
         let mut value = Some(root);
-        for segment in &self.0 {
+        for segment in self.segments() {
             match segment {
                 Segment::Key(key) => {
                     push_key(&mut text, key);
@@ -145,7 +148,7 @@ fn push_key(text: &mut String, key: &str) {
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        for segment in &self.0 {
+        for segment in self.segments() {
             match segment {
                 Segment::Key(key) => push_key(&mut text, key),
                 Segment::Index(index) => drop(write!(text, "[{index}]")),

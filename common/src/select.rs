@@ -3,11 +3,13 @@
 //! Every rule of every policy gets a result; a rule that is skipped says why. Nothing is dropped, so
 //! "no rule applied" can be told from "no rule looked".
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::object::FieldPath;
 use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
-use crate::policy::selector::{FilterMismatch, LabelsUnknown, Operation, Selection};
+use crate::policy::selector::{FilterMismatch, LabelsUnknown, Looked, Operation, Selection};
 use crate::policy::{Action, Body, Exception, Policy, PolicyId, ReviewFacts, Rule, Values};
 
 /// One rule of one policy, and what became of it.
@@ -15,6 +17,8 @@ use crate::policy::{Action, Body, Exception, Policy, PolicyId, ReviewFacts, Rule
 pub struct Selected<'p> {
     /// The policy.
     pub policy: &'p Policy,
+    /// What decisions call it; one text for all its rules.
+    pub called: Arc<str>,
     /// The rule.
     pub rule: &'p Rule,
     /// What became of it.
@@ -98,6 +102,7 @@ pub enum SelectFault {
 /// What every rule is selected for.
 struct Request<'a> {
     facts: &'a ReviewFacts<'a>,
+    looked: Looked<'a>,
     exceptions: &'a [Exception],
     values: &'a Values,
     background: bool,
@@ -115,17 +120,18 @@ pub fn select<'p>(
     background: bool,
     now: Timestamp,
 ) -> Vec<Selected<'p>> {
-    let request = Request { facts, exceptions, values, background, now };
+    let request = Request { facts, looked: Looked::at(facts), exceptions, values, background, now };
     policies.iter().flat_map(|policy| request.select_policy(policy)).collect()
 }
 
 impl Request<'_> {
     fn select_policy<'p>(&self, policy: &'p Policy) -> Vec<Selected<'p>> {
         let mut applied: Option<&Rule> = None;
+        let called = policy.id.called();
         let mut select = |rule: &'p Rule| {
             let outcome = match applied {
                 Some(earlier) if policy.apply_one => {
-                    Selectedness::Skipped(SkipReason::EarlierRuleApplied { rule: earlier.name.clone() })
+                    Selectedness::Skipped(SkipReason::EarlierRuleApplied { rule: earlier.name.to_string() })
                 }
                 Some(_) | None => self.select_rule(policy, rule),
             };
@@ -133,7 +139,7 @@ impl Request<'_> {
             if matches!(outcome, Selectedness::Applies { .. }) {
                 applied = applied.or(Some(rule));
             }
-            Selected { policy, rule, outcome }
+            Selected { policy, called: Arc::clone(&called), rule, outcome }
         };
         policy.rules.iter().map(&mut select).collect()
     }
@@ -162,7 +168,7 @@ impl Request<'_> {
         if let Some(why) = self.policy_skipped(policy) {
             return Ok(Some(why));
         }
-        match rule.selector.select(self.facts)? {
+        match rule.selector.select_looked(&self.looked)? {
             Selection::Match => {}
             Selection::NoMatch(why) => return Ok(Some(SkipReason::NotMatched(why))),
             Selection::Excluded { by } => return Ok(Some(SkipReason::Excluded { by })),

@@ -42,7 +42,7 @@ fn one(object: &ObjectRef, decisions: &[&Decision], policies: &[Policy]) -> Valu
 
 fn result(decision: &Decision, policies: &[Policy]) -> Option<Value> {
     let by = decision.by.as_ref()?;
-    let policy = policies.iter().find(|policy| policy.id.to_string() == by.policy)?;
+    let policy = policies.iter().find(|policy| policy.id.to_string() == *by.policy)?;
     let word = match decision.outcome() {
         Outcome::Pass => "pass",
         Outcome::Fail if policy.scored => "fail",
@@ -51,7 +51,7 @@ fn result(decision: &Decision, policies: &[Policy]) -> Option<Value> {
         Outcome::Skip => "skip",
     };
     let mut value = json!({
-        "source": "kubectl-trust", "policy": by.policy, "rule": by.rule, "result": word, "scored": policy.scored,
+        "source": "kubectl-trust", "policy": *by.policy, "rule": *by.rule, "result": word, "scored": policy.scored,
         "message": decision.headline().to_string(), "properties": {"code": decision.headline().code()},
     });
     for (field, text) in [("severity", &policy.severity), ("category", &policy.category)] {

@@ -92,7 +92,7 @@ fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
     let good = parts.iter().flat_map(|part| part.good.iter().cloned()).collect();
     let accepted = parts.iter().flat_map(|part| part.accepted.iter().copied()).collect();
     let children = parts.into_iter().map(|part| part.check).collect();
-    let what = format!("{needed} of these signers");
+    let what = format!("{needed} of these signers").into();
     let mut check = Check { what, path: None, outcome, reason, children };
     if let Node::AtLeast { path, .. } = node {
         check = check.at(path);
@@ -145,8 +145,12 @@ impl Considered<'_> {
         let accepted: Vec<_> =
             judged.iter().enumerate().filter(|(_, fact)| fact.is_ok()).map(|(at, _)| (index, at)).collect();
         let mut check = match judged.iter().find_map(|fact| fact.as_ref().ok()) {
-            Some(first) => Check::leaf(tried, Outcome::Pass, valid(first)),
-            None => Check::leaf(tried, Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
+            Some(first) => Check::leaf(tried.to_owned(), Outcome::Pass, valid(first)),
+            None => Check::leaf(
+                tried.to_owned(),
+                Outcome::Fail,
+                self.nearest_miss(&judged, &attestor.authority, tried),
+            ),
         };
         if judged.len() > 1 || (self.named && !judged.is_empty()) {
             check.children = each(&judged, |at| (self.name)(index, at));

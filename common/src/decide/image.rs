@@ -113,7 +113,7 @@ fn decided(
     digest: Option<Digest>,
     mut warnings: Vec<String>,
 ) -> ImageDecision {
-    let mut check = Check::all(image.typed(), parts.checks);
+    let mut check = Check::all(image.typed().to_owned(), parts.checks);
     check.reason = match check.outcome {
         Outcome::Pass => Reason::ImageVerified {
             image: image.typed().to_owned(),
@@ -248,12 +248,12 @@ impl Judging<'_> {
     /// there.
     fn unless_unseen(&self, what: &str, check: Check) -> Check {
         if check.outcome != Outcome::Fail || self.evidence.faults.is_empty() {
-            return Check { what: what.to_owned(), ..check };
+            return Check { what: what.to_owned().into(), ..check };
         }
         let path = check.path.clone();
         let mut children = vec![Check { outcome: Outcome::Skip, ..check }];
         children.extend(self.evidence.faults.iter().map(fault));
-        Check { path, ..Check::all(what, children) }
+        Check { path, ..Check::all(what.to_owned(), children) }
     }
 }
 

@@ -27,12 +27,12 @@ pub(super) fn conditions(found: &Found, conditions: &[Conditions], now: Timestam
                 failed = failed.or(Some((Outcome::Fail, not_kept(&conditions))));
             }
             ConditionResult::Fault(why) => {
-                return Some(Check::leaf(&*found.place, Outcome::Fault, undecided(&why)));
+                return Some(Check::leaf(found.place.clone(), Outcome::Fault, undecided(&why)));
             }
         }
     }
     let (outcome, reason) = failed.unwrap_or((Outcome::Pass, Reason::ConditionsHold));
-    Some(Check::leaf(&*found.place, outcome, reason))
+    Some(Check::leaf(found.place.clone(), outcome, reason))
 }
 
 /// Whether the conditions hold under which an image is refused. `named` are the predicates of each named

@@ -1,19 +1,19 @@
 //! Judging images.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use futures::stream::{self, StreamExt as _};
-use tokio::sync::OnceCell;
+use serde_json::Value;
 
+use super::resolutions::Resolutions;
 use super::{Context, Task};
 use crate::decide::{self, ImageDecision};
 use crate::gather::{self, Resolved, World};
-use crate::image::{FoundImage, ImageRef, ReferenceError};
+use crate::image::{self, ExtractError, FoundImage, ImageRef, Names, ReferenceError};
 use crate::object::ObjectRef;
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, ImagesRule};
-use crate::registry::Registry;
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Pin, Reason, Subject, SubjectKind};
 
 /// Judges one image by one entry, as a command line demands it.
@@ -34,98 +34,142 @@ pub async fn by_image(typed: &str, entry: &ImageEntry, context: Context<'_>) -> 
 /// Images of one object that are judged at the same time.
 const AT_ONCE: usize = 8;
 
+/// What the image rules of one request share.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// The object's images, once a rule asks.
+    images: OnceLock<Result<Images, ExtractError>>,
+    resolutions: Resolutions,
+}
+
+/// The images of one object, in its order.
+struct Images(Vec<Standing>);
+
+/// One place of an object where an image stands.
+struct Standing {
+    found: FoundImage,
+    /// What patterns may call it; `None` where it cannot be read, or stands further up as well.
+    names: Option<Names>,
+}
+
+impl Images {
+    fn of(found: Vec<FoundImage>) -> Self {
+        let mut seen = BTreeSet::new();
+        let mut first = |image| seen.insert(image).then(|| Names::of(image));
+        let names: Vec<_> = found.iter().map(|one| first(one.image.as_ref().ok()?)).collect();
+        drop(seen);
+        Self(found.into_iter().zip(names).map(|(found, names)| Standing { found, names }).collect())
+    }
+}
+
+impl Shared {
+    /// The images where Kubernetes has them, the same for every rule that says nothing else.
+    fn images(&self, object: &Value) -> &Result<Images, ExtractError> {
+        self.images.get_or_init(|| image::images(object).map(Images::of))
+    }
+}
+
 /// Judges the images of one object by one rule: each image by every entry that names it.
 pub(super) async fn by_rule(
     task: &Task<'_>,
     rule: &ImagesRule,
     by: Option<DecidedBy>,
     scope: Option<&Scope>,
-    resolutions: &Resolutions,
+    shared: &Shared,
     context: Context<'_>,
 ) -> Decision {
-    let found = match rule.images(task.facts.subject()) {
-        Ok(found) => found,
+    let (object, own);
+    object = task.facts.subject();
+    let images = if rule.has_extractors(object) {
+        own = rule.images(object).map(Images::of);
+        &own
+    } else {
+        shared.images(object)
+    };
+    let images = match images {
+        Ok(images) => images,
         Err(error) => {
             let reason = Reason::InputUnreadable { problem: error.to_string() };
             return Decision::new(task.subject.clone(), by, Check::leaf("images", Outcome::Fault, reason));
         }
     };
-    let asked = Asked::of(&found, rule);
+    let asked = Asked::of(images, rule);
     let judged = stream::iter(&asked.pairs)
-        .map(|(entry, image)| judge(image, entry, scope, resolutions, context))
+        .map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context))
         .buffered(AT_ONCE);
     let judged: Vec<ImageDecision> = judged.collect().await;
-    let pins = pins(&found, &asked, &judged);
-    let mut decision =
-        Decision::new(task.subject.clone(), by, Check::leaf("images", Outcome::Skip, Reason::NothingChecked));
-    let mut checks = asked.settled;
-    for (one, (entry, _)) in judged.into_iter().zip(&asked.pairs) {
+    let pins = pins(images, &asked, &judged);
+    let Asked { pairs, settled: mut checks } = asked;
+    let (mut signers, mut warnings, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
+    for (one, (entry, _)) in judged.into_iter().zip(&pairs) {
         checks.push(one.check.at(&entry.path));
-        decision.signers.extend(one.signers);
-        decision.warnings.extend(one.warnings);
-        decision.payloads.extend(one.payloads);
+        signers.extend(one.signers);
+        warnings.extend(one.warnings);
+        payloads.extend(one.payloads);
     }
     if checks.is_empty() {
-        let why = if found.is_empty() {
-            "the object has no images"
-        } else {
-            "it names none of the object's images"
-        };
-        checks.push(Check::leaf("images", Outcome::Skip, Reason::NotMatched { why: why.to_owned() }));
+        checks = vec![nothing_named(images)];
     }
-    decision.signers.sort();
-    decision.signers.dedup();
-    decision.check = Check::all("images", checks);
-    decision.pins = pins;
-    decision
+    signers.sort();
+    signers.dedup();
+    let check = Check::all("images", checks);
+    Decision { signers, warnings, payloads, pins, ..Decision::new(task.subject.clone(), by, check) }
+}
+
+fn nothing_named(images: &Images) -> Check {
+    let why =
+        if images.0.is_empty() { "the object has no images" } else { "it names none of the object's images" };
+    Check::leaf("images", Outcome::Skip, Reason::NotMatched { why: why.into(), at: None })
 }
 
 /// What a rule asks of the images of one object.
 struct Asked<'a> {
-    /// Each image once for every entry that names it, however often the object does (attack A12).
+    /// Each image once for every entry that names it.
     pairs: Vec<(&'a ImageEntry, &'a ImageRef)>,
     /// What is settled without looking.
     settled: Vec<Check>,
 }
 
 impl<'a> Asked<'a> {
-    fn of(found: &'a [FoundImage], rule: &'a ImagesRule) -> Self {
+    fn of(images: &'a Images, rule: &'a ImagesRule) -> Self {
         let mut asked = Self { pairs: Vec::new(), settled: Vec::new() };
-        let mut seen = BTreeSet::new();
-        for found in found {
-            match &found.image {
-                Ok(image) if seen.insert(image) => {
-                    rule.entries.iter().for_each(|entry| asked.ask(entry, image));
+        for Standing { found, names } in &images.0 {
+            match (&found.image, names) {
+                // Each image once, however often the object names it (attack A12).
+                (Ok(image), Some(names)) => {
+                    rule.entries.iter().for_each(|entry| asked.ask(entry, image, names));
                 }
-                Ok(_) => {}
+                (Ok(_), None) => {}
                 // Attack A7: what we cannot read, a container runtime perhaps can.
-                Err(error) => asked.settled.push(invalid(&found.text, error)),
+                (Err(error), _) => asked.settled.push(invalid(&found.text, error)),
             }
         }
         asked
     }
 
-    fn ask(&mut self, entry: &'a ImageEntry, image: &'a ImageRef) {
-        if !entry.references.iter().any(|pattern| pattern.covers(image)) {
+    fn ask(&mut self, entry: &'a ImageEntry, image: &'a ImageRef, names: &Names) {
+        if !entry.is_about(names) {
             return;
         }
-        let Some(skipping) = entry.skip.iter().find(|pattern| pattern.covers_strictly(image)) else {
+        let Some(skipping) = entry.skips(names) else {
             return self.pairs.push((entry, image));
         };
         let reason = Reason::ImageSkipped { image: image.typed().to_owned(), pattern: skipping.to_string() };
-        self.settled.push(Check::leaf(image.typed(), Outcome::Skip, reason).at(&entry.path));
+        self.settled.push(Check::leaf(image.typed().to_owned(), Outcome::Skip, reason).at(&entry.path));
     }
 }
 
 /// The images that are to be named by the digest that was judged. Only those that passed every entry.
-fn pins(found: &[FoundImage], asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<Pin> {
+fn pins(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<Pin> {
     let mut pins = Vec::new();
-    for found in found {
-        let Ok(image) = &found.image else { continue };
+    for Standing { found, .. } in &images.0 {
+        let Some(image) = found.image.as_ref().ok().filter(|image| image.digest().is_none()) else {
+            continue;
+        };
         let of_it = asked.pairs.iter().zip(judged).filter(|((_, asked), _)| *asked == image);
         let of_it: Vec<_> = of_it.collect();
         let refused = |outcome| matches!(outcome, Outcome::Fail | Outcome::Fault);
-        if image.digest().is_some() || of_it.iter().any(|(_, one)| refused(one.check.outcome)) {
+        if of_it.iter().any(|(_, one)| refused(one.check.outcome)) {
             continue;
         }
         let pinning = of_it.iter().find(|((entry, _), _)| entry.mutate_digest);
@@ -140,7 +184,7 @@ fn pins(found: &[FoundImage], asked: &Asked<'_>, judged: &[ImageDecision]) -> Ve
 fn invalid(text: &str, error: &ReferenceError) -> Check {
     let why = Reason::ImageInvalid { image: text.to_owned(), problem: error.to_string() };
     let reason = Reason::ImageRefused { image: text.to_owned(), digest: None, why: Box::new(why) };
-    Check::leaf(text, Outcome::Fail, reason)
+    Check::leaf(text.to_owned(), Outcome::Fail, reason)
 }
 
 /// Judges one image by one entry: the manifest that it is now, and where the entry names the platform of
@@ -153,7 +197,7 @@ pub(super) async fn judge(
     context: Context<'_>,
 ) -> ImageDecision {
     let registry = context.sources.registry(&entry.credentials);
-    let resolved = match resolutions.of(image, registry).await {
+    let resolved = match resolutions.of(image, &entry.credentials, registry).await {
         Ok(resolved) => resolved,
         Err(reason) => return decide::image(image, entry, &Err(reason), context.now),
     };
@@ -196,24 +240,5 @@ async fn judge_manifest(
         if decided.check.outcome == Outcome::Pass || reaches.len() == 0 {
             return decided;
         }
-    }
-}
-
-/// The answer to a question that is asked once.
-type Asking = Arc<OnceCell<Result<Resolved, Reason>>>;
-
-/// Which manifest each image of one request is, asked once however many rules ask.
-#[derive(Default)]
-pub(super) struct Resolutions {
-    known: Mutex<BTreeMap<String, Asking>>,
-}
-
-impl Resolutions {
-    async fn of(&self, image: &ImageRef, registry: &dyn Registry) -> Result<Resolved, Reason> {
-        let cell = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(image.to_string()).or_default())
-        };
-        cell.get_or_init(|| gather::resolve(image, registry)).await.clone()
     }
 }

@@ -7,20 +7,21 @@ use crate::verdict::Reason;
 
 /// The reason of a skip.
 pub(super) fn skip_reason(why: &SkipReason) -> Reason {
-    let not_matched = |why: &str| Reason::NotMatched { why: why.to_owned() };
+    let not_matched = |why: &'static str| Reason::NotMatched { why: why.into(), at: None };
+    let for_this = |why: String| Reason::NotMatched { why: why.into(), at: None };
     match why {
         SkipReason::BackgroundDisabled => not_matched("the policy is not for background scans"),
         SkipReason::AdmissionDisabled => not_matched("the policy is not for admission requests"),
         SkipReason::OtherNamespace => not_matched("the policy is for another namespace"),
-        SkipReason::NotMatched(filters) => not_matched(&closest(filters)),
+        SkipReason::NotMatched(filters) => closest(filters),
         SkipReason::Excluded { by } => {
             let by: Vec<_> = by.iter().map(ToString::to_string).collect();
-            not_matched(&format!("excluded by {}", by.join(", ")))
+            for_this(format!("excluded by {}", by.join(", ")))
         }
         SkipReason::Deletion => not_matched("an object that goes away is not verified"),
         SkipReason::Connect => not_matched("a CONNECT carries no object to verify"),
         SkipReason::EarlierRuleApplied { rule } => {
-            not_matched(&format!("rule {rule} applied first, and the policy applies one rule only"))
+            for_this(format!("rule {rule} applied first, and the policy applies one rule only"))
         }
         SkipReason::Preconditions(failed) => Reason::PreconditionsNotMet { why: conditions(failed) },
         SkipReason::Exceptions(names) => {
@@ -30,11 +31,11 @@ pub(super) fn skip_reason(why: &SkipReason) -> Reason {
 }
 
 /// The mismatch that came closest to a match: those of a later attribute fulfilled the earlier ones.
-fn closest(filters: &[FilterMismatch]) -> String {
+fn closest(filters: &[FilterMismatch]) -> Reason {
     let of_kind = filters.iter().filter(|filter| filter.why != Mismatch::Kind);
     match of_kind.max_by_key(|filter| filter.why).or(filters.first()) {
-        Some(filter) => format!("{} ({})", filter.why, filter.path),
-        None => "it matches nothing".to_owned(),
+        Some(filter) => Reason::NotMatched { why: filter.why.words().into(), at: Some(filter.path.clone()) },
+        None => Reason::NotMatched { why: "it matches nothing".into(), at: None },
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a workload calls its images: references, patterns of references, and where they stand.
 
 mod extract;
+mod names;
 mod pattern;
 mod place;
 mod platform;
 mod reference;
 
 pub use extract::{VariablesError, images, variables};
+pub use names::Names;
 pub use pattern::{ImagePattern, PatternError};
 pub use place::{ExtractError, FoundImage};
 pub(crate) use place::{Place, Spot};

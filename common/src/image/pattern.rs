@@ -5,16 +5,19 @@
 
 use std::fmt;
 
-use super::ImageRef;
+use super::names::Names;
 use super::reference::{DOCKER_HUB, DOCKER_HUB_ALIAS, is_host};
-use crate::{limits, wildcard};
+use crate::limits;
+use crate::wildcard::{self, Pattern};
 
 /// A pattern of image references.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImagePattern {
-    typed: Box<str>,
+    typed: Pattern,
     /// With the registry's name in its normal form.
-    normal: Box<str>,
+    normal: Pattern,
+    /// A registry or folder with a slash behind it, read as everything below it.
+    below: Option<Pattern>,
 }
 
 /// Why a text is no pattern.
@@ -42,7 +45,9 @@ impl ImagePattern {
         if typed.len() > limits::PATTERN_BYTES {
             return Err(PatternError::TooLong);
         }
-        Ok(Self { typed: typed.into(), normal: normal(typed).into() })
+        let normal = normal(typed);
+        let below = is_prefix(&normal).then(|| Pattern::new(&format!("{normal}*")));
+        Ok(Self { typed: Pattern::new(typed), normal: Pattern::new(&normal), below })
     }
 
     /// Whether the pattern covers an image *that is demanded something of*: under any name that the image
@@ -51,11 +56,11 @@ impl ImagePattern {
     /// Attack: `index.docker.io/nginx`, `GHCR.io/acme/app` or `ghcr.io:443/acme/app:1@sha256:…` must not
     /// be a way around a pattern that covers the plain name, whichever of the names it was written for.
     #[must_use]
-    pub fn covers(&self, image: &ImageRef) -> bool {
-        let pattern = self.prefix().unwrap_or_else(|| self.normal.to_string());
-        wildcard::matches(&self.typed, image.typed())
-            || wildcard::matches(&pattern, image.typed())
-            || every_name(image).iter().any(|name| wildcard::matches(&pattern, name))
+    pub fn covers(&self, image: &Names) -> bool {
+        let pattern = self.below.as_ref().unwrap_or(&self.normal);
+        self.typed.matches(image.typed())
+            || pattern.matches(image.typed())
+            || image.every().iter().any(|name| pattern.matches(name))
     }
 
     /// Whether the pattern covers an image *that is then let through*: under the names that say what would
@@ -64,9 +69,8 @@ impl ImagePattern {
     /// Attack: `evil:trusted@sha256:…` runs the digest, whatever the tag says, and must not be skipped by
     /// `*:trusted`.
     #[must_use]
-    pub fn covers_strictly(&self, image: &ImageRef) -> bool {
-        let suffix = image.version().suffix();
-        names(image).iter().any(|name| wildcard::matches(&self.normal, &format!("{name}{suffix}")))
+    pub fn covers_strictly(&self, image: &Names) -> bool {
+        image.that_run().iter().any(|name| self.normal.matches(name))
     }
 
     /// What about the pattern its author should know: that it can match nothing, or more than it seems to.
@@ -74,19 +78,14 @@ impl ImagePattern {
     pub fn warning(&self) -> Option<String> {
         const CHECKS: [fn(&str) -> Option<String>; 7] =
             [blank, scheme, trailing_slash, capital, no_registry, no_version, near_miss];
-        CHECKS.iter().find_map(|check| check(&self.normal))
-    }
-
-    /// A registry or folder with a slash behind it, read as everything below it.
-    fn prefix(&self) -> Option<String> {
-        is_prefix(&self.normal).then(|| format!("{}*", self.normal))
+        CHECKS.iter().find_map(|check| check(self.normal.as_str()))
     }
 }
 
 impl fmt::Display for ImagePattern {
     /// As typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.typed)
+        f.write_str(self.typed.as_str())
     }
 }
 
@@ -99,26 +98,6 @@ fn normal(typed: &str) -> String {
     let plain = if wildcard::is_pattern(&host) { &host } else { host.strip_suffix(":443").unwrap_or(&host) };
     let host = if plain == DOCKER_HUB_ALIAS { DOCKER_HUB } else { plain };
     format!("{host}/{rest}")
-}
-
-/// The names of the image's repository: the normal one, and that without `library/` which Kyverno uses.
-fn names(image: &ImageRef) -> Vec<String> {
-    let repository = image.repository();
-    std::iter::once(repository.to_string()).chain(repository.without_library()).collect()
-}
-
-/// Every name of the image but the typed one: also under the registry's older name, and with the tag that
-/// stands beside a digest.
-fn every_name(image: &ImageRef) -> Vec<String> {
-    let mut names = names(image);
-    let hub = format!("{DOCKER_HUB}/");
-    let older: Vec<_> = names.iter().filter_map(|name| name.strip_prefix(&hub)).collect();
-    let older: Vec<_> = older.into_iter().map(|path| format!("{DOCKER_HUB_ALIAS}/{path}")).collect();
-    names.extend(older);
-    let version = image.version().suffix();
-    let both = image.tag().zip(image.digest()).map(|(tag, digest)| format!(":{tag}@{digest}"));
-    let suffixes: Vec<_> = std::iter::once(version).chain(both).collect();
-    names.iter().flat_map(|name| suffixes.iter().map(move |suffix| format!("{name}{suffix}"))).collect()
 }
 
 fn is_prefix(pattern: &str) -> bool {
@@ -224,6 +203,7 @@ fn near_miss(pattern: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ImageRef;
     use super::*;
 
     const HEX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -232,8 +212,8 @@ mod tests {
         ImagePattern::parse(typed).unwrap()
     }
 
-    fn image(typed: &str) -> ImageRef {
-        ImageRef::parse(&typed.replace("HEX", HEX)).unwrap()
+    fn image(typed: &str) -> Names {
+        Names::of(&ImageRef::parse(&typed.replace("HEX", HEX)).unwrap())
     }
 
     #[test]

@@ -8,9 +8,15 @@ use super::functions::Functions;
 use super::images::{ImageExtractor, ImagesRule};
 use crate::image::{self, ExtractError, FoundImage, ImageRef, Place, Spot};
 use crate::limits;
-use crate::object::{FieldPath, ObjectRef, Segment};
+use crate::object::{FieldPath, Segment};
 
 impl ImagesRule {
+    /// Whether the rule itself says where objects of this kind have their images.
+    #[must_use]
+    pub fn has_extractors(&self, object: &Value) -> bool {
+        self.extractors.contains_key(kind(object))
+    }
+
     /// The images of an object. Extractors for its kind replace the places that Kubernetes has
     /// (`spec/kyverno.md` 1.6); kinds that neither knows have none.
     ///
@@ -20,7 +26,7 @@ impl ImagesRule {
     /// # Errors
     /// [`ExtractError`] is a fault of the rule, and never "no images".
     pub fn images(&self, object: &Value) -> Result<Vec<FoundImage>, ExtractError> {
-        let Some(extractors) = self.extractors.get(&ObjectRef::of(object).kind) else {
+        let Some(extractors) = self.extractors.get(kind(object)) else {
             return image::images(object);
         };
         let mut found = Vec::new();
@@ -32,6 +38,10 @@ impl ImagesRule {
         }
         Ok(found)
     }
+}
+
+fn kind(object: &Value) -> &str {
+    object.get("kind").and_then(Value::as_str).unwrap_or_default()
 }
 
 impl ImageExtractor {

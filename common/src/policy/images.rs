@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Conditions;
 use super::expression::Expression;
 use super::requirement::Requirement;
-use crate::image::{ImagePattern, ImageRef, Platform};
+use crate::image::{ImagePattern, Names, Platform};
 use crate::object::FieldPath;
 
 /// The object's images must be signed.
@@ -83,14 +83,14 @@ pub enum SignedReference {
 impl ImageEntry {
     /// Whether the entry demands anything of an image, unless it [skips](Self::skips) it.
     #[must_use]
-    pub fn is_about(&self, image: &ImageRef) -> bool {
+    pub fn is_about(&self, image: &Names) -> bool {
         self.references.iter().any(|pattern| pattern.covers(image))
     }
 
-    /// Whether the entry leaves an image out again.
+    /// The pattern by which the entry leaves an image out again, if one does.
     #[must_use]
-    pub fn skips(&self, image: &ImageRef) -> bool {
-        self.skip.iter().any(|pattern| pattern.covers_strictly(image))
+    pub fn skips(&self, image: &Names) -> Option<&ImagePattern> {
+        self.skip.iter().find(|pattern| pattern.covers_strictly(image))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod selector;
 pub mod template;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use action::{Action, ActionOverride, ActionRules};
 pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, Scope, Values};
@@ -45,6 +46,14 @@ pub struct PolicyId {
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
+}
+
+impl PolicyId {
+    /// What decisions call it: as displayed.
+    #[must_use]
+    pub fn called(&self) -> Arc<str> {
+        if self.namespace.is_empty() { self.name.as_str().into() } else { self.to_string().into() }
+    }
 }
 
 impl fmt::Display for PolicyId {
@@ -117,7 +126,7 @@ impl fmt::Display for PolicyWarning {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Unique in its policy.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it stands in the document; of a generated rule, where the rule it comes from stands.
     pub path: FieldPath,
     /// Which objects it is about.

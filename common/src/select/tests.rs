@@ -87,7 +87,7 @@ fn every_rule_of_every_policy_has_a_result() {
     let policies = [policy(&rules, &json!({})), policy(&rules[..1], &json!({}))];
     let object = deployment();
     let selected = select(&ReviewFacts::of(&object), &policies, &[], &Values::new(), false, NOW);
-    let names: Vec<&str> = selected.iter().map(|selected| selected.rule.name.as_str()).collect();
+    let names: Vec<&str> = selected.iter().map(|selected| &*selected.rule.name).collect();
     assert_eq!(names, ["a", "b", "c", "a"]);
     assert_eq!(selected[0].outcome, APPLIES);
     let path = FieldPath::keys(["spec", "rules"]).index(1).key("match").key("any").index(0);

@@ -87,6 +87,9 @@ fn image_hint(image: &str, digest: Option<&str>, why: &Reason) -> Option<String>
             Some("if its signer uses no transparency log: --insecure-ignore-tlog".to_owned())
         }
         Reason::DigestMissing { .. } => digest.map(|_| format!("image: {pinned}")),
+        Reason::ImageAmbiguous { .. } => {
+            Some("try again if the tag was moved just now, or name the image by its digest".to_owned())
+        }
         Reason::ImageNotFound { .. } => Some("is the name right, and was the image pushed?".to_owned()),
         Reason::Registry(fault) => registry_hint(&image, &fault.problem),
         _ => None,

@@ -26,8 +26,8 @@ pub fn decision_json(decision: &Decision) -> Value {
     let mut result = Map::new();
     result.insert("subject".to_owned(), subject(&decision.subject));
     if let Some(by) = &decision.by {
-        result.insert("policy".to_owned(), json!(by.policy));
-        result.insert("rule".to_owned(), json!(by.rule));
+        result.insert("policy".to_owned(), json!(*by.policy));
+        result.insert("rule".to_owned(), json!(*by.rule));
         result.insert("enforced".to_owned(), json!(by.enforced));
     }
     result.insert("outcome".to_owned(), json!(decision.outcome().word()));

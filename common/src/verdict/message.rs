@@ -164,7 +164,8 @@ impl fmt::Display for Words<'_> {
                 write!(f, "rule type `{rule_type}` is not handled by kubectl trust")
             }
             Reason::NeedsCluster { what } => write!(f, "{what} needs a cluster, and there is none here"),
-            Reason::NotMatched { why } => write!(f, "the rule does not apply: {why}"),
+            Reason::NotMatched { why, at: None } => write!(f, "the rule does not apply: {why}"),
+            Reason::NotMatched { why, at: Some(at) } => write!(f, "the rule does not apply: {why} ({at})"),
             Reason::PreconditionsNotMet { why } => write!(f, "preconditions not met: {why}"),
             Reason::ExceptionApplies { names } => {
                 write!(f, "rule is skipped due to policy exceptions {}", names.join(", "))
@@ -175,6 +176,12 @@ impl fmt::Display for Words<'_> {
                 write!(f, "`{}` is not an image reference: {problem}", name(image))
             }
             Reason::ImageNotFound { image } => write!(f, "the registry has no image {image}"),
+            Reason::ImageAmbiguous { image, first, second } => {
+                write!(
+                    f,
+                    "the registry says that {image} is {first}, and {second} when asked with other credentials"
+                )
+            }
             Reason::ImageVerified { image, digest } => {
                 write!(f, "verified image signatures for {image} ({digest})")
             }

@@ -22,6 +22,9 @@ pub use reason::Reason;
 pub use registry::{RegistryFault, RegistryProblem};
 pub use signing::SignWith;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::object::{FieldPath, ObjectRef};
 use crate::signer::Signer;
 
@@ -67,7 +70,7 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
     /// What was checked, in a few words: `signature`, `key sha256:…`, `content`.
-    pub what: String,
+    pub what: Cow<'static, str>,
     /// Where the policy demands it; `None` where a command line does.
     pub path: Option<FieldPath>,
     /// How it ended.
@@ -80,13 +83,13 @@ pub struct Check {
 
 impl Check {
     /// A check without parts.
-    pub fn leaf(what: impl Into<String>, outcome: Outcome, reason: Reason) -> Self {
+    pub fn leaf(what: impl Into<Cow<'static, str>>, outcome: Outcome, reason: Reason) -> Self {
         Self { what: what.into(), path: None, outcome, reason, children: Vec::new() }
     }
 
     /// A check that passes when all its parts do; its reason is that of the part that decides it.
     /// Without any part that passes it does not pass: nothing demanded is nothing verified.
-    pub fn all(what: impl Into<String>, children: Vec<Self>) -> Self {
+    pub fn all(what: impl Into<Cow<'static, str>>, children: Vec<Self>) -> Self {
         let outcome = Outcome::worst(children.iter().map(|child| child.outcome));
         let reason = children
             .iter()
@@ -153,9 +156,9 @@ impl SubjectKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecidedBy {
     /// The policy: `name`, or `namespace/name`.
-    pub policy: String,
+    pub policy: Arc<str>,
     /// The rule.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// Whether a failure refuses the object, or is only reported.
     pub enforced: bool,
 }
@@ -164,7 +167,7 @@ pub struct DecidedBy {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// What was judged.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// By which rule; `None` where the demands came from a command line.
     pub by: Option<DecidedBy>,
     /// The whole tree; its root carries outcome and headline.
@@ -193,7 +196,8 @@ pub struct Pin {
 impl Decision {
     /// A decision that rests on `check` alone.
     #[must_use]
-    pub fn new(subject: Subject, by: Option<DecidedBy>, check: Check) -> Self {
+    pub fn new(subject: impl Into<Arc<Subject>>, by: Option<DecidedBy>, check: Check) -> Self {
+        let subject = subject.into();
         let (signers, warnings) = (Vec::new(), Vec::new());
         Self { subject, by, check, signers, warnings, payloads: Vec::new(), pins: Vec::new() }
     }

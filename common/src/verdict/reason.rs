@@ -1,6 +1,8 @@
 //! Every reason a check can give. Each says what was expected and what was found; its code never
 //! changes meaning, its rank decides which of several becomes the headline.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::message::{list, side};
@@ -120,6 +122,12 @@ pub enum Reason {
     ImageNotFound {
         image: String,
     },
+    /// One tag, two answers: a verdict about either would not be one about what runs.
+    ImageAmbiguous {
+        image: String,
+        first: String,
+        second: String,
+    },
     ImageUnsigned {
         looked_for: Vec<String>,
         only: Vec<String>,
@@ -198,7 +206,8 @@ pub enum Reason {
         what: String,
     },
     NotMatched {
-        why: String,
+        why: Cow<'static, str>,
+        at: Option<FieldPath>,
     },
     PreconditionsNotMet {
         why: String,
@@ -273,6 +282,7 @@ impl Reason {
             Self::ThresholdNotMet { .. } => ("threshold-not-met", 300),
             Self::ImageInvalid { .. } => ("image-invalid", 390),
             Self::ImageNotFound { .. } => ("image-not-found", 385),
+            Self::ImageAmbiguous { .. } => ("image-ambiguous", 386),
             Self::ImageVerified { .. } => ("image-verified", 25),
             Self::DigestPresent { .. } => ("digest-present", 6),
             Self::AttestationFound { .. } => ("attestation-found", 7),
@@ -327,6 +337,7 @@ impl Reason {
             }
             Self::TargetMismatch { signed, .. } => Some(list(signed)),
             Self::DigestMismatch { expected, .. }
+            | Self::ImageAmbiguous { first: expected, .. }
             | Self::ReferenceMismatch { expected, .. }
             | Self::PredicateTypeMismatch { expected, .. }
             | Self::ConditionFailed { expected, .. }
@@ -354,6 +365,7 @@ impl Reason {
             Self::IdentityMismatch { found, .. }
             | Self::IssuerMismatch { found, .. }
             | Self::DigestMismatch { found, .. }
+            | Self::ImageAmbiguous { second: found, .. }
             | Self::ReferenceMismatch { found, .. }
             | Self::PredicateTypeMismatch { found, .. }
             | Self::ConditionFailed { found, .. } => Some(found.clone()),

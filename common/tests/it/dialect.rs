@@ -51,10 +51,7 @@ fn a_manifest_policy_says_everything_it_said() {
     );
     assert_eq!((policy.timeout_seconds, policy.severity.as_deref()), (Some(20), Some("high")));
     let [rule] = &policy.rules[..] else { panic!("manifest rules are never generated for") };
-    assert_eq!(
-        (rule.name.as_str(), rule.action.default),
-        ("verify-deployment-allow-replicas", Action::Enforce)
-    );
+    assert_eq!((&*rule.name, rule.action.default), ("verify-deployment-allow-replicas", Action::Enforce));
     let Body::Manifest(manifest) = &rule.body else { panic!("{:?}", rule.body) };
     let attestors: Vec<String> =
         manifest.requirement.attestors().iter().map(|a| a.path.to_string()).collect();
@@ -89,7 +86,7 @@ fn image_rules_are_generated_for_the_controllers_that_are_named() {
         .iter()
         .map(|rule| {
             let kinds = rule.selector.matching.filters[0].kinds.iter().map(ToString::to_string).collect();
-            (rule.name.clone(), kinds)
+            (rule.name.to_string(), kinds)
         })
         .collect();
     let rule = |name: &str, kind: &str| (name.to_owned(), vec![kind.to_owned()]);

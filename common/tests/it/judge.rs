@@ -101,7 +101,7 @@ impl Demand {
             source: "test.yaml#0".to_owned(),
             object: ObjectRef::of(object),
         };
-        let task = Task { subject, facts: ReviewFacts::of(object), origin: self.origin };
+        let task = Task { subject: subject.into(), facts: ReviewFacts::of(object), origin: self.origin };
         let sources = Offline { trust_root: self.root.clone(), images: None };
         let context = Context { sources: &sources, known, now: now() };
         futures::executor::block_on(by_manifest_rule(&task, &self.rule, None, context))

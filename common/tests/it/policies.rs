@@ -61,7 +61,7 @@ fn policy(manifests: &Value, more: &Value) -> Policy {
 fn judge(object: &Value, policy: &Policy, values: &Values) -> Decision {
     let subject =
         Subject { kind: SubjectKind::Manifest, source: "x#0".to_owned(), object: ObjectRef::of(object) };
-    let task = Task { subject, facts: ReviewFacts::of(object), origin: Origin::File };
+    let task = Task { subject: subject.into(), facts: ReviewFacts::of(object), origin: Origin::File };
     let rules = Rules { policies: std::slice::from_ref(policy), exceptions: &[], values, background: false };
     let context = Context { sources: &Offline::default(), known: &Facts::default(), now: now() };
     let mut decisions = futures::executor::block_on(by_policies(&task, rules, context));

@@ -77,6 +77,14 @@ fn samples() -> Vec<(&'static str, Reason)> {
             image("Ghcr.io//app", Reason::ImageInvalid { image: text("Ghcr.io//app"), problem: text("…") }),
         ),
         ("fail", refused(Reason::ImageNotFound { image: text("ghcr.io/acme/app:1.4") })),
+        (
+            "fail",
+            refused(Reason::ImageAmbiguous {
+                image: text("ghcr.io/acme/app:1.4"),
+                first: text("sha256:9f1c2ab01f0a…"),
+                second: text("sha256:0000a1b2c3d4…"),
+            }),
+        ),
         ("fail", refused(Reason::ImageUnverified { image: text("ghcr.io/acme/app:1.4") })),
         ("fail", refused(Reason::DigestMissing { image: text("ghcr.io/acme/app:1.4") })),
         (
@@ -220,7 +228,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
         ),
         ("skip", Reason::NotHandled { rule_type: text("validate.pattern") }),
         ("skip", Reason::NeedsCluster { what: text("the server-side dry run that the rule asks for") }),
-        ("skip", Reason::NotMatched { why: text("another kind") }),
+        ("skip", Reason::NotMatched { why: "another kind".into(), at: None }),
         ("skip", Reason::PreconditionsNotMet { why: text("CREATE Equals UPDATE does not hold") }),
         ("skip", Reason::ExceptionApplies { names: vec![text("ops/legacy")] }),
         ("fault", Reason::NothingChecked),

@@ -198,7 +198,7 @@ impl Numbers {
         let mut numbers = Self::default();
         for decision in decisions.iter().filter(|decision| text::applies(decision)) {
             let warns = decision.by.as_ref().is_some_and(|by| {
-                let policy = policies.iter().find(|policy| policy.id.to_string() == by.policy);
+                let policy = policies.iter().find(|policy| policy.id.to_string() == *by.policy);
                 policy.is_some_and(|policy| !policy.scored) || (audit_warn && !by.enforced)
             });
             match decision.outcome() {

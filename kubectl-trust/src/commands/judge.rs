@@ -1,5 +1,7 @@
 //! What the judging commands share: documents to tasks, tasks to a verdict, a verdict to output.
 
+use std::sync::Arc;
+
 use common::cache::Facts;
 use common::evaluate::{self, Context, Task};
 use common::object::{ObjectRef, Origin, items as items_of};
@@ -134,7 +136,11 @@ pub(crate) async fn by_rule(
         progress.step();
         decisions.push(match item {
             Item::Object { subject, object, origin } => {
-                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin: *origin };
+                let task = Task {
+                    subject: Arc::new(subject.clone()),
+                    facts: ReviewFacts::of(object),
+                    origin: *origin,
+                };
                 evaluate::by_manifest_rule(&task, rule, None, context).await
             }
             Item::Nothing { subject, reason } => undecided(subject, reason),

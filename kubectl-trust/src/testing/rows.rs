@@ -74,7 +74,8 @@ fn speaks_of(decision: &Decision, case: &Case, name: &str) -> bool {
     let Some(by) = &decision.by else { return false };
     let rule = case.rule == "*"
         || [case.rule.clone(), format!("autogen-{}", case.rule), format!("autogen-cronjob-{}", case.rule)]
-            .contains(&by.rule);
+            .iter()
+            .any(|rule| **rule == *by.rule);
     let object = &decision.subject.object;
     let kind = case
         .kind
@@ -101,7 +102,7 @@ fn is_named(name: &str, policy: &str) -> bool {
 /// A generated rule that is about other kinds has nothing to say about this one; the rule that is speaks
 /// for all of them.
 fn relevant(decision: &Decision, case: &Case) -> bool {
-    let generated = decision.by.as_ref().is_some_and(|by| case.rule != "*" && by.rule != case.rule);
+    let generated = decision.by.as_ref().is_some_and(|by| case.rule != "*" && *by.rule != *case.rule);
     !(generated && is_unmatched(decision))
 }
 
@@ -109,7 +110,7 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
     let by = decision.by.clone();
     let scored = by
         .as_ref()
-        .and_then(|by| policies.iter().find(|policy| policy.id.to_string() == by.policy))
+        .and_then(|by| policies.iter().find(|policy| policy.id.to_string() == *by.policy))
         .is_none_or(|policy| policy.scored);
     let got = match decision.outcome() {
         Outcome::Pass => Expected::Pass,
@@ -124,7 +125,7 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
         index: case.index,
         line: None,
         policy: case.policy.clone(),
-        rule: by.map_or_else(|| case.rule.clone(), |by| by.rule),
+        rule: by.map_or_else(|| case.rule.clone(), |by| by.rule.to_string()),
         resource: ObjectRef { namespace: namespace_of(object).to_owned(), ..object.clone() }.to_string(),
         expected: case.expected,
         got: Some(got),
@@ -160,7 +161,7 @@ fn not_found(case: &Case, name: &str, set: &PolicySet) -> Row {
         format!("{} is a policy of a kind that kubectl trust does not judge", case.policy)
     } else if named.is_empty() {
         format!("no policy {} in the test's policies", case.policy)
-    } else if !rules.any(|rule| rule.name == case.rule || case.rule == "*") {
+    } else if !rules.any(|rule| *rule.name == *case.rule || case.rule == "*") {
         format!("the policy {} has no rule {}", case.policy, case.rule)
     } else if case.resources.is_empty() {
         "the rule is about none of the test's resources".to_owned()

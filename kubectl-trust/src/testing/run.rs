@@ -161,7 +161,7 @@ pub(crate) async fn judge_item(
             user: asked.user,
             ..ReviewFacts::of(object)
         };
-        let task = Task { subject: subject.clone(), facts, origin };
+        let task = Task { subject: Arc::new(subject.clone()), facts, origin };
         decisions.extend(by_policies(&task, rules, context).await);
     }
     Ok(decisions)

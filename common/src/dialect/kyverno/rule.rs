@@ -27,7 +27,7 @@ pub(super) fn compile_rules(list: &Node<'_, '_>, policy: &PolicyContext) -> Vec<
         for node in std::iter::once(node.clone()).chain(generated) {
             let Some(rule) = compile_rule(&node, policy) else { continue };
             if !names.insert(rule.name.clone()) {
-                node.report.error(&node.path.key("name"), Problem::Duplicate(rule.name.clone()));
+                node.report.error(&node.path.key("name"), Problem::Duplicate(rule.name.to_string()));
             }
             rules.push(rule);
         }
@@ -63,7 +63,7 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
         let handled = !matches!(parts.body, Body::NotHandled { .. });
         let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };
         Some(Rule {
-            name: name?,
+            name: name?.into(),
             path: node.path.clone(),
             selector: Selector { matching: matching?, exclude },
             context,

@@ -138,3 +138,19 @@ impl<'a> ReviewFacts<'a> {
         entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }
 }
+
+/// The facts, with what every filter compares looked up once.
+#[derive(Debug)]
+pub(crate) struct Looked<'a> {
+    pub(super) facts: &'a ReviewFacts<'a>,
+    pub(super) object: ObjectRef,
+    pub(super) labels: BTreeMap<&'a str, &'a str>,
+    pub(super) annotations: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Looked<'a> {
+    pub(crate) fn at(facts: &'a ReviewFacts<'a>) -> Self {
+        let (labels, annotations) = (facts.metadata_map("labels"), facts.metadata_map("annotations"));
+        Self { facts, object: facts.object_ref(), labels, annotations }
+    }
+}

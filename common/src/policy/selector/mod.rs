@@ -5,8 +5,8 @@ mod kind;
 mod labels;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+pub(crate) use facts::Looked;
 pub use facts::{LabelsUnknown, Operation, ReviewFacts, UserInfo};
 pub use kind::KindPattern;
 pub use labels::{LabelExpression, LabelOperator, LabelSelector};
@@ -134,9 +134,11 @@ pub enum Mismatch {
     NoRequest,
 }
 
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Mismatch {
+    /// For people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
             Self::Operation => "another operation",
             Self::Kind => "another kind",
             Self::Name => "another name",
@@ -147,7 +149,7 @@ impl fmt::Display for Mismatch {
             Self::NamespaceItself => "a namespaceSelector says nothing about a Namespace itself",
             Self::User => "another user",
             Self::NoRequest => "only about users, and there is no admission request",
-        })
+        }
     }
 }
 
@@ -157,13 +159,18 @@ impl Selector {
     /// # Errors
     /// [`LabelsUnknown`] when the answer depends on namespace labels that nobody could read.
     pub fn select(&self, facts: &ReviewFacts<'_>) -> Result<Selection, LabelsUnknown> {
-        let matched = self.matching.evaluate(facts, Side::Match);
+        self.select_looked(&Looked::at(facts))
+    }
+
+    /// The same for many rules and one object.
+    pub(crate) fn select_looked(&self, object: &Looked<'_>) -> Result<Selection, LabelsUnknown> {
+        let matched = self.matching.evaluate(object, Side::Match);
         if let Ok(Err(mismatches)) = matched {
             return Ok(Selection::NoMatch(mismatches));
         }
         // An exclusion decides even where the match is not known.
         if let Some(exclude) = &self.exclude
-            && let Ok(by) = exclude.evaluate(facts, Side::Exclude)?
+            && let Ok(by) = exclude.evaluate(object, Side::Exclude)?
         {
             return Ok(Selection::Excluded { by });
         }
@@ -184,19 +191,19 @@ impl Clause {
     /// # Errors
     /// [`LabelsUnknown`] when the answer depends on them.
     pub fn matches(&self, facts: &ReviewFacts<'_>) -> Result<bool, LabelsUnknown> {
-        Ok(self.evaluate(facts, Side::Exclude)?.is_ok())
+        Ok(self.evaluate(&Looked::at(facts), Side::Exclude)?.is_ok())
     }
 
     /// The filters that match, or why those that do not do not. A filter whose answer is not known
     /// makes a fault only where no other filter decides.
     fn evaluate(
         &self,
-        facts: &ReviewFacts<'_>,
+        object: &Looked<'_>,
         side: Side,
     ) -> Result<Result<Vec<FieldPath>, Vec<FilterMismatch>>, LabelsUnknown> {
         let (mut matching, mut mismatches, mut unknown) = (Vec::new(), Vec::new(), false);
         for filter in &self.filters {
-            match filter.mismatch(facts, side) {
+            match filter.mismatch(object, side) {
                 Ok(None) => matching.push(filter.path.clone()),
                 Ok(Some(why)) => mismatches.push(FilterMismatch { path: filter.path.clone(), why }),
                 Err(LabelsUnknown) => unknown = true,
@@ -222,22 +229,21 @@ impl Clause {
 impl Filter {
     /// The first attribute that does not match. Labels of the namespace are looked at last, so that
     /// they are needed only where everything else matches.
-    fn mismatch(&self, facts: &ReviewFacts<'_>, side: Side) -> Result<Option<Mismatch>, LabelsUnknown> {
-        let object = facts.object_ref();
-        if let Some(why) = self.object_mismatch(facts, &object).or_else(|| self.user_mismatch(facts, side)) {
+    fn mismatch(&self, looked: &Looked<'_>, side: Side) -> Result<Option<Mismatch>, LabelsUnknown> {
+        let user = || self.user_mismatch(looked.facts, side);
+        if let Some(why) = self.object_mismatch(looked).or_else(user) {
             return Ok(Some(why));
         }
         let Some(selector) = &self.namespace_selector else { return Ok(None) };
-        if is_namespace(&object) {
+        if is_namespace(&looked.object) {
             return Ok(Some(Mismatch::NamespaceItself));
         }
-        Ok((!selector.matches(facts.namespace_labels()?)).then_some(Mismatch::NamespaceLabels))
+        Ok((!selector.matches(looked.facts.namespace_labels()?)).then_some(Mismatch::NamespaceLabels))
     }
 
-    fn object_mismatch(&self, facts: &ReviewFacts<'_>, object: &ObjectRef) -> Option<Mismatch> {
+    fn object_mismatch(&self, looked: &Looked<'_>) -> Option<Mismatch> {
+        let Looked { facts, object, labels, annotations } = looked;
         let namespace = if is_namespace(object) { &object.name } else { &object.namespace };
-        let annotations = facts.metadata_map("annotations");
-        let labels = facts.metadata_map("labels");
         let kind = |pattern: &KindPattern| pattern.matches(object, facts.subresource);
         let checks = [
             (self.operations.is_empty() || self.operations.contains(&facts.operation), Mismatch::Operation),
@@ -245,8 +251,8 @@ impl Filter {
             (self.name.as_ref().is_none_or(|name| wildcard::matches(name, &object.name)), Mismatch::Name),
             (one_of(&self.names, &object.name), Mismatch::Name),
             (one_of(&self.namespaces, namespace), Mismatch::Namespace),
-            (self.annotations.iter().all(|(k, v)| labels::has(&annotations, k, v)), Mismatch::Annotations),
-            (self.selector.as_ref().is_none_or(|selector| selector.matches(&labels)), Mismatch::Labels),
+            (self.annotations.iter().all(|(k, v)| labels::has(annotations, k, v)), Mismatch::Annotations),
+            (self.selector.as_ref().is_none_or(|selector| selector.matches(labels)), Mismatch::Labels),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, why)| why)
     }

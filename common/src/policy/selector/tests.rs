@@ -22,7 +22,7 @@ fn web() -> Value {
 }
 
 fn why(filter: &Filter, facts: &ReviewFacts<'_>, side: Side) -> Result<Option<Mismatch>, LabelsUnknown> {
-    filter.mismatch(facts, side)
+    filter.mismatch(&Looked::at(facts), side)
 }
 
 #[test]

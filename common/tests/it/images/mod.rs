@@ -3,6 +3,7 @@
 mod attacks;
 mod attested;
 mod bundles;
+mod credentials;
 mod dump;
 mod hostile;
 mod identities;

@@ -16,7 +16,7 @@ use common::policy::images::ImageEntry;
 use common::policy::{Policy, Requirement, ReviewFacts, Values};
 use common::registry::{Descriptor, Fetch, Manifest, Memory, Registry};
 use common::signature::make::{Said, simple_signing_payload, statement_bundle};
-use common::sources::Offline;
+use common::sources::{Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome, RegistryFault, RegistryProblem, Subject, SubjectKind};
 use common::yaml;
@@ -361,13 +361,21 @@ pub(crate) fn review_knowing(
     images: Arc<dyn Registry>,
     known: &Facts,
 ) -> Vec<Decision> {
+    review_by(object, policies, &Offline { trust_root: None, images: Some(images) }, known)
+}
+
+pub(crate) fn review_by(
+    object: &Value,
+    policies: &[Policy],
+    sources: &dyn Sources,
+    known: &Facts,
+) -> Vec<Decision> {
     let subject =
         Subject { kind: SubjectKind::Resource, source: "Pod/web".to_owned(), object: ObjectRef::of(object) };
-    let task = Task { subject, facts: ReviewFacts::of(object), origin: Origin::File };
+    let task = Task { subject: subject.into(), facts: ReviewFacts::of(object), origin: Origin::File };
     let rules = Rules { policies, exceptions: &[], values: &Values::default(), background: false };
-    let sources = Offline { trust_root: None, images: Some(images) };
-    let decisions = block_on(by_policies(&task, rules, Context { sources: &sources, known, now: now() }));
-    let own = |decision: &Decision| decision.by.as_ref().is_some_and(|by| by.rule == "images");
+    let decisions = block_on(by_policies(&task, rules, Context { sources, known, now: now() }));
+    let own = |decision: &Decision| decision.by.as_ref().is_some_and(|by| &*by.rule == "images");
     let decisions: Vec<_> = decisions.into_iter().filter(own).collect();
     assert_eq!(decisions.len(), policies.len(), "one rule each");
     decisions

@@ -23,7 +23,7 @@ fn clean(decision: &Decision) {
         assert!(!unfit(&message), "{message:?}");
         assert!(message.len() < 8 * 1024, "{} bytes: {}…", message.len(), &message[..200]);
     }
-    let by = common::verdict::DecidedBy { policy: "p".to_owned(), rule: "r".to_owned(), enforced: true };
+    let by = common::verdict::DecidedBy { policy: "p".into(), rule: "r".into(), enforced: true };
     let decision = Decision { by: Some(by), ..decision.clone() };
     let text = denial(&ObjectRef::default(), [&decision], None).unwrap();
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
