@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{self as hashing, SHA256, SHA384, SHA512};
 
@@ -13,7 +14,7 @@ use aws_lc_rs::digest::{self as hashing, SHA256, SHA384, SHA512};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: Algorithm,
-    hex: Box<str>,
+    hex: Arc<str>,
 }
 
 /// Hash functions that digests may use.

@@ -121,11 +121,15 @@ pub fn select<'p>(
     now: Timestamp,
 ) -> Vec<Selected<'p>> {
     let request = Request { facts, looked: Looked::at(facts), exceptions, values, background, now };
-    policies.iter().flat_map(|policy| request.select_policy(policy)).collect()
+    let mut selected = Vec::with_capacity(policies.iter().map(|policy| policy.rules.len()).sum());
+    for policy in policies {
+        request.select_policy(policy, &mut selected);
+    }
+    selected
 }
 
 impl Request<'_> {
-    fn select_policy<'p>(&self, policy: &'p Policy) -> Vec<Selected<'p>> {
+    fn select_policy<'p>(&self, policy: &'p Policy, selected: &mut Vec<Selected<'p>>) {
         let mut applied: Option<&Rule> = None;
         let called = policy.id.called();
         let mut select = |rule: &'p Rule| {
@@ -141,7 +145,7 @@ impl Request<'_> {
             }
             Selected { policy, called: Arc::clone(&called), rule, outcome }
         };
-        policy.rules.iter().map(&mut select).collect()
+        selected.extend(policy.rules.iter().map(&mut select));
     }
 
     fn select_rule(&self, policy: &Policy, rule: &Rule) -> Selectedness {

@@ -10,18 +10,18 @@ use crate::signer::Signer;
 use crate::verdict::{Check, Outcome, Reason, SignatureProblem};
 
 /// The tree of the rule's attestors.
-pub(super) struct Signatures {
+pub(super) struct Signatures<'e> {
     pub(super) check: Check,
     /// The signatures that an attestor asked for and found good.
-    pub(super) good: Vec<VerifiedSignature>,
+    pub(super) good: Vec<&'e VerifiedSignature>,
     /// Those of them that have all that the attestor asks for.
     pub(super) accepted: Vec<Accepted>,
 }
 
 /// A node on the way up.
-struct Judged {
+struct Judged<'e> {
     check: Check,
-    good: Vec<VerifiedSignature>,
+    good: Vec<&'e VerifiedSignature>,
     accepted: Vec<Accepted>,
     /// Who satisfied it; `None` where it is not satisfied.
     signers: Option<BTreeSet<String>>,
@@ -32,7 +32,7 @@ pub(super) struct Considered<'c> {
     /// What the signature of that index is called, of those that were tried for the attestor of that index.
     pub(super) name: &'c dyn Fn(usize, usize) -> String,
     /// The reason where there is none at all.
-    pub(super) missing: &'c Reason,
+    pub(super) missing: &'c dyn Fn() -> Reason,
     /// Whether a single signature is named as well: those of an image are in many places.
     pub(super) named: bool,
     /// What a good signature of that index lacks for the attestor.
@@ -46,7 +46,7 @@ pub(super) fn judge<'e>(
     requirement: &Requirement,
     evidence: impl IntoIterator<Item = &'e AttestorEvidence>,
     considered: &Considered<'_>,
-) -> Signatures {
+) -> Signatures<'e> {
     let mut facts = evidence.into_iter().enumerate();
     let mut leaf = |attestor: &Attestor| match facts.next() {
         Some((index, AttestorEvidence::Facts { tried, facts })) => {
@@ -62,16 +62,16 @@ pub(super) fn judge<'e>(
     Signatures { check: judged.check, good: judged.good, accepted: judged.accepted }
 }
 
-fn unsatisfied(check: Check) -> Judged {
+fn unsatisfied<'e>(check: Check) -> Judged<'e> {
     Judged { check, good: Vec::new(), accepted: Vec::new(), signers: None }
 }
 
 /// An inner node. It passes when enough children do, by different signers; it is a fault when the
 /// faulty children could still have made it pass; else it fails.
-fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
+fn join<'e>(node: Node<'_>, mut parts: Vec<Judged<'e>>) -> Judged<'e> {
     let signers = node.join(parts.iter().map(|part| part.signers.clone()).collect());
     // A set of one says what its one entry says; unless it asks for more than that entry can give.
-    let agrees = |only: &Judged| signers.is_some() == (only.check.outcome == Outcome::Pass);
+    let agrees = |only: &Judged<'_>| signers.is_some() == (only.check.outcome == Outcome::Pass);
     if parts.len() == 1
         && let Some(only) = parts.pop_if(|only| agrees(only))
     {
@@ -89,7 +89,7 @@ fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
         None => Outcome::Fail,
     };
     let reason = reason(outcome, needed, passed, &parts);
-    let good = parts.iter().flat_map(|part| part.good.iter().cloned()).collect();
+    let good = parts.iter().flat_map(|part| part.good.iter().copied()).collect();
     let accepted = parts.iter().flat_map(|part| part.accepted.iter().copied()).collect();
     let children = parts.into_iter().map(|part| part.check).collect();
     let what = format!("{needed} of these signers").into();
@@ -101,7 +101,7 @@ fn join(node: Node<'_>, mut parts: Vec<Judged>) -> Judged {
 }
 
 /// Where nobody signed at all, or one signer would be enough, the nearest miss says more than a number.
-fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged]) -> Reason {
+fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged<'_>]) -> Reason {
     let nearest = |outcome: Outcome| {
         let such = parts.iter().filter(|part| part.check.outcome == outcome);
         such.max_by_key(|part| part.check.reason.rank()).map(|part| part.check.reason.clone())
@@ -123,19 +123,20 @@ fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged]) -> R
 
 impl Considered<'_> {
     /// One attestor: any of the signatures may be its own.
-    fn judge_attestor(
+    fn judge_attestor<'e>(
         &self,
         attestor: &Attestor,
         index: usize,
         tried: &str,
-        facts: &[Result<VerifiedSignature, Reason>],
-    ) -> Judged {
-        let accept = |fact: &Result<VerifiedSignature, Reason>| {
-            fact.clone().and_then(|verified| accept(&attestor.authority, verified))
+        facts: &'e [Result<VerifiedSignature, Reason>],
+    ) -> Judged<'e> {
+        let accept = |fact: &'e Result<VerifiedSignature, Reason>| match fact {
+            Ok(verified) => accept(&attestor.authority, verified).map(|()| verified),
+            Err(reason) => Err(reason.clone()),
         };
         let mut judged: Vec<_> = facts.iter().map(accept).collect();
         // Who signed is told even where something else is missing.
-        let good: Vec<_> = judged.iter().filter_map(|fact| fact.as_ref().ok().cloned()).collect();
+        let good: Vec<_> = judged.iter().filter_map(|fact| fact.as_ref().ok().copied()).collect();
         for (at, fact) in judged.iter_mut().enumerate() {
             let lacking = fact.as_ref().ok().and_then(|found| (self.lacks)(index, attestor, at, found));
             if let Some(reason) = lacking {
@@ -165,7 +166,7 @@ impl Considered<'_> {
     /// right authority vouches for, and of those that are equal the first.
     fn nearest_miss(
         &self,
-        judged: &[Result<VerifiedSignature, Reason>],
+        judged: &[Result<&VerifiedSignature, Reason>],
         authority: &Authority,
         tried: &str,
     ) -> Reason {
@@ -178,7 +179,7 @@ impl Considered<'_> {
         let reasons = judged.iter().filter_map(|fact| fact.as_ref().err());
         let nearest = reasons.rev().max_by_key(|reason| (reason.rank(), vouched(reason)));
         match nearest {
-            None => self.missing.clone(),
+            None => (self.missing)(),
             Some(Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } }) => {
                 let problem = SignatureProblem::NotByKey { key: tried.to_owned(), signatures: judged.len() };
                 Reason::SignatureInvalid { problem }
@@ -194,9 +195,9 @@ fn valid(signature: &VerifiedSignature) -> Reason {
 }
 
 /// Every signature for itself. One that is somebody else's is no failure where another is good.
-fn each(judged: &[Result<VerifiedSignature, Reason>], name: impl Fn(usize) -> String) -> Vec<Check> {
+fn each(judged: &[Result<&VerifiedSignature, Reason>], name: impl Fn(usize) -> String) -> Vec<Check> {
     let found = judged.iter().any(Result::is_ok);
-    let check = |(index, fact): (usize, &Result<VerifiedSignature, Reason>)| match fact {
+    let check = |(index, fact): (usize, &Result<&VerifiedSignature, Reason>)| match fact {
         Ok(signature) => Check::leaf(name(index), Outcome::Pass, valid(signature)),
         Err(reason) => {
             let outcome = if found { Outcome::Skip } else { Outcome::Fail };
@@ -207,16 +208,16 @@ fn each(judged: &[Result<VerifiedSignature, Reason>], name: impl Fn(usize) -> St
 }
 
 /// Whether a verified signature is by whom the policy names.
-fn accept(authority: &Authority, verified: VerifiedSignature) -> Result<VerifiedSignature, Reason> {
+fn accept(authority: &Authority, verified: &VerifiedSignature) -> Result<(), Reason> {
     match authority {
         Authority::Keyless(keyless) => accept_identity(keyless, verified),
         // The key or certificate was the demand.
-        Authority::Key(_) | Authority::Certificate(_) => Ok(verified),
+        Authority::Key(_) | Authority::Certificate(_) => Ok(()),
         Authority::Unsupported { what } => Err(Reason::PolicyUnsupported { what: what.clone() }),
     }
 }
 
-fn accept_identity(keyless: &Keyless, verified: VerifiedSignature) -> Result<VerifiedSignature, Reason> {
+fn accept_identity(keyless: &Keyless, verified: &VerifiedSignature) -> Result<(), Reason> {
     let Signer::Keyless { subject, issuer, .. } = &verified.signer else {
         return Err(Reason::CertificateMissing);
     };
@@ -238,7 +239,7 @@ fn accept_identity(keyless: &Keyless, verified: VerifiedSignature) -> Result<Ver
             return Err(Reason::ClaimMismatch { claim: claim.clone(), expected: expected.clone(), found });
         }
     }
-    Ok(verified)
+    Ok(())
 }
 
 /// The first annotation that the attestor demands and that is not so; `found` looks one up.

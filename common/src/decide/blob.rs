@@ -41,7 +41,7 @@ fn said_as_demanded(found: &Found, rule: &BlobRule) -> Result<(), Reason> {
     matches.then_some(()).ok_or(Reason::PredicateTypeMismatch { expected, found })
 }
 
-fn signatures(found: &Found, rule: &BlobRule, attested: &[Attested]) -> Signatures {
+fn signatures<'e>(found: &Found, rule: &BlobRule, attested: &'e [Attested]) -> Signatures<'e> {
     let text = |key: &str| match found.claim.as_ref().ok()? {
         Claim::Statement(statement) => statement.annotations.get(key).cloned(),
         Claim::Image(_) | Claim::Bytes => None,
@@ -49,7 +49,7 @@ fn signatures(found: &Found, rule: &BlobRule, attested: &[Attested]) -> Signatur
     let considered = Considered {
         name: &|_, _| found.format.name().to_owned(),
         named: false,
-        missing: &Reason::NothingChecked,
+        missing: &|| Reason::NothingChecked,
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, text),
     };
     attestors::judge(&rule.requirement, attested.iter().map(|attested| &attested.evidence), &considered)

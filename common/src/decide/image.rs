@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::attestors::{self, Considered, Signatures};
 use super::statements;
@@ -14,7 +14,7 @@ use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
 use crate::policy::{Attestor, Authority, Matcher, Requirement};
 use crate::signature::{Claim, Found, VerifiedSignature};
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome, Reason, SignWith};
+use crate::verdict::{Check, Outcome, Payload, Reason, SignWith};
 
 /// What was decided about one image and one entry.
 #[derive(Clone, Debug)]
@@ -28,15 +28,15 @@ pub struct ImageDecision {
     /// The manifest that all of it is about; `None` where there is none.
     pub digest: Option<Digest>,
     /// What the accepted signatures and attestations say.
-    pub payloads: Vec<Value>,
+    pub payloads: Vec<Arc<Payload>>,
 }
 
 /// What was decided so far.
 #[derive(Default)]
-struct Parts {
+struct Parts<'e> {
     checks: Vec<Check>,
-    good: Vec<VerifiedSignature>,
-    payloads: Vec<Value>,
+    good: Vec<&'e VerifiedSignature>,
+    payloads: Vec<Arc<Payload>>,
 }
 
 /// Judges one image by one entry.
@@ -109,7 +109,7 @@ fn digest_demanded(image: &ImageRef, entry: &ImageEntry) -> Option<Check> {
 /// The tree of one image, with the image in front of whatever went wrong.
 fn decided(
     image: &ImageRef,
-    parts: Parts,
+    parts: Parts<'_>,
     digest: Option<Digest>,
     mut warnings: Vec<String>,
 ) -> ImageDecision {
@@ -139,16 +139,16 @@ struct Judging<'j> {
     evidence: &'j ImageEvidence,
 }
 
-impl Judging<'_> {
-    fn signature(&self, requirement: &Requirement, parts: &mut Parts) {
-        let missing = Reason::ImageUnsigned {
+impl<'j> Judging<'j> {
+    fn signature(&self, requirement: &Requirement, parts: &mut Parts<'j>) {
+        let missing = || Reason::ImageUnsigned {
             looked_for: self.evidence.looked_for.clone(),
             only: self.evidence.predicate_types.clone(),
             sign_with: sign_with(Some(requirement)),
         };
         let attested = &self.evidence.signature;
         let judged = self.judge(requirement, attested, &missing);
-        parts.payloads.extend(accepted(&judged, attested).into_iter().filter_map(payload));
+        parts.payloads.extend(accepted(&judged, attested).into_iter().filter_map(|found| found.payload()));
         parts.good.extend(judged.good);
         parts.checks.push(self.unless_unseen("signature", judged.check));
     }
@@ -158,12 +158,12 @@ impl Judging<'_> {
     fn attestation(
         &self,
         attestation: &AttestationEntry,
-        found: &AttestationEvidence,
+        found: &'j AttestationEvidence,
         now: Timestamp,
-        parts: &mut Parts,
+        parts: &mut Parts<'j>,
     ) -> Vec<Arc<Value>> {
         let what = format!("attestation {}", attestation.predicate_type);
-        let missing = Reason::AttestationMissing {
+        let missing = || Reason::AttestationMissing {
             predicate_type: attestation.predicate_type.clone(),
             found: self.evidence.predicate_types.clone(),
             sign_with: sign_with(attestation.requirement.as_ref()),
@@ -176,7 +176,7 @@ impl Judging<'_> {
                 (vec![judged.check], trusted)
             }
             None if found.statements.is_empty() => {
-                (vec![Check::leaf("statement", Outcome::Fail, missing)], Vec::new())
+                (vec![Check::leaf("statement", Outcome::Fail, missing())], Vec::new())
             }
             None => {
                 let types = Reason::AttestationFound { predicate_type: attestation.predicate_type.clone() };
@@ -190,7 +190,7 @@ impl Judging<'_> {
             let conditions =
                 |found: &&Arc<Found>| statements::conditions(found, &attestation.conditions, now);
             checks.extend(trusted.iter().filter_map(conditions));
-            parts.payloads.extend(trusted.iter().filter_map(|found| payload(found)));
+            parts.payloads.extend(trusted.iter().filter_map(|found| found.payload()));
             // Statements that could not be read may be ones that break the conditions.
             checks.extend(self.evidence.faults.iter().map(fault));
         }
@@ -199,7 +199,12 @@ impl Judging<'_> {
         predicates
     }
 
-    fn judge(&self, requirement: &Requirement, attested: &[Attested], missing: &Reason) -> Signatures {
+    fn judge(
+        &self,
+        requirement: &Requirement,
+        attested: &'j [Attested],
+        missing: &dyn Fn() -> Reason,
+    ) -> Signatures<'j> {
         let found = |attestor: usize, at: usize| attested.get(attestor)?.signatures.get(at);
         let considered = Considered {
             name: &|attestor, at| found(attestor, at).map(|found| called(found)).unwrap_or_default(),
@@ -282,7 +287,7 @@ fn fault(reason: &Reason) -> Check {
     Check::leaf("registry", Outcome::Fault, reason.clone())
 }
 
-fn accepted<'a>(judged: &Signatures, attested: &'a [Attested]) -> Vec<&'a Arc<Found>> {
+fn accepted<'a>(judged: &Signatures<'_>, attested: &'a [Attested]) -> Vec<&'a Arc<Found>> {
     let found = |(attestor, at): &attestors::Accepted| attested.get(*attestor)?.signatures.get(*at);
     judged.accepted.iter().filter_map(found).collect()
 }
@@ -313,26 +318,4 @@ fn annotation(claim: &Claim, key: &str) -> Option<String> {
         Claim::Statement(statement) => statement.annotations.get(key).cloned(),
         Claim::Bytes => None,
     }
-}
-
-/// What a signature says, for scripts.
-fn payload(found: &Arc<Found>) -> Option<Value> {
-    let mut payload = Map::new();
-    match found.claim.as_ref().ok()? {
-        Claim::Image(claim) => {
-            payload.insert("digest".to_owned(), Value::from(claim.digest.to_string()));
-            payload.insert("reference".to_owned(), Value::from(claim.reference.clone()));
-            let annotations =
-                claim.annotations.iter().map(|(key, value)| (key.clone(), value.clone().into()));
-            payload.insert("annotations".to_owned(), Value::Object(annotations.collect()));
-        }
-        Claim::Statement(statement) => {
-            payload.insert("predicateType".to_owned(), Value::from(statement.predicate_type.clone()));
-            payload.insert("predicate".to_owned(), (*statement.predicate).clone());
-        }
-        Claim::Bytes => return None,
-    }
-    payload.insert("format".to_owned(), Value::from(found.format.name()));
-    payload.insert("found".to_owned(), Value::from(found.place.clone()));
-    Some(Value::Object(payload))
 }

@@ -76,13 +76,17 @@ pub fn manifest<'e>(
 }
 
 /// The tree of the rule's attestors. What an attestor demands of annotations, the object itself must carry.
-fn signatures(object: &Value, rule: &ManifestRule, evidence: &ManifestEvidence) -> attestors::Signatures {
+fn signatures<'e>(
+    object: &Value,
+    rule: &ManifestRule,
+    evidence: &'e ManifestEvidence,
+) -> attestors::Signatures<'e> {
     let called = |index| annotations::name(&rule.annotation_domain, "signature", index);
     let found = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned);
     let considered = attestors::Considered {
         name: &|_, at| called(at),
         named: false,
-        missing: &Reason::SignatureMissing { looked_for: called(0) },
+        missing: &|| Reason::SignatureMissing { looked_for: called(0) },
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, found),
     };
     attestors::judge(&rule.requirement, &evidence.attestors, &considered)
@@ -96,7 +100,7 @@ fn demanded(check: Check) -> Check {
     }
 }
 
-fn signers(good: &[VerifiedSignature]) -> Vec<Signer> {
+fn signers(good: &[&VerifiedSignature]) -> Vec<Signer> {
     let mut signers: Vec<_> = good.iter().map(|signature| signature.signer.clone()).collect();
     signers.sort();
     signers.dedup();

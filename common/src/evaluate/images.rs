@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use super::resolutions::Resolutions;
@@ -94,10 +93,9 @@ pub(super) async fn by_rule(
         }
     };
     let asked = Asked::of(images, rule);
-    let judged = stream::iter(&asked.pairs)
-        .map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context))
-        .buffered(AT_ONCE);
-    let judged: Vec<ImageDecision> = judged.collect().await;
+    let judging =
+        asked.pairs.iter().map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context));
+    let judged = gather::in_order(judging, AT_ONCE).await;
     let pins = pins(images, &asked, &judged);
     let Asked { pairs, settled: mut checks } = asked;
     let (mut signers, mut warnings, mut payloads) = (Vec::new(), Vec::new(), Vec::new());

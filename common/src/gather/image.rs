@@ -201,7 +201,7 @@ impl Places {
         registry: &dyn Registry,
         world: World<'_>,
     ) -> Result<Self, Reason> {
-        let mut repositories = Vec::new();
+        let mut repositories: Vec<Repository> = Vec::new();
         let attested = entry.attestations.iter().filter_map(|attestation| attestation.requirement.as_ref());
         let attestors = entry.requirement.iter().chain(attested).flat_map(Requirement::attestors);
         for attestor in attestors.map(Some).chain([None]) {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt as _};
-
+use super::in_order;
 use crate::cache::{FactKey, Facts};
 use crate::digest::Digest;
 use crate::image::{Repository, Tag, Version};
@@ -121,9 +120,8 @@ impl Looking<'_> {
             place.faults.push(too_many(&name, candidates.len()));
         }
         let candidates = candidates.into_iter().take(limits::IMAGE_SIGNATURES);
-        let read = stream::iter(candidates).map(|descriptor| self.referrer(descriptor)).buffered(AT_ONCE);
-        let parts: Vec<Place> = read.collect().await;
-        for part in parts {
+        let read = candidates.map(|descriptor| self.referrer(descriptor));
+        for part in in_order(read, AT_ONCE).await {
             place.found.extend(part.found);
             place.faults.extend(part.faults);
             place.warnings.extend(part.warnings);
@@ -174,12 +172,11 @@ impl Looking<'_> {
             place.faults.push(Reason::TooMuchEvidence { what });
             return;
         }
-        let read = stream::iter(wanted).map(|(index, layer)| {
+        let read = wanted.into_iter().map(|(index, layer)| {
             let name = if several { format!("{name}#{index}") } else { name.to_owned() };
             self.layer(manifest, index, layer, name)
         });
-        let pieces: Vec<Piece> = read.buffered(AT_ONCE).collect().await;
-        for piece in pieces {
+        for piece in in_order(read, AT_ONCE).await {
             match piece {
                 Ok(found) => place.found.push(found),
                 Err(reason) => place.faults.push(reason),

@@ -17,6 +17,9 @@ pub use image::{
 pub use look::Reach;
 pub use manifest::{ManifestEvidence, manifest};
 
+use std::future::Future;
+
+use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use crate::cache::Facts;
@@ -31,4 +34,19 @@ pub struct World<'w> {
     pub facts: &'w Facts,
     /// The time of the judgement.
     pub now: Timestamp,
+}
+
+/// Waits for several, some `at_once`, and answers in their order. Most images are signed once and named by one
+/// entry, and one alone needs no queue.
+pub(crate) async fn in_order<F: Future>(
+    mut waiting: impl ExactSizeIterator<Item = F>,
+    at_once: usize,
+) -> Vec<F::Output> {
+    if waiting.len() > 1 {
+        return stream::iter(waiting).buffered(at_once).collect().await;
+    }
+    match waiting.next() {
+        Some(only) => vec![only.await],
+        None => Vec::new(),
+    }
 }

@@ -4,6 +4,7 @@
 //! is that of the OCI distribution specification (`<name>`, `<reference>`), with Docker's short forms.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::digest::{Digest, DigestError};
 use crate::limits;
@@ -17,16 +18,17 @@ const LIBRARY: &str = "library/";
 /// The tag of a reference that names none.
 const LATEST: &str = "latest";
 
-/// A repository of a registry: where manifests and blobs are.
+/// A repository of a registry: where manifests and blobs are. Copies share the texts, as those of tags do: they
+/// are part of every question and of every key under which its answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repository {
-    registry: Box<str>,
-    path: Box<str>,
+    registry: Arc<str>,
+    path: Arc<str>,
 }
 
 /// A tag whose form was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tag(Box<str>);
+pub struct Tag(Arc<str>);
 
 /// Which manifest of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,6 +1,6 @@
 //! One signature or attestation of an image as it was found, in whatever format: decoded, not believed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
@@ -14,7 +14,7 @@ use super::simple_signing::ImageClaim;
 use super::statement::{PAYLOAD_TYPE, Statement};
 use crate::digest::Digest;
 use crate::limits;
-use crate::verdict::{Reason, SignatureProblem};
+use crate::verdict::{Payload, Reason, Said, SignatureProblem};
 
 /// Annotations that cosign puts on a layer of its first format (`pkg/oci/static` and `SIGNATURE_SPEC.md`).
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -158,6 +158,7 @@ pub struct Found {
     pub claim: Result<Claim, Reason>,
     pub(super) body: Body,
     id: [u8; 32],
+    said: OnceLock<Option<Arc<Payload>>>,
 }
 
 /// The signature itself.
@@ -183,7 +184,7 @@ impl Found {
             Ok(material) => Body::Detached { message: payload, material },
             Err(problem) => Body::Unreadable(Reason::SignatureInvalid { problem }),
         };
-        Self { place, format: Format::SimpleSigning, claim, body, id }
+        Self { place, format: Format::SimpleSigning, claim, body, id, said: OnceLock::new() }
     }
 
     /// A layer of an `.att` manifest: a DSSE envelope, and annotations.
@@ -201,6 +202,7 @@ impl Found {
                     claim,
                     body: Body::Envelope { envelope: Box::new(envelope), material },
                     id,
+                    said: OnceLock::new(),
                 }
             }
             Err(error) => {
@@ -216,9 +218,14 @@ impl Found {
         let id = id(format, json, None);
         let text = std::str::from_utf8(json).map_err(|error| error.to_string());
         match text.and_then(read_bundle) {
-            Ok(bundle) => {
-                Self { place, format, claim: claim_of(&bundle), body: Body::Bundle(Box::new(bundle)), id }
-            }
+            Ok(bundle) => Self {
+                place,
+                format,
+                claim: claim_of(&bundle),
+                body: Body::Bundle(Box::new(bundle)),
+                id,
+                said: OnceLock::new(),
+            },
             Err(detail) => Self::unreadable(place, format, id, Reason::BundleInvalid { detail }),
         }
     }
@@ -233,17 +240,44 @@ impl Found {
             Ok(material) => Body::Detached { message: Arc::clone(message), material },
             Err(reason) => Body::Unreadable(reason),
         };
-        Self { place: String::new(), format, claim, body, id }
+        Self { place: String::new(), format, claim, body, id, said: OnceLock::new() }
     }
 
     fn unreadable(place: String, format: Format, id: [u8; 32], reason: Reason) -> Self {
-        Self { place, format, claim: Err(reason.clone()), body: Body::Unreadable(reason), id }
+        Self {
+            place,
+            format,
+            claim: Err(reason.clone()),
+            body: Body::Unreadable(reason),
+            id,
+            said: OnceLock::new(),
+        }
     }
 
     /// A hash over everything it holds, to keep facts about it by.
     #[must_use]
     pub fn id(&self) -> &[u8; 32] {
         &self.id
+    }
+
+    /// What it says, for scripts; nothing where it is about bytes, or cannot be read.
+    #[must_use]
+    pub fn payload(&self) -> Option<Arc<Payload>> {
+        let payload = || {
+            let said = match self.claim.as_ref().ok()? {
+                Claim::Image(ImageClaim { digest, reference, annotations }) => {
+                    let (reference, annotations) = (reference.clone(), annotations.clone());
+                    Said::Image { digest: digest.to_string(), reference, annotations }
+                }
+                Claim::Statement(Statement { predicate_type, predicate, .. }) => {
+                    let (predicate_type, predicate) = (predicate_type.clone(), Arc::clone(predicate));
+                    Said::Statement { predicate_type, predicate }
+                }
+                Claim::Bytes => return None,
+            };
+            Some(Arc::new(Payload { said, format: self.format.name(), found: self.place.clone() }))
+        };
+        self.said.get_or_init(payload).clone()
     }
 
     /// Whether something comes with it that is to prove a log entry or a time.

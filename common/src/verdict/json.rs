@@ -42,7 +42,8 @@ pub fn decision_json(decision: &Decision) -> Value {
         result.insert("digest".to_owned(), json!(digest));
     }
     if !decision.payloads.is_empty() {
-        result.insert("payloads".to_owned(), json!(decision.payloads));
+        let payloads = decision.payloads.iter().map(|payload| payload.to_json());
+        result.insert("payloads".to_owned(), payloads.collect());
     }
     if !decision.pins.is_empty() {
         let pin = |pin: &Pin| json!({"path": pin.path.to_string(), "from": pin.from, "to": pin.to});

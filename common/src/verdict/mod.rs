@@ -6,6 +6,7 @@ mod denial;
 mod hint;
 mod json;
 mod message;
+mod payload;
 mod printable;
 mod problem;
 mod reason;
@@ -16,6 +17,7 @@ pub use denial::{denial, would_pass};
 pub use hint::{shell_quoted, shell_word};
 pub use json::{decision_json, to_json};
 pub use message::side;
+pub use payload::{Payload, Said};
 pub use printable::printable;
 pub use problem::{MessageProblem, SignatureProblem, Unavailable};
 pub use reason::Reason;
@@ -177,7 +179,7 @@ pub struct Decision {
     /// What a person should know although it did not decide.
     pub warnings: Vec<String>,
     /// What the accepted signatures and attestations of images say.
-    pub payloads: Vec<serde_json::Value>,
+    pub payloads: Vec<Arc<Payload>>,
     /// Images that the rule pins to the digest which it judged.
     pub pins: Vec<Pin>,
 }

@@ -1,5 +1,7 @@
 //! `kubectl trust diff`: what was signed against what is there.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use common::cache::Facts;
 use common::evaluate::{self, Context, Task};
@@ -68,7 +70,11 @@ async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Ve
     for item in items {
         all.push(match item {
             Item::Object { subject, object, origin } => {
-                let task = Task { subject: subject.clone(), facts: ReviewFacts::of(object), origin: *origin };
+                let task = Task {
+                    subject: Arc::new(subject.clone()),
+                    facts: ReviewFacts::of(object),
+                    origin: *origin,
+                };
                 let (decision, with) = evaluate::compared(&task, &demands.rule, None, context).await;
                 Compared { decision, object: Some(object), with }
             }

@@ -62,9 +62,10 @@ impl KindPattern {
     #[must_use]
     pub fn matches(&self, object: &ObjectRef, subresource: &str) -> bool {
         let debug = subresource == "ephemeralcontainers" && object.kind == "Pod";
-        wildcard::matches(&self.group, object.group())
+        // The kind first: it tells most objects apart.
+        wildcard::matches(&self.kind, &object.kind)
+            && wildcard::matches(&self.group, object.group())
             && wildcard::matches(&self.version, object.version())
-            && wildcard::matches(&self.kind, &object.kind)
             && (debug || wildcard::matches(&self.subresource, subresource))
     }
 
