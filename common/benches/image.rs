@@ -129,9 +129,20 @@ fn warm(criterion: &mut Criterion) {
     let ((memory, names), policies) = (signed(&key), policies(&key));
     // So long that no list is read again in between.
     let list_ttl = Duration::from_secs(3_600);
-    let cached = Cached::new(Arc::new(memory), Options { list_ttl, ..Options::default() });
-    let sources = Offline { trust_root: None, images: Some(Arc::new(cached.clone())) };
-    let (pod, known) = (pod(&names), Facts::default());
+    let (pod, memory) = (pod(&names), Arc::new(memory));
+    let nothing_known = || {
+        let cached = Cached::new(memory.clone(), Options { list_ttl, ..Options::default() });
+        (Offline { trust_root: None, images: Some(Arc::new(cached.clone())) }, cached, Facts::default())
+    };
+    let cold = || {
+        let (sources, _, known) = nothing_known();
+        let begin = Instant::now();
+        assert_eq!(judge(black_box(&pod), &policies, &sources, &known), CONTAINERS);
+        begin.elapsed()
+    };
+    // Without the runtime, as below.
+    let cold = (0..BATCHES).map(|_| cold()).min().unwrap();
+    let (sources, cached, known) = nothing_known();
     let decide = || assert_eq!(judge(black_box(&pod), &policies, &sources, &known), CONTAINERS);
     // Without the runtime: the first questions are asked in place.
     decide();
@@ -158,6 +169,11 @@ fn warm(criterion: &mut Criterion) {
     );
     // Nothing was checked or asked again, so nothing of it is in the time.
     assert_eq!((known.checked(), cached.stats().misses), (checked, asked));
+    println!(
+        "one cold decision, without a network: {} us; each warm image: {} ns",
+        cold.as_micros(),
+        decision.saturating_sub(selection).as_nanos() / CONTAINERS as u128
+    );
     println!(
         "{asked} questions and {checked} verifications in all, {} answers remembered",
         cached.stats().hits

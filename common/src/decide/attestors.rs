@@ -145,17 +145,16 @@ impl Considered<'_> {
         }
         let accepted: Vec<_> =
             judged.iter().enumerate().filter(|(_, fact)| fact.is_ok()).map(|(at, _)| (index, at)).collect();
-        let mut check = match judged.iter().find_map(|fact| fact.as_ref().ok()) {
-            Some(first) => Check::leaf(tried.to_owned(), Outcome::Pass, valid(first)),
-            None => Check::leaf(
-                tried.to_owned(),
-                Outcome::Fail,
-                self.nearest_miss(&judged, &attestor.authority, tried),
-            ),
+        let named = judged.len() > 1 || (self.named && !judged.is_empty());
+        let children = if named { each(&judged, |at| (self.name)(index, at)) } else { Vec::new() };
+        let passing = children.iter().find(|child| child.outcome == Outcome::Pass);
+        let (outcome, reason) = match judged.iter().find_map(|fact| fact.as_ref().ok()) {
+            Some(first) => {
+                (Outcome::Pass, passing.map_or_else(|| valid(first), |child| child.reason.clone()))
+            }
+            None => (Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
         };
-        if judged.len() > 1 || (self.named && !judged.is_empty()) {
-            check.children = each(&judged, |at| (self.name)(index, at));
-        }
+        let check = Check { children, ..Check::leaf(tried.to_owned(), outcome, reason) };
         let signers: BTreeSet<_> =
             judged.iter().filter_map(|fact| fact.as_ref().ok()).map(|found| found.signer.id()).collect();
         let signers = (!signers.is_empty()).then_some(signers);

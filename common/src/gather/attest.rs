@@ -200,7 +200,8 @@ impl Considered<'_> {
         let [kind, who] = how;
         FactKey::of(&[
             found.id(),
-            self.subject.digest.to_string().as_bytes(),
+            self.subject.digest.algorithm().name().as_bytes(),
+            self.subject.digest.hex().as_bytes(),
             kind.as_bytes(),
             who.as_bytes(),
             root.map_or("", TrustRoot::fingerprint).as_bytes(),

@@ -73,18 +73,26 @@ impl Requirement {
     /// Whether an attestor is named by a variable.
     #[must_use]
     pub fn has_variables(&self) -> bool {
-        let variable = |authority: &Authority| {
-            matches!(authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
-        };
-        self.attestors().iter().any(|attestor| variable(&attestor.authority))
+        match self {
+            Self::All(of) | Self::AtLeast { of, .. } => of.iter().any(Self::has_variables),
+            Self::Attestor(attestor) => {
+                matches!(&attestor.authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
+            }
+        }
     }
 
     /// Every attestor of the tree in written order.
     #[must_use]
     pub fn attestors(&self) -> Vec<&Attestor> {
+        let mut attestors = Vec::new();
+        self.collect(&mut attestors);
+        attestors
+    }
+
+    fn collect<'r>(&'r self, attestors: &mut Vec<&'r Attestor>) {
         match self {
-            Self::All(of) | Self::AtLeast { of, .. } => of.iter().flat_map(Self::attestors).collect(),
-            Self::Attestor(attestor) => vec![attestor],
+            Self::All(of) | Self::AtLeast { of, .. } => of.iter().for_each(|part| part.collect(attestors)),
+            Self::Attestor(attestor) => attestors.push(attestor),
         }
     }
 }

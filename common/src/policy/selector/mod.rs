@@ -194,34 +194,40 @@ impl Clause {
         Ok(self.evaluate(&Looked::at(facts), Side::Exclude)?.is_ok())
     }
 
-    /// The filters that match, or why those that do not do not. A filter whose answer is not known
+    /// The filters that match (of an exclusion), or why those that do not do not. A filter whose answer is not known
     /// makes a fault only where no other filter decides.
     fn evaluate(
         &self,
         object: &Looked<'_>,
         side: Side,
     ) -> Result<Result<Vec<FieldPath>, Vec<FilterMismatch>>, LabelsUnknown> {
-        let (mut matching, mut mismatches, mut unknown) = (Vec::new(), Vec::new(), false);
+        let (mut matching, mut mismatches, mut unknown) = (0, Vec::new(), false);
+        let mut by = Vec::new();
         for filter in &self.filters {
             match filter.mismatch(object, side) {
-                Ok(None) => matching.push(filter.path.clone()),
+                // Only of what is left out is it told why.
+                Ok(None) if side == Side::Match => matching += 1,
+                Ok(None) => {
+                    matching += 1;
+                    by.push(filter.path.clone());
+                }
                 Ok(Some(why)) => mismatches.push(FilterMismatch { path: filter.path.clone(), why }),
                 Err(LabelsUnknown) => unknown = true,
             }
         }
         let decided = match self.combine {
-            Combine::Any => !matching.is_empty(),
+            Combine::Any => matching > 0,
             Combine::All => !mismatches.is_empty(),
         };
         match self.combine {
-            Combine::Any if decided => Ok(Ok(matching)),
+            Combine::Any if decided => Ok(Ok(by)),
             Combine::All if decided => Ok(Err(mismatches)),
             Combine::Any | Combine::All if unknown => Err(LabelsUnknown),
             Combine::Any => Ok(Err(mismatches)),
             // No filter at all selects nothing: for a match that is the compiler's error already, and
             // an exclusion that excluded everything would disarm the rule.
-            Combine::All if matching.is_empty() => Ok(Err(mismatches)),
-            Combine::All => Ok(Ok(matching)),
+            Combine::All if matching == 0 => Ok(Err(mismatches)),
+            Combine::All => Ok(Ok(by)),
         }
     }
 }
