@@ -241,7 +241,7 @@ impl Request<'_> {
     }
 
     fn lifts(&self, exception: &Exception, rule: &Rule) -> Result<bool, SelectFault> {
-        if !exception.matching.matches(self.facts)? {
+        if !exception.matching.matches_looked(&self.looked)? {
             return Ok(false);
         }
         let Some(conditions) = &exception.conditions else { return Ok(true) };

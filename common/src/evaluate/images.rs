@@ -95,7 +95,7 @@ pub(super) async fn by_rule(
     let asked = Asked::of(images, rule);
     let judging =
         asked.pairs.iter().map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context));
-    let judged = gather::in_order(judging, AT_ONCE).await;
+    let judged = gather::in_order(judging.collect(), AT_ONCE).await;
     let pins = pins(images, &asked, &judged);
     let Asked { pairs, settled: mut checks } = asked;
     let (mut signers, mut warnings, mut payloads) = (Vec::new(), Vec::new(), Vec::new());

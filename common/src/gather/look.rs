@@ -121,7 +121,7 @@ impl Looking<'_> {
         }
         let candidates = candidates.into_iter().take(limits::IMAGE_SIGNATURES);
         let read = candidates.map(|descriptor| self.referrer(descriptor));
-        for part in in_order(read, AT_ONCE).await {
+        for part in in_order(read.collect(), AT_ONCE).await {
             place.found.extend(part.found);
             place.faults.extend(part.faults);
             place.warnings.extend(part.warnings);
@@ -176,7 +176,7 @@ impl Looking<'_> {
             let name = if several { format!("{name}#{index}") } else { name.to_owned() };
             self.layer(manifest, index, layer, name)
         });
-        for piece in in_order(read, AT_ONCE).await {
+        for piece in in_order(read.collect(), AT_ONCE).await {
             match piece {
                 Ok(found) => place.found.push(found),
                 Err(reason) => place.faults.push(reason),

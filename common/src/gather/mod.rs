@@ -38,14 +38,13 @@ pub struct World<'w> {
 
 /// Waits for several, some `at_once`, and answers in their order. Most images are signed once and named by one
 /// entry, and one alone needs no queue.
-pub(crate) async fn in_order<F: Future>(
-    mut waiting: impl ExactSizeIterator<Item = F>,
-    at_once: usize,
-) -> Vec<F::Output> {
+///
+/// They come as a list, because a closure that makes them is not known to be [`Send`] while somebody waits.
+pub(crate) async fn in_order<F: Future>(mut waiting: Vec<F>, at_once: usize) -> Vec<F::Output> {
     if waiting.len() > 1 {
         return stream::iter(waiting).buffered(at_once).collect().await;
     }
-    match waiting.next() {
+    match waiting.pop() {
         Some(only) => vec![only.await],
         None => Vec::new(),
     }

@@ -191,7 +191,12 @@ impl Clause {
     /// # Errors
     /// [`LabelsUnknown`] when the answer depends on them.
     pub fn matches(&self, facts: &ReviewFacts<'_>) -> Result<bool, LabelsUnknown> {
-        Ok(self.evaluate(&Looked::at(facts), Side::Exclude)?.is_ok())
+        self.matches_looked(&Looked::at(facts))
+    }
+
+    /// The same for many clauses and one object.
+    pub(crate) fn matches_looked(&self, object: &Looked<'_>) -> Result<bool, LabelsUnknown> {
+        Ok(self.evaluate(object, Side::Exclude)?.is_ok())
     }
 
     /// The filters that match (of an exclusion), or why those that do not do not. A filter whose answer is not known

@@ -228,7 +228,8 @@ fn descriptor(of: &Descriptor) -> usize {
         text(&platform.os) + text(&platform.architecture) + platform.variant.as_ref().map_or(0, text)
     });
     let artifact_type = of.artifact_type.as_ref().map_or(0, text);
-    let own = size_of::<Descriptor>() + of.digest.hex().len();
+    // A shared text counts its owners as well.
+    let own = size_of::<Descriptor>() + of.digest.hex().len() + 4 * size_of::<usize>();
     own + text(&of.media_type) + artifact_type + texts(&of.annotations) + platform
 }
 

@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use common::cache::Facts;
+use common::evaluate::{Context, Rules, Task, by_policies};
 use common::key::PrivateKey;
+use common::object::{ObjectRef, Origin};
 use common::policy::images::RegistryCredentials;
-use common::policy::{KeyRef, Policy};
+use common::policy::{KeyRef, Policy, ReviewFacts, Values};
 use common::registry::{Nowhere, Registry};
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
-use common::verdict::{Decision, Outcome, Reason, RegistryProblem};
+use common::verdict::{Decision, Outcome, Reason, RegistryProblem, Subject, SubjectKind, Unavailable};
 use serde_json::json;
 
 use super::shelf::*;
+use crate::judge::now;
 
 /// A registry for each Secret.
 struct BySecret(Vec<(&'static str, Arc<Liar>)>);
 
 impl Sources for BySecret {
     fn key<'s>(&'s self, reference: &'s KeyRef) -> Answer<'s, String> {
-        let problem = common::verdict::Unavailable::Unreadable(format!("{reference:?}"));
+        let problem = Unavailable::Unreadable(format!("{reference:?}"));
         Box::pin(std::future::ready(Err(problem)))
     }
 
@@ -108,6 +111,19 @@ fn one_tag_that_is_two_images_is_refused() {
         expect(&one[0], Outcome::Fail, "image-ambiguous");
         assert!(one[0].pins.is_empty());
     }
+}
+
+/// An evaluation may move between the threads of a server.
+#[test]
+fn an_evaluation_can_be_sent() {
+    fn is_send<T: Send>(_: &T) {}
+    let (pod, known, values) = (pod(&[APP]), Facts::default(), Values::default());
+    let sources = Offline::default();
+    let subject =
+        Subject { kind: SubjectKind::Resource, source: APP.to_owned(), object: ObjectRef::of(&pod) };
+    let task = Task { subject: subject.into(), facts: ReviewFacts::of(&pod), origin: Origin::Review };
+    let rules = Rules { policies: &[], exceptions: &[], values: &values, background: false };
+    is_send(&by_policies(&task, rules, Context { sources: &sources, known: &known, now: now() }));
 }
 
 /// A digest is its own answer, whoever is asked.
