@@ -77,11 +77,9 @@ pub(super) async fn by_rule(
     shared: &Shared,
     context: Context<'_>,
 ) -> Decision {
-    let (object, own);
-    object = task.facts.subject();
+    let (object, own) = (task.facts.subject(), OnceLock::new());
     let images = if rule.has_extractors(object) {
-        own = rule.images(object).map(Images::of);
-        &own
+        own.get_or_init(|| rule.images(object).map(Images::of))
     } else {
         shared.images(object)
     };
