@@ -44,7 +44,7 @@ impl Pattern {
         Self { text: text.into(), literal: text.find(['*', '?']).unwrap_or(text.len()) }
     }
 
-    /// As [`matches`].
+    /// As the function `matches`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let (literal, rest) = self.text.split_at(self.literal);

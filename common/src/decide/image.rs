@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::attestors::{self, Considered, Signatures};
 use super::statements;
+use super::superseded::{self, Signed};
 use crate::digest::Digest;
-use crate::gather::{AttestationEvidence, Attested, ImageEvidence};
+use crate::gather::{AttestationEvidence, Attested, AttestorEvidence, ImageEvidence};
 use crate::image::ImageRef;
 use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
 use crate::policy::{Attestor, Authority, Matcher, Requirement};
@@ -153,8 +154,9 @@ impl<'j> Judging<'j> {
         parts.checks.push(self.unless_unseen("signature", judged.check));
     }
 
-    /// One attestation. The statements that count are those by whom it names; each of them must be as
-    /// demanded, so that a good one cannot stand in front of a bad one. The answer is their predicates.
+    /// One attestation. The statements that count are those by whom it names, without those that the entry
+    /// takes for superseded; each of them must be as demanded, so that a good one cannot stand in front of a
+    /// bad one. The answer is their predicates.
     fn attestation(
         &self,
         attestation: &AttestationEntry,
@@ -171,9 +173,12 @@ impl<'j> Judging<'j> {
         let (mut checks, trusted) = match &attestation.requirement {
             Some(requirement) => {
                 let judged = self.judge(requirement, &found.attestors, &missing);
-                let trusted = unique(accepted(&judged, &found.attestors));
+                let signed = unique(signed(&judged, &found.attestors));
+                let (trusted, superseded) = superseded::newest(signed, self.entry.newest_by.as_ref());
                 parts.good.extend(judged.good);
-                (vec![judged.check], trusted)
+                let mut checks = vec![judged.check];
+                checks.extend(superseded);
+                (checks, trusted)
             }
             None if found.statements.is_empty() => {
                 (vec![Check::leaf("statement", Outcome::Fail, missing())], Vec::new())
@@ -186,7 +191,7 @@ impl<'j> Judging<'j> {
         };
         let predicates: Vec<_> = trusted.iter().filter_map(|found| predicate(found)).collect();
         // Whoever is not trusted need not keep to the conditions, and cannot break them.
-        if checks.iter().all(|check| check.outcome == Outcome::Pass) {
+        if Outcome::worst(checks.iter().map(|check| check.outcome)) == Outcome::Pass {
             let conditions =
                 |found: &&Arc<Found>| statements::conditions(found, &attestation.conditions, now);
             checks.extend(trusted.iter().filter_map(conditions));
@@ -297,10 +302,21 @@ fn called(found: &Found) -> String {
     format!("{} ({})", found.place, found.format.name())
 }
 
-fn unique(found: Vec<&Arc<Found>>) -> Vec<&Arc<Found>> {
-    let mut unique: Vec<&Arc<Found>> = Vec::new();
-    for one in found {
-        if !unique.iter().any(|known| known.id() == one.id()) {
+/// The same with those who signed.
+fn signed<'a>(judged: &Signatures<'_>, attested: &'a [Attested]) -> Vec<Signed<'a>> {
+    let signed = |(attestor, at): &attestors::Accepted| {
+        let Attested { signatures, evidence } = attested.get(*attestor)?;
+        let AttestorEvidence::Facts { facts, .. } = evidence else { return None };
+        let signer = facts.get(*at)?.as_ref().ok()?.signer.id();
+        Some(Signed { found: signatures.get(*at)?, signer })
+    };
+    judged.accepted.iter().filter_map(signed).collect()
+}
+
+fn unique(all: Vec<Signed<'_>>) -> Vec<Signed<'_>> {
+    let mut unique: Vec<Signed<'_>> = Vec::new();
+    for one in all {
+        if !unique.iter().any(|known| known.found.id() == one.found.id()) {
             unique.push(one);
         }
     }

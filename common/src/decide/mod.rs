@@ -5,6 +5,7 @@ mod blob;
 mod content;
 mod image;
 mod statements;
+mod superseded;
 
 pub use blob::blob;
 pub use image::{ImageDecision, image};

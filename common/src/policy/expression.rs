@@ -4,8 +4,9 @@ pub(super) mod bounds;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jmespath::ast::Ast;
-use jmespath::{DEFAULT_RUNTIME, ErrorReason, Rcvar};
+use jmespath::{DEFAULT_RUNTIME, ErrorReason, Rcvar, ToJmespath as _};
 use serde_json::Value;
 
 use super::functions::{self, Functions};
@@ -128,6 +129,13 @@ impl Expression {
         &self.variables
     }
 
+    /// The time that it finds in a document (RFC 3339); `None` where it finds none.
+    #[must_use]
+    pub fn time_in(&self, document: &Value) -> Option<Timestamp> {
+        let found = self.evaluate(&document.to_jmespath().ok()?, &Functions::timeless()).ok()?;
+        found.as_str()?.parse().ok()
+    }
+
     /// Its value in a document, at a time.
     ///
     /// # Errors
@@ -240,7 +248,7 @@ mod tests {
     use super::*;
 
     fn functions() -> Functions {
-        Functions::at(jiff::Timestamp::UNIX_EPOCH)
+        Functions::at(Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct ImageEntry {
     pub deny: Option<DenyRule>,
     /// How registries are spoken to.
     pub credentials: RegistryCredentials,
+    /// Where statements say when they were made; of those of one signer the newest counts. Without it, all do.
+    pub newest_by: Option<Expression>,
     /// Whether a signature must say what the image is called here.
     pub signed_reference: SignedReference,
     /// The platform of all nodes, where they have only one: then what is signed of its manifest counts as

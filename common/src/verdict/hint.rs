@@ -77,7 +77,8 @@ fn image_hint(image: &str, digest: Option<&str>, why: &Reason) -> Option<String>
             Some(format!("kubectl trust attest {pinned} --type {named} --predicate FILE {flags}"))
         }
         Reason::ConditionFailed { .. } => Some(
-            "every such statement by that signer must keep to it: make a new one, and remove the one that does not"
+            "a statement that keeps to it; every such statement by that signer must, or in the policy the newest \
+             (kubectl-trust.io/newest-by)"
                 .to_owned(),
         ),
         Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(

@@ -216,6 +216,9 @@ impl fmt::Display for Words<'_> {
             },
             Reason::Registry(fault) => fault.fmt(f),
             Reason::TooMuchEvidence { what } => write!(f, "{what}"),
+            Reason::StatementSuperseded { of, by } => {
+                write!(f, "of {of}; the same signer made a newer one, of {by}")
+            }
             Reason::ImageSkipped { image, pattern } => {
                 write!(f, "skipping image reference image {image} ({pattern})")
             }

@@ -2,6 +2,7 @@
 //!
 //! Every front end shows the same tree: as text, as JSON, as a denial, as an exit code.
 
+mod code;
 mod denial;
 mod hint;
 mod json;

@@ -152,6 +152,13 @@ fn samples() -> Vec<(&'static str, Reason)> {
         ),
         (
             "skip",
+            Reason::StatementSuperseded {
+                of: "2026-11-01T00:00:00Z".parse().unwrap(),
+                by: "2026-11-24T00:00:00Z".parse().unwrap(),
+            },
+        ),
+        (
+            "skip",
             Reason::ImageSkipped { image: text("ghcr.io/acme/base:1"), pattern: text("ghcr.io/acme/base:*") },
         ),
         ("fail", Reason::SignatureMissing { looked_for: text("cosign.sigstore.dev/signature") }),
@@ -238,7 +245,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
 /// The codes that the sources have, so that none is forgotten above.
 fn codes_in_source() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for (file, function) in [("reason.rs", "fn row(&self)"), ("registry.rs", "fn row(&self)")] {
+    for (file, function) in [("code.rs", "fn row(&self)"), ("registry.rs", "fn row(&self)")] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/verdict").join(file);
         let text = fs::read_to_string(source).unwrap();
         let table = text.split(function).nth(1).unwrap().split("\n    }\n").next().unwrap().to_owned();

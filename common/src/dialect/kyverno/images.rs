@@ -102,6 +102,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
             .unwrap_or_default(),
         signed_reference: policy.settings.signed_reference,
         platform: policy.settings.platform.clone(),
+        newest_by: policy.settings.newest_by.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::dialect::reader::{Fields, Node};
 use crate::dialect::{Problem, reader};
 use crate::image::Platform;
+use crate::policy::expression::Expression;
 use crate::policy::images::SignedReference;
 use crate::policy::{DefaultFields, Matching, NamespaceAllowance, PolicyId};
 
@@ -14,6 +15,7 @@ pub(super) struct Settings {
     pub(super) allow_finalizers: Vec<String>,
     pub(super) signed_reference: SignedReference,
     pub(super) platform: Option<Platform>,
+    pub(super) newest_by: Option<Expression>,
     /// `pod-policies.kyverno.io/autogen-controllers`.
     pub(super) autogen: Option<String>,
     pub(super) severity: Option<String>,
@@ -23,7 +25,8 @@ pub(super) struct Settings {
 
 /// The prefix of our own annotations; every other one under it is a mistake.
 const PREFIX: &str = "kubectl-trust.io/";
-const OURS: [&str; 5] = ["match", "allow-namespace", "allow-finalizers", "signed-reference", "platform"];
+const OURS: [&str; 6] =
+    ["match", "allow-namespace", "allow-finalizers", "signed-reference", "platform", "newest-by"];
 
 /// Reads `metadata`.
 pub(super) fn metadata(node: &Node<'_, '_>) -> Option<(PolicyId, Settings)> {
@@ -85,6 +88,7 @@ fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> 
                 |_| Problem::NotSupported("this platform; write OS/ARCHITECTURE, as linux/amd64");
             settings.platform = Some(value.parse().map_err(unreadable)?);
         }
+        "newest-by" => settings.newest_by = Some(Expression::of_value(value).map_err(Problem::Expression)?),
         "allow-namespace" if value.trim() == "*" => settings.allow_namespace = NamespaceAllowance::Any,
         "allow-namespace" => settings.allow_namespace = NamespaceAllowance::Named(names(value)?),
         "allow-finalizers" => settings.allow_finalizers = names(value)?,

@@ -13,6 +13,7 @@ mod platforms;
 mod recorded;
 mod round_trips;
 mod shelf;
+mod superseded;
 mod tampering;
 mod texts;
 mod timestamps;
@@ -73,6 +74,7 @@ pub(crate) fn entry(requirement: Option<Requirement>) -> ImageEntry {
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
         platform: None,
+        newest_by: None,
     }
 }
 

@@ -77,6 +77,7 @@ pub(in crate::commands) fn demanded(
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
         platform: None,
+        newest_by: None,
     })
 }
 
