@@ -116,6 +116,20 @@ pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>
     decisions
 }
 
+/// Judges the images that policies want named by their digest: one decision for every rule that pins any,
+/// with the pins. The others have nothing to say yet: the caller is about to change the object, and only
+/// what comes of it is judged as a whole.
+pub async fn pins(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
+    let Rules { policies, exceptions, values, background } = rules;
+    let shared = images::Shared::default();
+    let selected = select(&task.facts, policies, exceptions, values, background, context.now);
+    let mut decisions = Vec::new();
+    for selected in selected.iter().filter(|selected| selected.applies_and_pins()) {
+        decisions.push(by_selected(task, selected, values, &shared, context).await);
+    }
+    decisions
+}
+
 async fn by_selected(
     task: &Task<'_>,
     selected: &Selected<'_>,

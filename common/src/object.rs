@@ -89,6 +89,19 @@ impl FieldPath {
         })
     }
 
+    /// The path as a JSON pointer (RFC 6901), as JSON patches name places.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        let mut text = String::new();
+        for segment in self.segments() {
+            let _ = match segment {
+                Segment::Key(key) => write!(text, "/{}", key.replace('~', "~0").replace('/', "~1")),
+                Segment::Index(index) => write!(text, "/{index}"),
+            };
+        }
+        text
+    }
+
     /// The path with list elements shown by their `name` where the list has one element of that name:
     /// `spec.containers[name=web].image`. `root` is the object the path was taken in. Elements of a list
     /// longer than [`limits::NAMED_ELEMENTS`] are shown by their index.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::object::FieldPath;
 use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
 use crate::policy::selector::{FilterMismatch, LabelsUnknown, Looked, Operation, Selection};
-use crate::policy::{Action, Body, Exception, Policy, PolicyId, ReviewFacts, Rule, Values};
+use crate::policy::{Action, Body, Exception, ImagesRule, Policy, PolicyId, ReviewFacts, Rule, Values};
 
 /// One rule of one policy, and what became of it.
 #[derive(Clone, Debug)]
@@ -23,6 +23,15 @@ pub struct Selected<'p> {
     pub rule: &'p Rule,
     /// What became of it.
     pub outcome: Selectedness,
+}
+
+impl Selected<'_> {
+    /// Whether the rule has to be evaluated, and changes images to their digests.
+    pub(crate) fn applies_and_pins(&self) -> bool {
+        let applies = matches!(self.outcome, Selectedness::Applies { .. });
+        let pins = |rule: &ImagesRule| rule.entries.iter().any(|entry| entry.mutate_digest);
+        applies && matches!(&self.rule.body, Body::Images(rule) if pins(rule))
+    }
 }
 
 /// What became of a rule.

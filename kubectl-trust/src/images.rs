@@ -3,12 +3,10 @@
 mod docker;
 mod late;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use common::image::Repository;
 use common::limits;
 use common::registry::http::{Client, Config, Proxies, Transport};
 use common::registry::{Layout, Layouts, Registry};
@@ -54,7 +52,7 @@ fn without_logins(args: &ImageArgs) -> anyhow::Result<Client> {
     let authority = |path: &std::path::PathBuf| input::text(path, limits::CERTIFICATE_BYTES);
     let config = Config {
         user_agent: Some(USER_AGENT.to_owned()),
-        transports: transports(&args.insecure_registry)?,
+        transports: Transport::insecure(&args.insecure_registry).context("--insecure-registry")?,
         authorities: args.registry_ca.iter().map(authority).collect::<anyhow::Result<Vec<_>>>()?,
         proxies: proxies(),
         ..Config::default()
@@ -65,22 +63,6 @@ fn without_logins(args: &ImageArgs) -> anyhow::Result<Client> {
         Some(timeout) => client.with_deadline(Instant::now() + timeout),
         None => client,
     })
-}
-
-/// Registries that are spoken to in plain HTTP. What they call themselves is read as part of an image's
-/// name, so that it is the same name.
-fn transports(hosts: &[String]) -> anyhow::Result<BTreeMap<String, Transport>> {
-    let transport = |host: &String| {
-        let (name, transport) = match host.strip_prefix("https://") {
-            Some(name) => (name, Transport::InsecureTls),
-            None => (host.strip_prefix("http://").unwrap_or(host), Transport::InsecureHttp),
-        };
-        let named = Repository::parse(&format!("{name}/x")).ok();
-        let named = named.filter(|named| named.path() == "x");
-        let named = named.with_context(|| format!("--insecure-registry {host}: write HOST or HOST:PORT"))?;
-        Ok((named.registry().to_owned(), transport))
-    };
-    hosts.iter().map(transport).collect()
 }
 
 /// The proxies that the environment names, as every other program reads it.

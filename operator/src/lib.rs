@@ -1,8 +1,24 @@
-//! Admission control: the verifier of [`common`] in a cluster.
+//! Admission control: the verifier of [`common`] in front of an API server.
 //!
-//! So far this crate holds no code of its own. It is a member of the workspace so that its dependencies
-//! are what they must be: `common`, and nothing of the plugin (`common/tests/it/layers.rs` checks it).
+//! Read [`webhook::admit`] first: it is one admission request, from the first line to the last. From the
+//! outside in:
+//!
+//! 1. [`args`], [`run`]: flags, and what is started for them
+//! 2. [`webhook`]: reviews of the API server, and answers
+//! 3. [`snapshot`]: the policies that a request is judged by
+//! 4. [`world`]: registries, keys and trust roots, as a request sees them
+//! 5. [`health`], [`metrics`]: what an operator of the operator looks at
 #![doc(html_no_source)]
 
-#[doc(no_inline)]
-pub use common;
+pub mod args;
+mod certificate;
+mod clock;
+mod files;
+pub mod health;
+pub mod metrics;
+mod run;
+pub mod snapshot;
+pub mod webhook;
+pub mod world;
+
+pub use run::run;

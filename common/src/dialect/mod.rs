@@ -6,11 +6,13 @@
 mod error;
 mod kyverno;
 mod reader;
+mod set;
 
 use serde_json::Value;
 
 pub use error::{CompileError, CompileErrors, Problem};
 pub use reader::nearest;
+pub use set::{PolicySet, SetError};
 
 use crate::object::FieldPath;
 use crate::policy::{Exception, Policy};

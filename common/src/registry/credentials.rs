@@ -153,7 +153,8 @@ impl Credentials {
 
     /// A name of these credentials that changes with any of them: tokens got with some are not used for
     /// others.
-    pub(super) fn fingerprint(&self) -> Digest {
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
         let mut text = Zeroizing::new(String::new());
         for Entry { pattern, login, .. } in &self.entries {
             let (kind, user, secret) = match login {

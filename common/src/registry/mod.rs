@@ -1,7 +1,7 @@
 //! Reading registries: manifests, blobs, referrers. Every answer is data whose digest was checked.
 //!
 //! The trait has three backends: the distribution protocol over [`http`], an OCI layout on disk, and memory;
-//! [`cached`] remembers what one of them said.
+//! [`cached`] remembers what one of them said, [`Until`] stops waiting for it.
 //! None of them judges. Writes are a trait of their own ([`push`]), so that what verifies cannot write.
 
 pub mod cached;
@@ -11,6 +11,7 @@ pub mod layout;
 pub mod manifest;
 mod memory;
 pub mod push;
+mod until;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,7 @@ pub use cached::Cached;
 pub use layout::{Layout, LayoutError, Layouts};
 pub use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, ManifestError};
 pub use memory::Memory;
+pub use until::Until;
 
 use crate::digest::Digest;
 use crate::image::{Repository, Version};

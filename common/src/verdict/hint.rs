@@ -105,6 +105,10 @@ fn registry_hint(image: &str, problem: &RegistryProblem) -> Option<String> {
             let host = image.split('/').next().unwrap_or(image);
             Some(format!("log in to the registry (docker login {host}), or ask its owner for access"))
         }
+        RegistryProblem::DeadlineExceeded | RegistryProblem::RateLimited { .. } => Some(
+            "try again; where it happens often, a mirror nearby, or the image by its digest, asks for less"
+                .to_owned(),
+        ),
         RegistryProblem::Unreachable(_) => {
             Some(format!("is the registry running? Offline: kubectl trust record {image} --to images/"))
         }

@@ -6,6 +6,7 @@ mod discovery;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use common::dialect::PolicySet;
 use common::manifest::{Annotations, DEFAULT_DOMAIN, Message};
 use common::object::ObjectRef;
 use common::policy::images::RegistryCredentials;
@@ -14,7 +15,6 @@ use common::registry::Registry;
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
 use common::verdict::Unavailable;
-use common::yaml::Document;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -22,7 +22,6 @@ pub(crate) use self::client::duration;
 use self::client::{Client, ClusterError};
 use self::discovery::Resource;
 use crate::cli::ClusterArgs;
-use crate::policies::PolicySet;
 
 /// What a command may ask: the trust root it was given, and the cluster. Nothing is contacted before
 /// the first question that needs it.
@@ -107,10 +106,10 @@ impl World {
             else {
                 continue;
             };
-            for (index, mut value) in client.list(&resource.path(None), None).await?.into_iter().enumerate() {
+            for mut value in client.list(&resource.path(None), None).await? {
                 restore_type(&mut value, resource);
                 let name = format!("{}/{}", resource.plural, ObjectRef::of(&value).name);
-                set.add(&name, &Document { index, line: 1, value }, None)?;
+                set.add_object(&name, &value)?;
             }
         }
         if set.policies.is_empty() {

@@ -14,7 +14,7 @@ use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
-use crate::policies::PolicySet;
+use crate::policies;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
 use crate::trust_root::{self, Trusted};
@@ -25,8 +25,8 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     if args.resources.is_empty() && !args.cluster {
         bail!("apply to what? Give -r FILE or --cluster");
     }
-    let mut set = PolicySet::read(&input::expand(&args.policies, true)?)?;
-    set.add_exceptions(&input::expand(&args.exceptions, true)?)?;
+    let mut set = policies::read(&input::expand(&args.policies, true)?)?;
+    policies::add_exceptions(&mut set, &input::expand(&args.exceptions, true)?)?;
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     let mut values = match &args.values_file {
         Some(path) => ValuesFile::read(path)?,
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     if let Some(nothing) = numbers.nothing() {
         printer.note_line(nothing);
     }
-    Ok(set.at_best(numbers.status(args.warn_exit_code)))
+    Ok(policies::at_best(&set, numbers.status(args.warn_exit_code)))
 }
 
 fn show(

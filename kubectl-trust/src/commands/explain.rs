@@ -19,7 +19,7 @@ use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
-use crate::policies::PolicySet;
+use crate::policies;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
@@ -80,7 +80,7 @@ fn by_policies(
         [] => world.block_on(world.policies())?.context(
             "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
         )?,
-        files => PolicySet::read(&input::expand(files, true)?)?,
+        files => policies::read(&input::expand(files, true)?)?,
     };
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     trust::widen(&mut set.policies, &args.matching)?;
@@ -103,7 +103,7 @@ fn by_policies(
         anyhow::Ok(verdict)
     })??;
     show(&verdict, trusted, args.output, printer);
-    Ok(set.at_best(ExitStatus::of(verdict.outcome())))
+    Ok(policies::at_best(&set, ExitStatus::of(verdict.outcome())))
 }
 
 /// Explains the cases of a test file; positional arguments choose some, as `test -t` does.

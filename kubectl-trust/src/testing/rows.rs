@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::dialect::PolicySet;
 use common::object::ObjectRef;
 use common::policy::{Operation, Policy, wildcard};
 use common::verdict::{Decision, Outcome, Reason};
 
 use super::file::{Case, Expected};
 use super::scope::namespace_of;
-use crate::policies::PolicySet;
 use crate::text;
 
 /// What became of one expectation for one resource.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use common::cache::Facts;
+use common::dialect::PolicySet;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
 use common::object::{FieldPath, Origin};
@@ -25,7 +26,7 @@ use super::values::{self, ValuesFile};
 use crate::cli::ImageArgs;
 use crate::commands::judge::{self, Item, Lists, Reading};
 use crate::input;
-use crate::policies::PolicySet;
+use crate::policies;
 use crate::{images, text};
 
 /// The result of one test file.
@@ -55,8 +56,8 @@ pub(crate) struct Broken {
 /// # Errors
 /// An unreadable file, a policy that does not compile.
 pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outcomes> {
-    let mut set = PolicySet::read(&input::expand(&file.policies, true)?)?;
-    set.add_exceptions(&input::expand(&file.exceptions, true)?)?;
+    let mut set = policies::read(&input::expand(&file.policies, true)?)?;
+    policies::add_exceptions(&mut set, &input::expand(&file.exceptions, true)?)?;
     let mut values = values_of(file)?;
     let user = file.userinfo.as_deref().map(values::user).transpose()?;
     let inputs = input::documents(&input::expand(&file.resources, true)?);

@@ -12,7 +12,10 @@ fn wrong_usage_is_exit_2_and_says_what_to_write() {
         ("verify --blob app.yaml --key cosign.pub", "what was it signed with? Give --bundle FILE or"),
         ("verify 127.0.0.1:1/a:1 --key cosign.pub --images nope", "nope"),
         ("verify 127.0.0.1:1/a:1 --key cosign.pub --registry-timeout soon", "--registry-timeout"),
-        ("verify 127.0.0.1:1/a:1 --key cosign.pub --insecure-registry a/b", "--insecure-registry a/b"),
+        (
+            "verify 127.0.0.1:1/a:1 --key cosign.pub --insecure-registry a/b",
+            "--insecure-registry: `a/b` is not a registry",
+        ),
         ("sign 127.0.0.1:1/Acme/app:1 --key cosign.key", "`Acme/app` is not the name of a repository"),
         ("sign --blob app.yaml --bundle a --output-signature b --key cosign.key", "are two signatures"),
         ("attest 127.0.0.1:1/a:1 --predicate app.yaml --key cosign.key", "app.yaml: not JSON"),

@@ -135,18 +135,33 @@ impl Memory {
 
     fn remember(&mut self, key: &Key, found: Option<&Thing>, since: Instant, options: &Options) {
         let empty = found.is_none_or(Thing::is_empty_list);
-        let (key, ttl) = match (key.nature(), found) {
-            (Nature::List, _) if empty => (key.clone(), Some(options.negative_ttl)),
-            (Nature::List, _) => (key.clone(), Some(options.list_ttl)),
-            (Nature::Fact, Some(_)) => (key.clone(), None),
-            // That the manifest is there is a fact; that the tag points to it is none.
+        match (key.nature(), found) {
+            (Nature::List, _) if empty => {
+                self.keep(key.clone(), found, since, Some(options.negative_ttl), options);
+            }
+            (Nature::List, _) => self.keep(key.clone(), found, since, Some(options.list_ttl), options),
+            (Nature::Fact, Some(_)) => self.keep(key.clone(), found, since, None, options),
+            // That the manifest is there is a fact; that the tag points to it is true for a moment.
             (Nature::Moment, Some(Thing::Manifest(manifest))) => {
                 let what = What::Manifest(Version::Digest(manifest.digest.clone()));
-                (Key { what, ..key.clone() }, None)
+                self.keep(Key { what, ..key.clone() }, found, since, None, options);
+                if !options.tag_ttl.is_zero() {
+                    self.keep(key.clone(), found, since, Some(options.tag_ttl), options);
+                }
             }
             // What is not there may be pushed the next moment.
-            (Nature::Fact | Nature::Moment, _) => return,
-        };
+            (Nature::Fact | Nature::Moment, _) => {}
+        }
+    }
+
+    fn keep(
+        &mut self,
+        key: Key,
+        found: Option<&Thing>,
+        since: Instant,
+        ttl: Option<Duration>,
+        options: &Options,
+    ) {
         let weight = limits::CACHED_REGISTRY_OVERHEAD + found.map_or(0, Thing::weight);
         // Also when the new answer is too large: the old one is out of date.
         if let Some(old) = self.kept.pop(&key) {

@@ -1,8 +1,9 @@
 //! A registry that remembers what another one said: facts that cannot change for long, lists that can for
 //! seconds, faults never.
 //!
-//! What a tag points to is asked every time, except of the tags that cosign derives from a digest: those are
-//! lists of signatures. A verdict is never here; it is made anew of what is remembered.
+//! What a tag points to is asked every time, unless [`Options::tag_ttl`] allows a moment, and except of the tags
+//! that cosign derives from a digest: those are lists of signatures. A verdict is never here; it is made anew of
+//! what is remembered.
 
 mod disk;
 mod flight;
@@ -41,6 +42,12 @@ pub struct Options {
     pub list_ttl: Duration,
     /// For how long it is kept that there are none.
     pub negative_ttl: Duration,
+    /// For how long it is kept what any other tag points to. Zero: it is asked each time, and only those who ask
+    /// at the same moment share the answer.
+    ///
+    /// A tag that moves is seen so much later, which is no attack as long as whoever judges it also pins it:
+    /// verdict and pin speak of the same digest.
+    pub tag_ttl: Duration,
     /// Up to which age a list is used although its time is over, when the registry has an outage. `None`:
     /// never. See [`Cached`].
     pub stale_if_error: Option<Duration>,
@@ -59,6 +66,7 @@ impl Default for Options {
             entry_bytes: limits::CACHED_REGISTRY_ENTRY_BYTES,
             list_ttl: Duration::from_secs(limits::CACHED_LIST_SECONDS),
             negative_ttl: Duration::from_secs(limits::CACHED_NEGATIVE_SECONDS),
+            tag_ttl: Duration::ZERO,
             stale_if_error: None,
             folder: None,
             folder_bytes: limits::CACHED_FOLDER_BYTES,
@@ -97,7 +105,8 @@ fn count(counter: &AtomicU64) {
 /// A registry with a memory.
 ///
 /// 1. What is remembered answers. Manifests and blobs by digest, until the room is needed; lists of signatures
-///    for [`Options::list_ttl`], or [`Options::negative_ttl`] if they are empty.
+///    for [`Options::list_ttl`], or [`Options::negative_ttl`] if they are empty; other tags for
+///    [`Options::tag_ttl`].
 /// 2. Else the question is asked once, however many ask it: in a task of its own, so that a caller who leaves
 ///    takes nothing from the others, and who asks something else does not wait.
 /// 3. A fault goes to everybody who waits and is not kept: the next caller asks again.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::egress::Egress;
+use crate::image::Repository;
 
 /// Settings of a [`super::Client`]. The default reaches every public and private registry over verified
 /// TLS, and those on this machine over plain HTTP.
@@ -40,6 +41,28 @@ pub enum Transport {
     /// Plain HTTP. As [`Transport::InsecureTls`], and everybody on the way can read along; credentials are
     /// not sent, except on this machine.
     InsecureHttp,
+}
+
+impl Transport {
+    /// The transports of registries that are named as insecure: `HOST`, `HOST:PORT` or `http://HOST` for plain
+    /// HTTP, `https://HOST` for TLS with whoever answers. They are read as part of an image's name, so that they
+    /// are called the same.
+    ///
+    /// # Errors
+    /// The name that is none.
+    pub fn insecure(hosts: &[String]) -> Result<BTreeMap<String, Self>, ConfigError> {
+        let transport = |host: &String| {
+            let (name, transport) = match host.strip_prefix("https://") {
+                Some(name) => (name, Self::InsecureTls),
+                None => (host.strip_prefix("http://").unwrap_or(host), Self::InsecureHttp),
+            };
+            let named = Repository::parse(&format!("{name}/x")).ok();
+            let named = named.filter(|named| named.path() == "x");
+            let named = named.ok_or_else(|| ConfigError::Host(host.clone()))?;
+            Ok((named.registry().to_owned(), transport))
+        };
+        hosts.iter().map(transport).collect()
+    }
 }
 
 /// Proxies. The names of registries are resolved by the proxy then, so of the [`Egress`] rules those about
@@ -103,6 +126,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A registry whose name is none.
+    #[error("`{0}` is not a registry; write HOST or HOST:PORT")]
+    Host(String),
     /// A mirror or prefix that is no name of a registry or repository.
     #[error("`{0}` is not a registry, nor a registry with a path")]
     Place(String),

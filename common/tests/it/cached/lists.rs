@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::registry::cached::Options;
-use common::registry::{Memory, Registry as _};
+use common::registry::{Memory, Registry, Until};
 use common::verdict::RegistryProblem;
 use tokio::time::advance;
 
@@ -26,6 +26,58 @@ async fn a_tag_is_never_kept() {
     // The manifest that came by tag is known by its digest: the next webhook asks for that.
     assert!(cached.manifest(&place, &by_digest(&two)).await.unwrap().is_some());
     assert_eq!(inner.total(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_is_kept_for_a_moment_where_that_is_allowed() {
+    let (one, two) = (manifest(1, None), manifest(2, None));
+    let inner = Counting::holding(signed(Memory::default(), "app", &one));
+    let options = Options { tag_ttl: SECOND, ..Options::default() };
+    let (cached, place) = (cached(&inner, options), at("app"));
+    let ask = async || cached.manifest(&place, &by_tag("1")).await.unwrap();
+    assert_eq!(ask().await.as_deref(), Some(&one));
+    *inner.holds.lock().unwrap() = signed(Memory::default(), "app", &two);
+    advance(Duration::from_millis(999)).await;
+    assert_eq!(ask().await.as_deref(), Some(&one));
+    assert_eq!(inner.total(), 1);
+    // Its time began when it was asked for, not when it was last used.
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(ask().await.as_deref(), Some(&two));
+    assert_eq!(inner.total(), 2);
+    // In an outage it is not known what the tag points to.
+    advance(SECOND).await;
+    inner.fails(Some(timeout()));
+    assert!(cached.manifest(&place, &by_tag("1")).await.is_err());
+    // A tag that is not there may be there the next moment.
+    inner.fails(None);
+    for expected in [4, 5] {
+        assert_eq!(cached.manifest(&place, &by_tag("2")).await.unwrap(), None);
+        assert_eq!(inner.total(), expected);
+    }
+}
+
+/// A caller who waits no longer gets a fault, and takes the answer from nobody.
+#[tokio::test(start_paused = true)]
+async fn whoever_has_no_time_left_gets_a_fault_and_the_question_goes_on() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    inner.is_slow_at("app", SECOND * 5);
+    let shared: Arc<dyn Registry> = Arc::new(cached(&inner, Options::default()));
+    let until = |end| Until::new(Arc::clone(&shared), tokio::time::Instant::now() + end);
+    let (place, version) = (at("app"), by_digest(&image));
+    let hurried = until(SECOND);
+    let fault = hurried.manifest(&place, &version).await.unwrap_err();
+    assert_eq!(fault.problem, RegistryProblem::DeadlineExceeded);
+    assert!(fault.request.contains("registry.example.com/app@sha256:"), "{fault}");
+    let fault = hurried.blob(&place, &blob("app"), 9).await.unwrap_err();
+    assert_eq!(fault.problem, RegistryProblem::DeadlineExceeded);
+    let fault = hurried.referrers(&place, &image.digest).await.unwrap_err();
+    assert_eq!(fault.problem, RegistryProblem::DeadlineExceeded);
+    let patient = until(SECOND * 9);
+    assert_eq!(patient.manifest(&place, &version).await.unwrap().as_deref(), Some(&image));
+    assert_eq!(inner.asked().values().filter(|count| **count > 1).count(), 0, "{:?}", inner.asked());
+    // What is known needs no time.
+    assert!(hurried.manifest(&place, &version).await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,222 @@
+//! From arguments to a running server, and to its end.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::Parser as _;
+use common::cache::Facts;
+use common::limits;
+use common::registry::cached::Options;
+use common::registry::credentials::{Credentials, DockerConfig};
+use common::registry::http::{Client, Config, Transport};
+use common::registry::{Cached, Layout, Layouts};
+use common::trust::TrustRoot;
+use hyper_util::rt::TokioTimer;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, LogFormat, RegistryArgs};
+use crate::certificate::{self, Served};
+use crate::metrics::Metrics;
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::webhook::admit::Engine;
+use crate::webhook::server::{self, Server};
+use crate::world::World;
+use crate::{files, health};
+
+/// How long requests that are being judged have at the end: as long as the longest webhook timeout.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long a connection may take to say what it wants. Attack: a byte a second.
+const HEADERS: Duration = Duration::from_secs(10);
+
+/// Reads the arguments and serves until it is told to end. 0: it ended as told; 2: it could not serve.
+#[must_use]
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            let printed = error.print();
+            return if error.use_stderr() || printed.is_err() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    log(args.log_format);
+    match start(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("TRUST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+fn start(args: &Args) -> anyhow::Result<()> {
+    if !args.standalone {
+        bail!("--standalone is missing: there is no other mode yet");
+    }
+    // Two providers may be linked in; the choice is made here, once, and a second call changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> anyhow::Result<()> {
+    let engine = Engine {
+        snapshots: Snapshots::default(),
+        world: world(args)?,
+        facts: Facts::default(),
+        metrics: Metrics::default(),
+    };
+    load(args, &engine.snapshots)?;
+    let served = certificate::of(args)?;
+    if let (Some(path), Some(authority)) = (&args.tls_ca_out, &served.authority) {
+        tokio::fs::write(path, authority).await.with_context(|| path.display().to_string())?;
+    }
+    let server = Arc::new(Server::new(engine));
+    let handles = [Handle::new(), Handle::new()];
+    let [reviews, looks] = &handles;
+    let admission = admission(args.listen, served, &server, reviews.clone()).await?;
+    let health = health(args.health_listen, &server, looks.clone());
+    let (admission, health) = (tokio::spawn(admission), tokio::spawn(health));
+    // `None` where nothing could be bound; then the task below has ended, and says why.
+    if let (Some(reviews), Some(looks)) = (reviews.listening().await, looks.listening().await) {
+        info!(admission = %reviews, health = %looks, "serving");
+    }
+    tokio::select! {
+        ended = admission => ended?.with_context(|| format!("--listen {}", args.listen)),
+        ended = health => ended?.with_context(|| format!("--health-listen {}", args.health_listen)),
+        ended = until_told(args, &server, &handles) => ended,
+    }
+}
+
+type Serving = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+async fn admission(
+    address: SocketAddr,
+    served: Served,
+    server: &Arc<Server>,
+    handle: Handle<SocketAddr>,
+) -> anyhow::Result<Serving> {
+    let tls = RustlsConfig::from_pem(served.chain, served.key).await.context("--tls-cert and --tls-key")?;
+    let mut serving = axum_server::bind_rustls(address, tls).handle(handle);
+    serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    serving.http_builder().http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS);
+    Ok(Box::pin(serving.serve(server::router(server).into_make_service())))
+}
+
+fn health(address: SocketAddr, server: &Arc<Server>, handle: Handle<SocketAddr>) -> Serving {
+    let mut serving = axum_server::bind(address).handle(handle);
+    serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    Box::pin(serving.serve(health::router(Arc::clone(server)).into_make_service()))
+}
+
+/// Reads the policies anew on SIGHUP; ends on SIGTERM and SIGINT, after those who are being served.
+async fn until_told(args: &Args, server: &Server, handles: &[Handle<SocketAddr>]) -> anyhow::Result<()> {
+    let mut reload = signal(SignalKind::hangup())?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    loop {
+        tokio::select! {
+            () = received(&mut reload) => {
+                // What is in force stays: a mistake in a file must not let everything in.
+                if let Err(error) = load(args, &server.engine().snapshots) {
+                    let problems = format!("{error:#}").replace('\n', "; ");
+                    error!("the policies stay as they were: {problems}");
+                }
+            }
+            () = received(&mut terminate) => break,
+            () = received(&mut interrupt) => break,
+        }
+    }
+    info!("ending");
+    server.end();
+    tokio::time::sleep(args.shutdown_delay).await;
+    for handle in handles {
+        handle.graceful_shutdown(Some(DRAIN));
+    }
+    while handles.iter().any(|handle| handle.connection_count() > 0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Waits for a signal; for ever where none can come any more.
+async fn received(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn load(args: &Args, snapshots: &Snapshots) -> anyhow::Result<()> {
+    let set = files::policies(&args.policies)?;
+    set.warnings.iter().for_each(|warning| warn!("{warning}"));
+    info!(policies = set.policies.len(), exceptions = set.exceptions.len(), "policies loaded");
+    snapshots.put(Snapshot::new(set));
+    Ok(())
+}
+
+fn world(args: &Args) -> anyhow::Result<World> {
+    let trust_root = match &args.trusted_root {
+        None => None,
+        Some(path) => {
+            let text = files::text(path, limits::TRUSTED_ROOT_BYTES)?;
+            let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
+            Some(Arc::new(root))
+        }
+    };
+    let registries = &args.registries;
+    if registries.recordings.is_empty() {
+        return Ok(World::remembering(memory(registries)?, trust_root));
+    }
+    let layouts = registries.recordings.iter().map(|folder| Layout::open(folder).map_err(anyhow::Error::new));
+    let layouts = layouts.collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(World::recorded(Arc::new(Layouts(layouts)), trust_root))
+}
+
+fn memory(args: &RegistryArgs) -> anyhow::Result<Cached> {
+    let authority = |path| files::text(path, limits::CERTIFICATE_BYTES);
+    let config = Config {
+        user_agent: Some(concat!("trust-operator/", env!("CARGO_PKG_VERSION")).to_owned()),
+        transports: Transport::insecure(&args.insecure_registry).context("--insecure-registry")?,
+        authorities: args
+            .registry_ca
+            .iter()
+            .map(|path| authority(path))
+            .collect::<anyhow::Result<Vec<_>>>()?,
+        ..Config::default()
+    };
+    let credentials = Arc::new(match &args.registry_config {
+        None => Credentials::default(),
+        Some(path) => {
+            let (text, name) = (files::text(path, limits::DOCKER_CONFIG_BYTES)?, path.display().to_string());
+            DockerConfig::parse(&text, &name).with_context(|| name.clone())?.credentials
+        }
+    });
+    let options = Options {
+        scope: credentials.fingerprint().to_string(),
+        tag_ttl: args.tag_freshness,
+        folder: args.cache.clone(),
+        ..Options::default()
+    };
+    let client = Client::new(config)?.with_credentials(credentials);
+    Ok(Cached::new(Arc::new(client), options))
+}

@@ -1,0 +1,96 @@
+//! One admission request, from the first line to the last. Whoever is new here reads this page first.
+//!
+//! 1. Is the request one that no policy is asked about? Then that is the answer.
+//! 2. One immutable set of policies for the whole request. Attack: policies that change in between, so that
+//!    neither the old nor the new ones were asked.
+//! 3. `common::evaluate`: which rules apply, everything that must be read for them, the judgement. Mutating, only
+//!    rules that name images by their digest are asked; validating, all are. What the mutating webhook found out
+//!    counts for nothing here: what will be stored is judged anew, from facts that are remembered.
+//! 4. The decisions become the answer, and are counted.
+//!
+//! Nothing here waits for longer than the deadline: who is asked then has not answered, and the rule that asked
+//! says so.
+
+use std::sync::Arc;
+
+use common::cache::Facts;
+use common::evaluate::{self, Context, Rules, Task};
+use common::object::Origin;
+use common::policy::ReviewFacts;
+use common::verdict::{Decision, Subject, SubjectKind};
+
+use super::respond::{self, Unjudged};
+use super::review::{Request, Response};
+use super::{Deadline, Phase, Route, exempt};
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::world::World;
+
+/// Everything that requests share.
+pub struct Engine {
+    /// The policies.
+    pub snapshots: Snapshots,
+    /// Registries, keys, trust roots.
+    pub world: World,
+    /// Facts that never change.
+    pub facts: Facts,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Judges one request.
+pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: &Engine) -> Response {
+    // (1)
+    if let Some(why) = exempt::why(request) {
+        return respond::exempted(why);
+    }
+    // (2)
+    let Some(snapshot) = engine.snapshots.current() else {
+        return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
+    };
+    // (3)
+    let decisions = evaluate(request, route, deadline, &snapshot, engine).await;
+    // (4)
+    engine.metrics.decided(&decisions);
+    match route.phase {
+        Phase::Mutate => respond::pinned(&decisions),
+        Phase::Validate => respond::validated(request, &decisions, route.on_fault),
+    }
+}
+
+async fn evaluate(
+    request: &Request,
+    route: Route,
+    deadline: Deadline,
+    snapshot: &Snapshot,
+    engine: &Engine,
+) -> Vec<Decision> {
+    let object = respond::called(request);
+    let source = format!("{}/{}/{}", object.kind, object.namespace, object.name);
+    let task = Task {
+        subject: Arc::new(Subject { kind: SubjectKind::Resource, source, object }),
+        facts: ReviewFacts {
+            object: &request.object,
+            old_object: request.old_object.as_ref(),
+            operation: request.operation,
+            subresource: &request.subresource,
+            namespace: &request.namespace,
+            namespace_labels: snapshot.namespace_labels(&request.namespace),
+            user: Some(&request.user),
+        },
+        origin: Origin::Review,
+    };
+    let rules = Rules {
+        policies: snapshot.policies(route.on_fault),
+        exceptions: &snapshot.exceptions,
+        values: &snapshot.values,
+        background: false,
+    };
+    let sources = engine.world.until(deadline.questions);
+    let context = Context { sources: &sources, known: &engine.facts, now: clock::now() };
+    match route.phase {
+        Phase::Mutate => evaluate::pins(&task, rules, context).await,
+        Phase::Validate => evaluate::by_policies(&task, rules, context).await,
+    }
+}

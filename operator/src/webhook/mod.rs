@@ -1,0 +1,60 @@
+//! Admission: reviews of the API server, and answers.
+//!
+//! ```text
+//! server   accept, bounds, deadline; bytes in, bytes out
+//!  review  bytes -> Request, Response -> bytes
+//!  admit   Request -> Response: the page to read first
+//!   exempt an early answer, with its reason
+//!   respond  decisions -> Response
+//! ```
+
+pub mod admit;
+mod deadline;
+mod exempt;
+mod gate;
+pub mod respond;
+pub mod review;
+pub mod server;
+
+pub use deadline::Deadline;
+
+use common::policy::OnFault;
+
+/// What the API server asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Which images to name by their digest.
+    Mutate,
+    /// Whether the object, as it will be stored, may be.
+    Validate,
+}
+
+impl Phase {
+    /// The first part of the path, and the label of metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mutate => "mutate",
+            Self::Validate => "validate",
+        }
+    }
+}
+
+/// What a request is about: the phase, and the policies of which failure policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The phase.
+    pub phase: Phase,
+    /// The API server is told the failure policy of a webhook, so policies of one are judged together.
+    pub on_fault: OnFault,
+}
+
+impl Route {
+    /// Every path that is served, with what it means.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("/mutate/fail", Self { phase: Phase::Mutate, on_fault: OnFault::Refuse }),
+        ("/mutate/ignore", Self { phase: Phase::Mutate, on_fault: OnFault::Allow }),
+        ("/validate/fail", Self { phase: Phase::Validate, on_fault: OnFault::Refuse }),
+        ("/validate/ignore", Self { phase: Phase::Validate, on_fault: OnFault::Allow }),
+    ];
+}

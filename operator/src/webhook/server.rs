@@ -1,0 +1,206 @@
+//! HTTP: accept, bounds, deadline; bytes in, bytes out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response as HttpResponse};
+use axum::routing::post;
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, error, info};
+
+use super::admit::{Engine, admit};
+use super::gate::{Gate, REVIEW_BYTES, Room};
+use super::respond::{self, Unjudged};
+use super::review::{Request, Response};
+use super::{Deadline, Route};
+use crate::metrics::{Ended, Now};
+
+/// What every request is answered with.
+pub struct Server {
+    engine: Arc<Engine>,
+    gate: Gate,
+    ending: AtomicBool,
+}
+
+impl Server {
+    /// A server that judges with `engine`.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self { engine: Arc::new(engine), gate: Gate::default(), ending: AtomicBool::new(false) }
+    }
+
+    /// What it judges with.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Why it should get no requests; `None` where it should.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<&'static str> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Some("ending\n");
+        }
+        self.engine.snapshots.current().is_none().then_some("the policies are not loaded yet\n")
+    }
+
+    /// No longer ready; requests that come all the same are answered.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// The metrics, as text.
+    ///
+    /// # Errors
+    /// Never: they are written into memory.
+    pub fn metrics(&self) -> Result<String, std::fmt::Error> {
+        let policies = self.engine.snapshots.current().map(|snapshot| snapshot.len()).unwrap_or_default();
+        let (answers, kept_bytes) = (self.engine.world.stats(), self.engine.world.kept_bytes());
+        self.engine.metrics.text(Now { in_flight: self.gate.inside(), policies, answers, kept_bytes })
+    }
+}
+
+/// The routes of admission.
+pub fn router(server: &Arc<Server>) -> Router {
+    let mut router = Router::new();
+    for (path, route) in Route::ALL {
+        let server = Arc::clone(server);
+        let handler = move |request: HttpRequest| async move { review(&server, route, request).await };
+        router = router.route(path, post(handler));
+    }
+    router
+}
+
+/// Why there is no review to answer.
+struct NoReview(StatusCode, String);
+
+async fn review(server: &Server, route: Route, request: HttpRequest) -> HttpResponse {
+    let began = Instant::now();
+    let deadline = Deadline::new(began, Deadline::timeout_in(request.uri().query().unwrap_or_default()));
+    let (parts, body) = request.into_parts();
+    let read = read(server, &parts.headers, body, deadline).await;
+    let answer = match read {
+        Ok((body, _room)) => answer(server, route, &body, (began, deadline)).await,
+        Err(why) => Err(why),
+    };
+    match answer {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
+        Err(NoReview(status, why)) => {
+            info!(%status, why, "a request that is no review");
+            (status, why + "\n").into_response()
+        }
+    }
+}
+
+/// The body, within its bounds, and the room that it takes.
+///
+/// Attacks: a body without end, a byte a second, two hundred of the largest size at once (A35, A42, A50).
+async fn read(
+    server: &Server,
+    headers: &HeaderMap,
+    mut body: Body,
+    deadline: Deadline,
+) -> Result<(Vec<u8>, Room), NoReview> {
+    let refuse = |status, why: &str| NoReview(status, why.to_owned());
+    let json =
+        headers.get(header::CONTENT_TYPE).is_some_and(|of| of.as_bytes().starts_with(b"application/json"));
+    if !json {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a review is application/json"));
+    }
+    let (mut read, mut room) = (Vec::new(), server.gate.room());
+    loop {
+        let Ok(frame) = timeout_at(deadline.questions, body.frame()).await else {
+            return Err(refuse(StatusCode::REQUEST_TIMEOUT, "the review did not arrive in time"));
+        };
+        let Some(frame) = frame else { return Ok((read, room)) };
+        let broken = |error| NoReview(StatusCode::BAD_REQUEST, format!("the review broke off: {error}"));
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if read.len() + data.len() > REVIEW_BYTES {
+            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "the review is larger than 8 MiB"));
+        }
+        if !room.grow(read.len() + data.len(), deadline.questions).await {
+            return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "overloaded: no room for the review"));
+        }
+        read.extend_from_slice(&data);
+    }
+}
+
+async fn answer(
+    server: &Server,
+    route: Route,
+    body: &[u8],
+    (began, deadline): (Instant, Deadline),
+) -> Result<Vec<u8>, NoReview> {
+    let read = Request::read(body).map_err(|error| NoReview(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let (uid, response, ended) = match read {
+        Ok(request) => {
+            let uid = request.uid.clone();
+            let (response, ended) = judge(server, route, request, deadline).await;
+            (uid, response, ended)
+        }
+        Err(unreadable) => {
+            let response = respond::unreadable(&unreadable);
+            (unreadable.uid, response, Ended::Unjudged("input-unreadable"))
+        }
+    };
+    let took = began.elapsed();
+    server.engine.metrics.answered(route.phase, ended, took);
+    debug!(uid, phase = route.phase.as_str(), allowed = response.allowed, ?took, "answered");
+    let defect = |error: serde_json::Error| NoReview(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    response.to_bytes(&uid).map_err(defect)
+}
+
+/// Judges in a task of its own: whatever it does, the answer is there in time.
+async fn judge(server: &Server, route: Route, request: Request, deadline: Deadline) -> (Response, Ended) {
+    let unjudged = |request: &Request, why: Unjudged| {
+        (respond::unjudged(request, why, route.on_fault), Ended::Unjudged(why.code()))
+    };
+    let Some(_place) = server.gate.enter() else { return unjudged(&request, Unjudged::Overloaded) };
+    let (request, engine) = (Arc::new(request), Arc::clone(&server.engine));
+    let task = tokio::spawn({
+        let request = Arc::clone(&request);
+        async move { admit(&request, route, deadline, &engine).await }
+    });
+    let abort = task.abort_handle();
+    match timeout_at(deadline.answer, task).await {
+        Ok(Ok(response)) => {
+            log(&request, route, &response);
+            let ended = if response.allowed { Ended::Allowed } else { Ended::Denied };
+            (response, ended)
+        }
+        Ok(Err(panic)) => {
+            error!(uid = request.uid, %panic, "a request could not be judged because of a defect");
+            unjudged(&request, Unjudged::Defect)
+        }
+        Err(_) => {
+            abort.abort();
+            unjudged(&request, Unjudged::Deadline)
+        }
+    }
+}
+
+/// A line for every refusal. Never the object: it may hold secrets.
+fn log(request: &Request, route: Route, response: &Response) {
+    if response.allowed {
+        return;
+    }
+    let object = respond::called(request);
+    let decisions = response.audit.get("decisions").map(String::as_str).unwrap_or_default();
+    info!(
+        uid = request.uid,
+        phase = route.phase.as_str(),
+        operation = request.operation.as_str(),
+        kind = object.kind,
+        namespace = object.namespace,
+        name = object.name,
+        user = request.user.username,
+        dry_run = request.dry_run,
+        decisions,
+        "refused"
+    );
+}

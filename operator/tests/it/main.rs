@@ -1,0 +1,8 @@
+//! The operator as the API server sees it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod admission;
+mod binary;
+mod faults;
+mod shelf;
+mod webhook;
