@@ -137,6 +137,8 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("message-read", |b| b.iter(|| Message::read(black_box(text)).unwrap()));
     let message = Message::read(text).unwrap();
     let how = Expectations {
+        stored: None,
+        pinned: &[],
         origin: Origin::Review,
         domain: DEFAULT_DOMAIN,
         ignore: &IgnoreRules::none(),

@@ -14,12 +14,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cache::Facts;
-use crate::decide;
+use crate::decide::{self, Seen};
 use crate::gather::{self, World};
 use crate::manifest::diff::Comparison;
-use crate::object::Origin;
+use crate::object::{FieldPath, Origin};
 use crate::policy::condition::Scope;
-use crate::policy::{Action, Body, Exception, ManifestRule, Policy, ReviewFacts, Values};
+use crate::policy::{
+    Action, Body, Exception, ManifestRule, Operation, Policy, ReviewFacts, UserInfo, Values,
+};
 use crate::select::{Selected, Selectedness, select};
 use crate::sources::Sources;
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Reason, Subject};
@@ -53,8 +55,18 @@ pub async fn by_manifest_rule(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> Decision {
-    judge(task, rule, by, None, context, |_, _| ()).await.0
+    judge(task, rule, by, ALONE, context, |_, _| ()).await.0
 }
+
+/// What is known of an object beside itself.
+struct Beside<'b> {
+    /// The values of variables.
+    scope: Option<&'b Scope>,
+    /// Places of images that were found good under the digest that they name.
+    verified: &'b [FieldPath],
+}
+
+const ALONE: Beside<'static> = Beside { scope: None, verified: &[] };
 
 /// The same, with what was compared: for a front end that shows the difference.
 pub async fn compared(
@@ -63,7 +75,7 @@ pub async fn compared(
     by: Option<DecidedBy>,
     context: Context<'_>,
 ) -> (Decision, Option<(Value, Comparison)>) {
-    judge(task, rule, by, None, context, |signed, comparison| (signed.clone(), comparison)).await
+    judge(task, rule, by, ALONE, context, |signed, comparison| (signed.clone(), comparison)).await
 }
 
 /// `keep` takes what the caller needs of the signed document and how the object compares with it; most
@@ -72,7 +84,7 @@ async fn judge<T>(
     task: &Task<'_>,
     rule: &ManifestRule,
     by: Option<DecidedBy>,
-    scope: Option<&Scope>,
+    beside: Beside<'_>,
     context: Context<'_>,
     keep: impl FnOnce(&Value, Comparison) -> T,
 ) -> (Decision, Option<T>) {
@@ -82,11 +94,23 @@ async fn judge<T>(
         return (undecided(task, by, reason), None);
     }
     let world = World { sources: context.sources, facts: context.known, now: context.now };
-    let evidence = gather::manifest(object, rule, scope, world).await;
-    let decided = decide::manifest(object, task.origin, rule, &evidence);
+    let evidence = gather::manifest(object, rule, beside.scope, world).await;
+    let decided = decide::manifest(object, seen(task, beside.verified), rule, &evidence);
     let (signers, warnings) = (decided.signers, decided.warnings);
     let decision = Decision { signers, warnings, ..Decision::new(task.subject.clone(), by, decided.check) };
     (decision, decided.compared.map(|(signed, comparison)| keep(signed, comparison)))
+}
+
+/// Where an object was seen.
+///
+/// Controllers of Kubernetes itself write what only a stored object has (the volume of a claim, the revision of a
+/// Deployment), so what they ask for is taken like one.
+fn seen<'t>(task: &Task<'t>, verified: &'t [FieldPath]) -> Seen<'t> {
+    let facts = &task.facts;
+    let update = task.origin == Origin::Review && facts.operation == Operation::Update;
+    let controller = facts.user.is_some_and(UserInfo::is_controller);
+    let origin = if update && controller { Origin::Live } else { task.origin };
+    Seen { origin, stored: facts.old_object.filter(|_| update), pinned: verified }
 }
 
 /// The rules an object is judged by.
@@ -109,11 +133,24 @@ pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>
     // One for the whole request, so that no two rules speak of different images.
     let shared = images::Shared::default();
     let selected = select(&task.facts, policies, exceptions, values, background, context.now);
-    let mut decisions = Vec::with_capacity(selected.len());
+    let mut decisions: Vec<Option<Decision>> = Vec::with_capacity(selected.len());
+    // Images first: a signed manifest may have gained the digests for which they were found good.
+    let mut verified = Vec::new();
     for selected in &selected {
-        decisions.push(by_selected(task, selected, values, &shared, context).await);
+        let after = matches!(selected.rule.body, Body::Manifest(_));
+        let by = || by_selected(task, selected, values, (&shared, &[]), context);
+        let decision = if after { None } else { Some(by().await) };
+        verified.extend(decision.iter().flat_map(|decision| decision.verified.iter().cloned()));
+        decisions.push(decision);
     }
-    decisions
+    let mut all = Vec::with_capacity(selected.len());
+    for (selected, decision) in selected.iter().zip(decisions) {
+        all.push(match decision {
+            Some(decision) => decision,
+            None => by_selected(task, selected, values, (&shared, &verified), context).await,
+        });
+    }
+    all
 }
 
 /// Judges the images that policies want named by their digest: one decision for every rule that pins any,
@@ -125,7 +162,7 @@ pub async fn pins(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Ve
     let selected = select(&task.facts, policies, exceptions, values, background, context.now);
     let mut decisions = Vec::new();
     for selected in selected.iter().filter(|selected| selected.applies_and_pins()) {
-        decisions.push(by_selected(task, selected, values, &shared, context).await);
+        decisions.push(by_selected(task, selected, values, (&shared, &[]), context).await);
     }
     decisions
 }
@@ -134,7 +171,7 @@ async fn by_selected(
     task: &Task<'_>,
     selected: &Selected<'_>,
     values: &Values,
-    shared: &images::Shared,
+    (shared, verified): (&images::Shared, &[FieldPath]),
     context: Context<'_>,
 ) -> Decision {
     let by = |enforced| {
@@ -155,7 +192,8 @@ async fn by_selected(
                         .requirement
                         .has_variables()
                         .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
-                    judge(task, rule, by(enforced), scope.as_ref(), context, |_, _| ()).await.0
+                    let beside = Beside { scope: scope.as_ref(), verified };
+                    judge(task, rule, by(enforced), beside, context, |_, _| ()).await.0
                 }
                 Body::Images(rule) => {
                     let scope = rule

@@ -51,7 +51,11 @@ struct Ports {
 }
 
 impl ApiServer {
-    fn start() -> anyhow::Result<Option<Self>> {
+    /// A control plane of one's own, for tests whose webhooks would be in the way of others.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn start() -> anyhow::Result<Option<Self>> {
         let (Some(etcd), Some(api), Some(manager), Some(kubectl)) = (
             programs::find("etcd")?,
             programs::find("kube-apiserver")?,
@@ -99,6 +103,20 @@ impl ApiServer {
         }
     }
 
+    /// A kubeconfig with the rights of a service account, and no others.
+    ///
+    /// # Errors
+    /// There is no such account.
+    pub fn account(&self, namespace: &str, name: &str) -> anyhow::Result<PathBuf> {
+        let token = self.kubectl(["create", "token", name, "-n", namespace, "--duration=8h"])?.success()?;
+        let text = fs::read_to_string(self.kubeconfig())?;
+        let mut config: serde_json::Value = serde_json::from_str(&text)?;
+        config["users"][0]["user"]["token"] = token.trim().into();
+        let path = self.folder.join(format!("kubeconfig-{namespace}-{name}"));
+        fs::write(&path, config.to_string())?;
+        Ok(path)
+    }
+
     /// The kubeconfig of a cluster administrator.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
@@ -112,6 +130,19 @@ impl ApiServer {
     pub fn kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Run> {
         let mut command = process::isolated(&self.kubectl, &self.folder);
         process::run(command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments))
+    }
+
+    /// The same with a text on its standard input.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn kubectl_with<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        input: &[u8],
+    ) -> anyhow::Result<Run> {
+        let mut command = process::isolated(&self.kubectl, &self.folder);
+        process::run_with(command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments), input)
     }
 
     /// Makes a namespace, complete with its service account, and gives its name. Namespaces are not

@@ -33,7 +33,10 @@ impl Trust {
     /// # Errors
     /// It is not built, or older than the sources it was built from.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { binary: binary()?, home: tempfile::Builder::new().prefix("trust-e2e-").tempdir()? })
+        Ok(Self {
+            binary: binary("kubectl-trust")?,
+            home: tempfile::Builder::new().prefix("trust-e2e-").tempdir()?,
+        })
     }
 
     /// The folder that commands run in.
@@ -142,12 +145,15 @@ impl Verdict {
     }
 }
 
-/// `kubectl-trust` beside the folder that the test binary lies in (`target/<profile>/deps`).
-fn binary() -> anyhow::Result<PathBuf> {
+/// A binary of ours beside the folder that the test binary lies in (`target/<profile>/deps`).
+///
+/// # Errors
+/// It is not built, or older than the sources it was built from.
+pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     const BUILD: &str = "run `cargo build --workspace` first, with the profile of the tests";
     let test = std::env::current_exe()?;
     let profile = test.parent().and_then(Path::parent).context("the test binary lies nowhere")?;
-    let binary = profile.join(format!("kubectl-trust{}", std::env::consts::EXE_SUFFIX));
+    let binary = profile.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     ensure!(binary.is_file(), "{} is not there: {BUILD}", binary.display());
     // cargo does not build another package's binary for a test; an old one would be tested in silence.
     let sources = fs::read_to_string(binary.with_extension("d")).unwrap_or_default();

@@ -16,9 +16,12 @@ pub struct Args {
     /// Judge without a cluster: the policies are those of --policies, and no key is read from a Secret
     #[arg(long)]
     pub standalone: bool,
-    /// Files of policies and exceptions, or folders of them; read again on SIGHUP (repeatable)
-    #[arg(long, value_name = "PATH", required = true)]
+    /// Standalone: files of policies and exceptions, or folders of them; read again on SIGHUP (repeatable)
+    #[arg(long, value_name = "PATH", requires = "standalone", required_if_eq("standalone", "true"))]
     pub policies: Vec<PathBuf>,
+    /// How the cluster is reached and served; not with --standalone
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Where the API server reaches us, over TLS
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     pub listen: SocketAddr,
@@ -31,6 +34,9 @@ pub struct Args {
     /// The key of --tls-cert (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// The authority of --tls-cert (PEM), which the API server is told; without it, one that it knows already
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_ca: Option<PathBuf>,
     /// Where to write the authority of the certificate that is made (PEM), for whoever calls us
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
     pub tls_ca_out: Option<PathBuf>,
@@ -49,6 +55,36 @@ pub struct Args {
     /// How to log: text or json. What is logged is chosen by the variable TRUST_LOG (default: info)
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: LogFormat,
+}
+
+/// How the cluster is reached and served.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct ClusterArgs {
+    /// A kubeconfig; without it, the account of the Pod that this runs in
+    #[arg(long, value_name = "FILE", conflicts_with = "standalone")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Our own namespace, whose objects are never judged: nothing must keep us from starting again
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "trust-operator")]
+    pub namespace: String,
+    /// The Service in our namespace by which the API server reaches us
+    #[arg(long, value_name = "NAME", default_value = "trust-operator")]
+    pub service: String,
+    /// Outside of the cluster: where the API server reaches us, as https://HOST:PORT
+    #[arg(long, value_name = "URL", conflicts_with = "standalone")]
+    pub webhook_url: Option<String>,
+    /// The Secret in our namespace that holds the certificate we are reached with; it is made and renewed
+    #[arg(long, value_name = "NAME", default_value = "trust-operator-tls")]
+    pub tls_secret: String,
+    /// Another namespace whose objects are not judged (repeatable)
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "standalone")]
+    pub exempt_namespace: Vec<String>,
+    /// A namespace whose PolicyExceptions count; those of all others do not (repeatable)
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "standalone")]
+    pub exceptions_from: Vec<String>,
+    /// A ClusterRole with which the webhook configurations go, when it is deleted
+    #[arg(long, value_name = "NAME", conflicts_with = "standalone")]
+    pub owner: Option<String>,
 }
 
 /// Where images come from.

@@ -7,15 +7,19 @@
 //! 2. [`webhook`]: reviews of the API server, and answers
 //! 3. [`snapshot`]: the policies that a request is judged by
 //! 4. [`world`]: registries, keys and trust roots, as a request sees them
-//! 5. [`health`], [`metrics`]: what an operator of the operator looks at
+//! 5. [`controllers`]: what is kept in step with a cluster
+//! 6. [`health`], [`metrics`]: what an operator of the operator looks at
 #![doc(html_no_source)]
 
 pub mod args;
 mod certificate;
 mod clock;
+mod cluster;
+pub mod controllers;
 mod files;
 pub mod health;
 pub mod metrics;
+pub mod namespaces;
 mod run;
 pub mod snapshot;
 pub mod webhook;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Parser as _;
@@ -23,8 +23,10 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, LogFormat, RegistryArgs};
-use crate::certificate::{self, Served};
+use crate::certificate;
+use crate::cluster::Cluster;
 use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::webhook::admit::Engine;
 use crate::webhook::server::{self, Server};
@@ -71,9 +73,6 @@ fn log(format: LogFormat) {
 }
 
 fn start(args: &Args) -> anyhow::Result<()> {
-    if !args.standalone {
-        bail!("--standalone is missing: there is no other mode yet");
-    }
     // Two providers may be linked in; the choice is made here, once, and a second call changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -81,26 +80,37 @@ fn start(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let engine = Engine {
+    let server = Arc::new(Server::new(Engine {
         snapshots: Snapshots::default(),
+        namespaces: Namespaces::default(),
         world: world(args)?,
         facts: Facts::default(),
         metrics: Metrics::default(),
+    }));
+    let (cluster, served) = if args.standalone {
+        load(args, &server.engine().snapshots)?;
+        (None, certificate::of(args)?)
+    } else {
+        let cluster = Cluster::connect(args).await?;
+        let served = cluster.certificate(args).await?;
+        (Some(cluster), served)
     };
-    load(args, &engine.snapshots)?;
-    let served = certificate::of(args)?;
     if let (Some(path), Some(authority)) = (&args.tls_ca_out, &served.authority) {
         tokio::fs::write(path, authority).await.with_context(|| path.display().to_string())?;
     }
-    let server = Arc::new(Server::new(engine));
+    let tls = RustlsConfig::from_pem(served.chain.clone(), served.key.clone());
+    let tls = tls.await.context("--tls-cert and --tls-key")?;
     let handles = [Handle::new(), Handle::new()];
     let [reviews, looks] = &handles;
-    let admission = admission(args.listen, served, &server, reviews.clone()).await?;
-    let health = health(args.health_listen, &server, looks.clone());
-    let (admission, health) = (tokio::spawn(admission), tokio::spawn(health));
+    let admission = tokio::spawn(admission(args.listen, tls.clone(), &server, reviews.clone()));
+    let health = tokio::spawn(health(args.health_listen, &server, looks.clone()));
     // `None` where nothing could be bound; then the task below has ended, and says why.
     if let (Some(reviews), Some(looks)) = (reviews.listening().await, looks.listening().await) {
         info!(admission = %reviews, health = %looks, "serving");
+        // Not before: nobody is to be asked to call us while we do not answer.
+        if let Some(cluster) = cluster {
+            cluster.follow(args, &server, served, tls);
+        }
     }
     tokio::select! {
         ended = admission => ended?.with_context(|| format!("--listen {}", args.listen)),
@@ -111,17 +121,16 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
 
 type Serving = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
 
-async fn admission(
+fn admission(
     address: SocketAddr,
-    served: Served,
+    tls: RustlsConfig,
     server: &Arc<Server>,
     handle: Handle<SocketAddr>,
-) -> anyhow::Result<Serving> {
-    let tls = RustlsConfig::from_pem(served.chain, served.key).await.context("--tls-cert and --tls-key")?;
+) -> Serving {
     let mut serving = axum_server::bind_rustls(address, tls).handle(handle);
     serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     serving.http_builder().http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS);
-    Ok(Box::pin(serving.serve(server::router(server).into_make_service())))
+    Box::pin(serving.serve(server::router(server).into_make_service()))
 }
 
 fn health(address: SocketAddr, server: &Arc<Server>, handle: Handle<SocketAddr>) -> Serving {
@@ -136,7 +145,7 @@ async fn until_told(args: &Args, server: &Server, handles: &[Handle<SocketAddr>]
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     loop {
         tokio::select! {
-            () = received(&mut reload) => {
+            () = received(&mut reload), if args.standalone => {
                 // What is in force stays: a mistake in a file must not let everything in.
                 if let Err(error) = load(args, &server.engine().snapshots) {
                     let problems = format!("{error:#}").replace('\n', "; ");

@@ -1,10 +1,10 @@
 //! The policies that a request is judged by: one immutable set a request.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::dialect::PolicySet;
-use common::policy::{Exception, OnFault, Policy, Values};
+use common::policy::selector::Clause;
+use common::policy::{Exception, OnFault, Policy, Rule, Values};
 use tokio::sync::watch;
 
 /// What is in force at one moment.
@@ -18,17 +18,19 @@ pub struct Snapshot {
     pub exceptions: Vec<Exception>,
     /// Values of variables that are read from elsewhere.
     pub values: Values,
-    /// The labels of namespaces, by name; `None` where nobody knows them.
-    namespaces: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Whether what applies depends on the labels of namespaces.
+    pub selects_namespaces: bool,
 }
 
 impl Snapshot {
     /// The policies and exceptions of a set.
     #[must_use]
     pub fn new(set: PolicySet) -> Self {
+        let selects_namespaces =
+            set.policies.iter().any(by_namespace) || set.exceptions.iter().any(|one| selects(&one.matching));
         let (refusing, allowing) =
             set.policies.into_iter().partition(|policy| policy.on_fault == OnFault::Refuse);
-        Self { refusing, allowing, exceptions: set.exceptions, ..Self::default() }
+        Self { refusing, allowing, exceptions: set.exceptions, values: Values::default(), selects_namespaces }
     }
 
     /// The policies of one failure policy.
@@ -38,12 +40,6 @@ impl Snapshot {
             OnFault::Refuse => &self.refusing,
             OnFault::Allow => &self.allowing,
         }
-    }
-
-    /// The labels of a namespace; `None` where nobody knows them, which a rule that needs them takes for a fault.
-    #[must_use]
-    pub fn namespace_labels(&self, namespace: &str) -> Option<&BTreeMap<String, String>> {
-        self.namespaces.as_ref()?.get(namespace)
     }
 
     /// How many policies there are.
@@ -57,6 +53,19 @@ impl Snapshot {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Whether what a policy does depends on the labels of namespaces.
+fn by_namespace(policy: &Policy) -> bool {
+    let rule = |rule: &Rule| {
+        let overrides = rule.action.overrides.iter().any(|one| one.namespace_selector.is_some());
+        overrides || selects(&rule.selector.matching) || rule.selector.exclude.as_ref().is_some_and(selects)
+    };
+    policy.rules.iter().any(rule)
+}
+
+fn selects(clause: &Clause) -> bool {
+    clause.filters.iter().any(|filter| filter.namespace_selector.is_some())
 }
 
 /// The snapshot of this moment, and those who wait for the next.
@@ -75,6 +84,12 @@ impl Snapshots {
     #[must_use]
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.0.borrow().clone()
+    }
+
+    /// Those who want to know of every other set.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
+        self.0.subscribe()
     }
 
     /// Puts another set in force. Requests that are being judged keep theirs.

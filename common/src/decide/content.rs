@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use super::Seen;
 use crate::limits;
 use crate::manifest::Message;
 use crate::manifest::compat::{CompatRules, compare_compat};
 use crate::manifest::diff::{self, Allowance, Comparison, Expectations};
 use crate::manifest::ignore::{self, IgnoreRules};
-use crate::object::{FieldChange, FieldPath, ObjectRef, Origin, Segment};
+use crate::object::{FieldChange, FieldPath, ObjectRef, Segment};
 use crate::policy::{DefaultFields, ManifestRule, Matching};
 use crate::verdict::{Check, MessageProblem, Outcome, Reason, side};
 
@@ -23,7 +24,7 @@ pub(super) struct Content<'m> {
 /// least speaks for them all, and one that does not differ is enough.
 pub(super) fn judge<'m>(
     object: &Value,
-    origin: Origin,
+    seen: Seen<'_>,
     rule: &ManifestRule,
     message: &'m Message,
 ) -> Content<'m> {
@@ -33,7 +34,9 @@ pub(super) fn judge<'m>(
         Err(error) => return without(Outcome::Fault, Reason::PolicyInvalid { problem: error.to_string() }),
     };
     let how = Expectations {
-        origin,
+        origin: seen.origin,
+        stored: seen.stored,
+        pinned: seen.pinned,
         domain: &rule.annotation_domain,
         ignore: &rules,
         allow_namespace: &rule.allow_namespace,
@@ -122,6 +125,7 @@ fn allowance_text(allowance: &Allowance) -> String {
             format!("namespace {namespace} allowed although it was not signed")
         }
         Allowance::Finalizer(name) => format!("finalizer {name} allowed although it was not signed"),
+        Allowance::Pinned(image) => format!("{image} is the signed image under its verified digest"),
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::gather::ManifestEvidence;
 use crate::manifest::annotations;
 use crate::manifest::diff::Comparison;
-use crate::object::Origin;
+use crate::object::{FieldPath, Origin};
 use crate::policy::ManifestRule;
 use crate::signature::VerifiedSignature;
 use crate::signer::Signer;
@@ -34,6 +34,17 @@ pub struct ManifestDecision<'e> {
     pub compared: Option<(&'e Value, Comparison)>,
 }
 
+/// Where an object was seen, and what is known of it beside itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// In the review of an update: the object before it.
+    pub stored: Option<&'a Value>,
+    /// Places of images that another rule found good under the digest that they name.
+    pub pinned: &'a [FieldPath],
+}
+
 /// Judges one object by one manifest rule.
 ///
 /// 1. There is a message, and it can be read (an unsigned object).
@@ -44,7 +55,7 @@ pub struct ManifestDecision<'e> {
 #[must_use]
 pub fn manifest<'e>(
     object: &Value,
-    origin: Origin,
+    seen: Seen<'_>,
     rule: &ManifestRule,
     evidence: &'e ManifestEvidence,
 ) -> ManifestDecision<'e> {
@@ -61,7 +72,7 @@ pub fn manifest<'e>(
     // (2)
     let signatures = signatures(object, rule, evidence);
     // (3)
-    let content = content::judge(object, origin, rule, message);
+    let content = content::judge(object, seen, rule, message);
     warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
     warnings.extend(content.warnings);
     warnings.dedup();

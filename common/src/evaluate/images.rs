@@ -10,7 +10,7 @@ use super::{Context, Task};
 use crate::decide::{self, ImageDecision};
 use crate::gather::{self, Resolved, World};
 use crate::image::{self, ExtractError, FoundImage, ImageRef, Names, ReferenceError};
-use crate::object::ObjectRef;
+use crate::object::{FieldPath, ObjectRef};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, ImagesRule};
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Pin, Reason, Subject, SubjectKind};
@@ -95,6 +95,7 @@ pub(super) async fn by_rule(
         asked.pairs.iter().map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context));
     let judged = gather::in_order(judging.collect(), AT_ONCE).await;
     let pins = pins(images, &asked, &judged);
+    let verified = verified(images, &asked, &judged);
     let Asked { pairs, settled: mut checks } = asked;
     let (mut signers, mut warnings, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
     for (one, (entry, _)) in judged.into_iter().zip(&pairs) {
@@ -109,7 +110,7 @@ pub(super) async fn by_rule(
     signers.sort();
     signers.dedup();
     let check = Check::all("images", checks);
-    Decision { signers, warnings, payloads, pins, ..Decision::new(task.subject.clone(), by, check) }
+    Decision { signers, warnings, payloads, pins, verified, ..Decision::new(task.subject.clone(), by, check) }
 }
 
 fn nothing_named(images: &Images) -> Check {
@@ -175,6 +176,20 @@ fn pins(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<Pin
         }
     }
     pins
+}
+
+/// Places of images that name a digest and passed every entry, of which one asks for more than a digest.
+fn verified(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<FieldPath> {
+    let good = |image: &ImageRef| {
+        let of_it = || asked.pairs.iter().zip(judged).filter(|((_, asked), _)| *asked == image);
+        let asks = |entry: &ImageEntry| entry.requirement.is_some() || !entry.attestations.is_empty();
+        of_it().all(|(_, one)| one.check.outcome == Outcome::Pass)
+            && of_it().any(|((entry, _), _)| asks(entry))
+    };
+    let named =
+        images.0.iter().filter_map(|Standing { found, .. }| Some((found, found.image.as_ref().ok()?)));
+    let named = named.filter(|(_, image)| image.digest().is_some() && good(image));
+    named.map(|(found, _)| found.path.clone()).collect()
 }
 
 fn invalid(text: &str, error: &ReferenceError) -> Check {

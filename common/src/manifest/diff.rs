@@ -22,6 +22,12 @@ pub use crate::policy::NamespaceAllowance;
 pub struct Expectations<'a> {
     /// Where the object that was found comes from; decides which server effects can show in it.
     pub origin: Origin,
+    /// In the review of an update: the object before it. What controllers wrote of it since it was made may
+    /// stay as it is; whoever asks may not write it himself.
+    pub stored: Option<&'a Value>,
+    /// Places of images that another rule of the same evaluation found good under the very digest that they
+    /// name: there, a signed tag may have gained it.
+    pub pinned: &'a [FieldPath],
     /// Domain of the signature annotations, such as `cosign.sigstore.dev`. Those annotations of the
     /// top-level metadata are left out on both sides.
     pub domain: &'a str,
@@ -40,6 +46,8 @@ pub enum Allowance {
     Namespace(String),
     /// The finalizer was allowed by name.
     Finalizer(String),
+    /// The image is the signed one under the digest for which it was verified.
+    Pinned(String),
 }
 
 /// What a comparison found. Lists are in document order; no list is longer than
@@ -85,6 +93,8 @@ pub fn compare(signed: &Value, found: &Value, how: &Expectations<'_>) -> Compari
 mod attacks;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod reviews;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

@@ -183,6 +183,8 @@ pub struct Decision {
     pub payloads: Vec<Arc<Payload>>,
     /// Images that the rule pins to the digest which it judged.
     pub pins: Vec<Pin>,
+    /// Places of images that name a digest, and were found good under it.
+    pub verified: Vec<FieldPath>,
 }
 
 /// An image that is to be named by its digest.
@@ -202,7 +204,8 @@ impl Decision {
     pub fn new(subject: impl Into<Arc<Subject>>, by: Option<DecidedBy>, check: Check) -> Self {
         let subject = subject.into();
         let (signers, warnings) = (Vec::new(), Vec::new());
-        Self { subject, by, check, signers, warnings, payloads: Vec::new(), pins: Vec::new() }
+        let (payloads, pins, verified) = (Vec::new(), Vec::new(), Vec::new());
+        Self { subject, by, check, signers, warnings, payloads, pins, verified }
     }
 
     /// How it ended.

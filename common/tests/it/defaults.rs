@@ -51,6 +51,8 @@ fn read(path: &Path) -> Value {
 
 fn matched(signed: &Value, found: &Value, origin: Origin) -> Comparison {
     let how = Expectations {
+        stored: None,
+        pinned: &[],
         origin,
         domain: "cosign.sigstore.dev",
         ignore: &IgnoreRules::none(),

@@ -24,6 +24,7 @@ use super::review::{Request, Response};
 use super::{Deadline, Phase, Route, exempt};
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::world::World;
 
@@ -31,6 +32,8 @@ use crate::world::World;
 pub struct Engine {
     /// The policies.
     pub snapshots: Snapshots,
+    /// The labels of namespaces.
+    pub namespaces: Namespaces,
     /// Registries, keys, trust roots.
     pub world: World,
     /// Facts that never change.
@@ -66,6 +69,10 @@ async fn evaluate(
     snapshot: &Snapshot,
     engine: &Engine,
 ) -> Vec<Decision> {
+    // Asked for only where it matters: of a namespace that was made just now, it may take a moment.
+    let needed = snapshot.selects_namespaces && !request.namespace.is_empty();
+    let labels =
+        if needed { engine.namespaces.labels(&request.namespace, deadline.questions).await } else { None };
     let object = respond::called(request);
     let source = format!("{}/{}/{}", object.kind, object.namespace, object.name);
     let task = Task {
@@ -76,7 +83,7 @@ async fn evaluate(
             operation: request.operation,
             subresource: &request.subresource,
             namespace: &request.namespace,
-            namespace_labels: snapshot.namespace_labels(&request.namespace),
+            namespace_labels: labels.as_deref(),
             user: Some(&request.user),
         },
         origin: Origin::Review,

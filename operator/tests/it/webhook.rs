@@ -12,6 +12,7 @@ use common::dialect::PolicySet;
 use common::registry::Cached;
 use common::registry::cached::Options;
 use operator::metrics::Metrics;
+use operator::namespaces::Namespaces;
 use operator::snapshot::{Snapshot, Snapshots};
 use operator::webhook::admit::Engine;
 use operator::webhook::server::{self, Server};
@@ -53,6 +54,7 @@ impl Webhook {
         let shelf = Shelf::new();
         let engine = Engine {
             snapshots: Snapshots::default(),
+            namespaces: Namespaces::default(),
             world: world(Arc::clone(&shelf)),
             facts: Facts::default(),
             metrics: Metrics::default(),

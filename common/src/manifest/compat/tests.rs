@@ -8,6 +8,8 @@ use crate::object::Origin;
 fn with(defaults: DefaultFields, fields: &[&str], signed: &Value, found: &Value) -> CompatComparison {
     let how = Expectations {
         origin: Origin::Live,
+        stored: None,
+        pinned: &[],
         domain: "cosign.sigstore.dev",
         ignore: &IgnoreRules::none(),
         allow_namespace: &NamespaceAllowance::None,

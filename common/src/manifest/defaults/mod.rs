@@ -152,6 +152,11 @@ impl Row {
         }
     }
 
+    /// Whether the effect can be seen in a change under review because it was there before.
+    pub(super) fn may_stay(&self, origin: Origin) -> bool {
+        matches!((&self.reach, origin), (Reach::Live, Origin::Review))
+    }
+
     pub(super) fn applies(&self, site: &Site<'_>) -> bool {
         self.guard.is_none_or(|guard| guard(site))
     }

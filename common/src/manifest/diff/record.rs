@@ -10,8 +10,9 @@ use super::super::defaults::table::Compiled;
 use super::super::ignore::Coverage;
 use super::Allowance;
 use super::walk::Walk;
+use crate::digest::Digest;
 use crate::limits;
-use crate::object::{FieldChange, FieldPath, Segment};
+use crate::object::{FieldChange, FieldPath, Origin, Segment};
 
 impl<'v> Walk<'_, 'v> {
     /// A namespace where none was signed.
@@ -112,6 +113,22 @@ impl<'v> Walk<'_, 'v> {
             self.levels.pop();
         }
         !children.is_empty()
+    }
+
+    /// Whether an image is the signed one, under the digest for which another rule found it good.
+    ///
+    /// Attack: a digest that nobody verified, behind a tag that was signed.
+    pub(super) fn is_pinned(&self, signed: &Value, found: &Value) -> bool {
+        let (Value::String(signed), Value::String(found)) = (signed, found) else { return false };
+        let digest = found.strip_prefix(signed.as_str()).and_then(|rest| rest.strip_prefix('@'));
+        let digest = digest.filter(|digest| !signed.contains('@') && digest.parse::<Digest>().is_ok());
+        digest.is_some() && self.how.origin != Origin::File && self.how.pinned.contains(&self.path())
+    }
+
+    pub(super) fn pinned(&mut self, signed: &Value, found: &Value) {
+        let change = self.change(Some(signed), Some(found));
+        let image = found.as_str().unwrap_or_default().to_owned();
+        self.out.allowed.push((change, Allowance::Pinned(image)));
     }
 
     pub(super) fn effect(&mut self, signed: Option<&Value>, found: Option<&Value>, row: &'static Row) {

@@ -16,7 +16,7 @@ fn object(kind: &str, rest: &Value) -> Value {
     object
 }
 
-fn of(kind: &str, spec: &Value) -> Value {
+pub(super) fn of(kind: &str, spec: &Value) -> Value {
     object(kind, &json!({"spec": spec}))
 }
 

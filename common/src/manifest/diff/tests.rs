@@ -10,6 +10,8 @@ static NO_RULES: std::sync::LazyLock<IgnoreRules> = std::sync::LazyLock::new(Ign
 pub(super) fn expectations() -> Expectations<'static> {
     Expectations {
         origin: Origin::Live,
+        stored: None,
+        pinned: &[],
         domain: "cosign.sigstore.dev",
         ignore: &NO_RULES,
         allow_namespace: &NamespaceAllowance::None,

@@ -173,6 +173,7 @@ impl<'v> Walk<'_, 'v> {
             }
             (Some(a), Some(b)) => match self.rewritten(a, b, &rows) {
                 Some(row) => self.effect(Some(a), Some(b), row),
+                None if self.is_pinned(a, b) => self.pinned(a, b),
                 None => self.report(signed, found),
             },
             _ => self.report(signed, found),
@@ -186,8 +187,22 @@ impl<'v> Walk<'_, 'v> {
             table.rows(self.levels.get(1..).unwrap_or_default(), &mut rows);
         }
         let site = Site::new(&self.levels);
-        rows.retain(|row| row.row.reaches(self.how.origin) && row.row.applies(&site));
+        let (origin, kept) = (self.how.origin, OnceCell::new());
+        let kept = || *kept.get_or_init(|| self.is_as_stored());
+        rows.retain(|row| {
+            (row.row.reaches(origin) || row.row.may_stay(origin) && kept()) && row.row.applies(&site)
+        });
         rows
+    }
+
+    /// Whether the value that was found is the one that was stored before.
+    fn is_as_stored(&self) -> bool {
+        let Some(stored) = self.how.stored else { return false };
+        let stored = self.below_root().iter().try_fold(stored, |value, level| match level.step {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+        });
+        stored.is_some() && stored == self.found_here()
     }
 
     /// The row by which a signed value may be gone.

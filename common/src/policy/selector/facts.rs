@@ -58,6 +58,22 @@ pub struct UserInfo {
     pub cluster_roles: Vec<String>,
 }
 
+impl UserInfo {
+    /// Whether it is a part of Kubernetes itself that writes objects of others: the controller manager, as a whole or
+    /// with an account for each controller, or the scheduler. Whoever can be one of these can be anybody.
+    #[must_use]
+    pub fn is_controller(&self) -> bool {
+        let name = self.username.as_str();
+        ["system:kube-controller-manager", "system:kube-scheduler"].contains(&name)
+            || name
+                .strip_prefix("system:serviceaccount:kube-system:")
+                .is_some_and(|account| CONTROLLERS.contains(&account) || account.ends_with("-controller"))
+    }
+}
+
+/// Accounts of controllers whose names do not end like that.
+const CONTROLLERS: [&str; 2] = ["persistent-volume-binder", "horizontal-pod-autoscaler"];
+
 /// The labels of the object's namespace decide, and nobody could read them. A fault, never a "no":
 /// otherwise whoever makes labels unreadable is exempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,156 @@
+//! A guarded cluster: a control plane of its own with our operator in front of it, out of the cluster, with the
+//! rights of its service account and no others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use reqwest::blocking::Client;
+use tempfile::TempDir;
+
+use crate::apiserver::ApiServer;
+use crate::process::{self, Run, Server};
+use crate::registry::{Kind, Registry};
+use crate::trust;
+
+/// The namespace of the operator, as `operator/deploy/default` has it.
+pub const NAMESPACE: &str = "trust-operator";
+
+/// How long the API server may take to notice what was changed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A guarded cluster, and a registry. It ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Guarded {
+    /// The control plane.
+    pub api: ApiServer,
+    /// A registry, which the operator reaches.
+    pub registry: Registry,
+    folder: PathBuf,
+    ports: [u16; 2],
+    running: Mutex<Option<Server>>,
+}
+
+/// The one guarded cluster that the tests of a process share, each in a namespace of its own with policies that are
+/// about that namespace only. `None` where [`crate::programs::find`] says so.
+///
+/// # Errors
+/// A program is missing, or something does not come up.
+pub fn shared() -> anyhow::Result<Option<&'static Guarded>> {
+    static SHARED: OnceLock<Result<Option<Guarded>, String>> = OnceLock::new();
+    match SHARED.get_or_init(|| Guarded::start().map_err(|error| format!("{error:#}"))) {
+        Ok(guarded) => Ok(guarded.as_ref()),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+impl Guarded {
+    /// One of one's own, for tests that take the operator away.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn start() -> anyhow::Result<Option<Self>> {
+        let (Some(api), Some(registry)) = (ApiServer::start()?, Registry::start(Kind::Referrers)?) else {
+            return Ok(None);
+        };
+        let folder = TempDir::with_prefix("trust-e2e-operator-")?.keep();
+        let ports = process::free_ports()?;
+        let this = Self { api, registry, folder, ports, running: Mutex::new(None) };
+        this.deploy("kyverno-crds")?;
+        this.deploy("default")?;
+        this.run(&[])?;
+        Ok(Some(this))
+    }
+
+    fn deploy(&self, what: &str) -> anyhow::Result<()> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../operator/deploy").join(what);
+        let folder = folder.to_string_lossy().into_owned();
+        self.api.kubectl(["apply", "-k", &folder])?.success().map(drop)
+    }
+
+    /// Starts the operator, which does not run now, with more arguments, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let [port, health] = self.ports;
+        let kubeconfig = self.api.account(NAMESPACE, "trust-operator")?;
+        let mut command = process::isolated(trust::binary("trust-operator")?, &self.folder);
+        // What keeps other programs off the network keeps this one off the cluster: it knows no NO_PROXY.
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+            command.env_remove(name);
+        }
+        command.arg("--kubeconfig").arg(kubeconfig).args(["--owner", "trust-operator"]);
+        command
+            .args([format!("--webhook-url=https://127.0.0.1:{port}"), format!("--listen=127.0.0.1:{port}")]);
+        command.arg(format!("--health-listen=127.0.0.1:{health}"));
+        command.args(["--exempt-namespace", "kube-system", "--exceptions-from", NAMESPACE]).args(arguments);
+        let log = self.log();
+        let server = Server::start(&command, &log, None)?;
+        let client = Client::builder().no_proxy().build()?;
+        let ready =
+            || client.get(format!("http://127.0.0.1:{health}/readyz")).send().ok()?.error_for_status().ok();
+        process::wait_for("trust-operator", &log, ready)?;
+        *self.running() = Some(server);
+        Ok(())
+    }
+
+    /// Takes the operator away, as when its machine dies.
+    pub fn kill(&self) {
+        *self.running() = None;
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Server>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("operator.log")
+    }
+
+    /// What the operator says to its log.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// kubectl with a file on its standard input.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn apply(&self, text: &str, arguments: &[&str]) -> anyhow::Result<Run> {
+        let all = ["apply", "-f", "-"].into_iter().chain(arguments.iter().copied());
+        self.api.kubectl_with(all, text.as_bytes())
+    }
+
+    /// Applies a text again and again, as a dry run, until it ends as it should: the API server notices webhooks
+    /// and policies after a moment.
+    ///
+    /// # Errors
+    /// It never does.
+    pub fn until(&self, text: &str, namespace: &str, ends: impl Fn(&Run) -> bool) -> anyhow::Result<Run> {
+        let begin = Instant::now();
+        loop {
+            let run = self.apply(text, &["-n", namespace, "--dry-run=server"])?;
+            if ends(&run) {
+                return Ok(run);
+            }
+            if begin.elapsed() > PATIENCE {
+                bail!("it never ends as it should: {run:?}\n{}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// A field of an object, by a JSON path.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn field(&self, object: &[&str], path: &str) -> anyhow::Result<String> {
+        let output = format!("jsonpath={path}");
+        let all = ["get"].into_iter().chain(object.iter().copied()).chain(["-o", &output]);
+        self.api.kubectl(all)?.success().context("kubectl get")
+    }
+}

@@ -1,0 +1,94 @@
+//! The cluster that we work in: how it is reached, and what is started for it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum_server::tls_rustls::RustlsConfig;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::sync::watch;
+
+use crate::args::Args;
+use crate::certificate::{self, Served};
+use crate::controllers::certificates::{self, Place};
+use crate::controllers::registration::{self, Registration};
+use crate::controllers::webhooks::Reach;
+use crate::controllers::{namespaces, policies};
+use crate::webhook::server::Server;
+
+/// A connection to the cluster.
+pub(crate) struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// The cluster of `--kubeconfig`, or the one of the Pod that this runs in.
+    ///
+    /// # Errors
+    /// There is none, or its configuration cannot be read.
+    pub(crate) async fn connect(args: &Args) -> anyhow::Result<Self> {
+        let config = match &args.cluster.kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).context("--kubeconfig")?;
+                Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                    .await
+                    .context("--kubeconfig")?
+            }
+            None => Config::incluster()
+                .context("not in a Pod; outside of a cluster it takes --kubeconfig or --standalone")?,
+        };
+        Ok(Self { client: Client::try_from(config)? })
+    }
+
+    /// The certificate to serve with: that of the flags, or that of the Secret.
+    ///
+    /// # Errors
+    /// It can neither be read nor made.
+    pub(crate) async fn certificate(&self, args: &Args) -> anyhow::Result<Served> {
+        if args.tls_cert.is_some() {
+            certificate::of(args)
+        } else {
+            certificates::ensure(&self.client, &place(args)).await
+        }
+    }
+
+    /// Starts everything that keeps in step with the cluster.
+    pub(crate) fn follow(self, args: &Args, server: &Arc<Server>, served: Served, tls: RustlsConfig) {
+        let client = || self.client.clone();
+        let authority = served.authority.clone().unwrap_or_default().into_bytes();
+        let (sender, receiver) = watch::channel(authority);
+        let exceptions_from = args.cluster.exceptions_from.iter().cloned().collect();
+        tokio::spawn(policies::follow(client(), Arc::clone(server), exceptions_from));
+        tokio::spawn(namespaces::follow(client(), Arc::clone(server)));
+        let registration = Registration {
+            reach: reach(args),
+            exempt: exempt(args),
+            owner: args.cluster.owner.clone(),
+            authority: receiver,
+        };
+        tokio::spawn(registration::follow(client(), Arc::clone(server), registration));
+        if args.tls_cert.is_none() {
+            tokio::spawn(certificates::follow(client(), place(args), served, tls, sender));
+        }
+    }
+}
+
+fn place(args: &Args) -> Place {
+    let (service, namespace) = (&args.cluster.service, &args.cluster.namespace);
+    let mut names = certificate::names(args);
+    names.extend([format!("{service}.{namespace}.svc"), format!("{service}.{namespace}.svc.cluster.local")]);
+    Place { namespace: namespace.clone(), secret: args.cluster.tls_secret.clone(), names }
+}
+
+fn reach(args: &Args) -> Reach {
+    if let Some(url) = &args.cluster.webhook_url {
+        return Reach::Url(url.clone());
+    }
+    Reach::Service { namespace: args.cluster.namespace.clone(), name: args.cluster.service.clone() }
+}
+
+fn exempt(args: &Args) -> Vec<String> {
+    let mut exempt = args.cluster.exempt_namespace.clone();
+    exempt.push(args.cluster.namespace.clone());
+    exempt
+}

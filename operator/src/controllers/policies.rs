@@ -1,0 +1,94 @@
+//! The policies of the cluster: watched where their kinds exist, compiled, put in force.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::runtime::watcher::{Config, Event};
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use super::assembly::{Assembly, Change, Kind};
+use super::watching;
+use crate::snapshot::Snapshot;
+use crate::webhook::server::Server;
+
+/// Kinds that are watched: kind, version, plural.
+const KINDS: [(Kind, &str, &str); 3] = [
+    ("ClusterPolicy", "v1", "clusterpolicies"),
+    ("Policy", "v1", "policies"),
+    ("PolicyException", "v2", "policyexceptions"),
+];
+const GROUP: &str = "kyverno.io";
+
+/// Changes that may wait to be taken in.
+const WAITING: usize = 256;
+
+/// Keeps the snapshot in step with the cluster, for as long as the process lives.
+pub(crate) async fn follow(client: Client, server: Arc<Server>, exceptions_from: BTreeSet<String>) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    for (kind, version, plural) in KINDS {
+        tokio::spawn(watch(client.clone(), kind, version, plural, sender.clone()));
+    }
+    drop(sender);
+    let kinds = KINDS.map(|(kind, _, _)| kind);
+    assemble(receiver, Assembly::new(kinds, exceptions_from), &server).await;
+}
+
+async fn watch(
+    client: Client,
+    kind: Kind,
+    version: &str,
+    plural: &str,
+    changes: mpsc::Sender<(Kind, Change)>,
+) {
+    let of = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, version, kind), plural);
+    let api: Api<DynamicObject> = Api::all_with(client, &of);
+    let mut events = watching::watch(api, Config::default(), kind);
+    while let Some(event) = events.next().await {
+        let change = match event {
+            Event::Init => Change::Begin,
+            Event::InitDone => Change::Done,
+            Event::Delete(object) => {
+                Change::Gone { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+            }
+            Event::Apply(object) | Event::InitApply(object) => match document(&object, &of) {
+                Ok(document) => Change::Put(Box::new(document)),
+                Err(error) => {
+                    error!(kind, name = object.name_any(), %error, "cannot be read");
+                    continue;
+                }
+            },
+        };
+        if changes.send((kind, change)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The object as a document: items of lists come without `apiVersion` and `kind`.
+fn document(object: &DynamicObject, of: &ApiResource) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(object)?;
+    document["apiVersion"] = of.api_version.clone().into();
+    document["kind"] = of.kind.clone().into();
+    Ok(document)
+}
+
+async fn assemble(mut changes: mpsc::Receiver<(Kind, Change)>, mut assembly: Assembly, server: &Server) {
+    let mut waiting = Vec::new();
+    // All that came in the meantime at once: a thousand policies are one snapshot.
+    while changes.recv_many(&mut waiting, WAITING).await > 0 {
+        for (kind, change) in waiting.drain(..) {
+            if let Some(told) = assembly.take(kind, change) {
+                warn!("{told}");
+            }
+        }
+        let Some(set) = assembly.set() else { continue };
+        let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
+        info!(policies, exceptions, broken = assembly.broken(), "policies in force");
+        server.engine().snapshots.put(Snapshot::new(set));
+    }
+}

@@ -1,0 +1,461 @@
+//! Which requests the API server must show us: webhook configurations, made of the policies in force. Pure.
+//!
+//! Only what the rules of policies name is asked for, and nothing where there are no policies: a webhook that is
+//! not needed can only do harm. Every field that the API server would fill in is filled in here, so that what it
+//! holds can be compared with what it should hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::object::ObjectRef;
+use common::policy::selector::KindPattern;
+use common::policy::{Body, OnFault, Operation, Policy, Rule};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
+    ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference,
+};
+
+use crate::snapshot::Snapshot;
+use crate::webhook::{Phase, Route};
+
+/// What both configurations are called.
+pub const NAME: &str = "trust-operator";
+
+/// Seconds that a webhook has whose policies say nothing else.
+const TIMEOUT: i32 = 10;
+
+/// A kind that the API server serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Its API group; empty for the core group.
+    pub group: String,
+    /// Its version.
+    pub version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// `deployments`.
+    pub plural: String,
+    /// Its subresources, with the kind of what is sent there: `scale`, `Scale`.
+    pub subresources: Vec<(String, String)>,
+}
+
+/// What the configurations say beside what follows from policies.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the API server reaches us.
+    pub reach: Reach,
+    /// The certificates that it verifies us with (PEM).
+    pub authority: Vec<u8>,
+    /// Namespaces whose objects are not judged: our own, so that nothing keeps us from starting again, and those
+    /// that were named for it.
+    pub exempt: BTreeSet<String>,
+    /// The object whose end is the end of the configurations.
+    pub owner: Option<OwnerReference>,
+}
+
+/// How the API server reaches us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Through a Service.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Outside of the cluster, at `https://HOST:PORT`.
+    Url(String),
+}
+
+/// Both configurations; `None` where no policy needs one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Configurations {
+    /// For pinning images.
+    pub mutating: Option<MutatingWebhookConfiguration>,
+    /// For judging.
+    pub validating: Option<ValidatingWebhookConfiguration>,
+}
+
+/// The configurations for the policies in force and the kinds that the API server serves.
+#[must_use]
+pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Settings) -> Configurations {
+    let webhooks = |phase| Route::ALL.iter().filter(move |(_, route)| route.phase == phase);
+    let needed = |(path, route): &(&str, Route)| {
+        let rules = rules(snapshot.policies(route.on_fault), route.phase, served);
+        (!rules.is_empty()).then(|| Webhook { path: (*path).to_owned(), route: *route, rules })
+    };
+    let seconds = |route: Route| timeout(snapshot.policies(route.on_fault));
+    let mutating: Vec<_> = webhooks(Phase::Mutate)
+        .filter_map(needed)
+        .map(|webhook| (seconds(webhook.route), webhook))
+        .map(|(seconds, webhook)| webhook.mutating(seconds, settings))
+        .collect();
+    let validating: Vec<_> = webhooks(Phase::Validate)
+        .filter_map(needed)
+        .map(|webhook| (seconds(webhook.route), webhook))
+        .map(|(seconds, webhook)| webhook.validating(seconds, settings))
+        .collect();
+    let metadata = || ObjectMeta {
+        name: Some(NAME.to_owned()),
+        labels: Some(BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), NAME.to_owned())])),
+        owner_references: settings.owner.clone().map(|owner| vec![owner]),
+        ..ObjectMeta::default()
+    };
+    Configurations {
+        mutating: (!mutating.is_empty())
+            .then(|| MutatingWebhookConfiguration { metadata: metadata(), webhooks: Some(mutating) }),
+        validating: (!validating.is_empty())
+            .then(|| ValidatingWebhookConfiguration { metadata: metadata(), webhooks: Some(validating) }),
+    }
+}
+
+/// One webhook.
+struct Webhook {
+    path: String,
+    route: Route,
+    rules: Vec<RuleWithOperations>,
+}
+
+impl Webhook {
+    /// `validate-fail.kubectl-trust.io`: what a refusal begins with.
+    fn name(&self) -> String {
+        format!("{}.kubectl-trust.io", self.path.trim_start_matches('/').replace('/', "-"))
+    }
+
+    fn failure_policy(&self) -> String {
+        match self.route.on_fault {
+            OnFault::Refuse => "Fail".to_owned(),
+            OnFault::Allow => "Ignore".to_owned(),
+        }
+    }
+
+    fn client(&self, settings: &Settings) -> WebhookClientConfig {
+        let ca_bundle = Some(ByteString(settings.authority.clone()));
+        match &settings.reach {
+            Reach::Service { namespace, name } => WebhookClientConfig {
+                ca_bundle,
+                service: Some(ServiceReference {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    path: Some(self.path.clone()),
+                    port: Some(443),
+                }),
+                url: None,
+            },
+            Reach::Url(url) => {
+                let url = format!("{}{}", url.trim_end_matches('/'), self.path);
+                WebhookClientConfig { ca_bundle, service: None, url: Some(url) }
+            }
+        }
+    }
+
+    fn mutating(self, seconds: i32, settings: &Settings) -> MutatingWebhook {
+        MutatingWebhook {
+            name: self.name(),
+            client_config: self.client(settings),
+            failure_policy: Some(self.failure_policy()),
+            rules: Some(self.rules),
+            namespace_selector: Some(all_but(&settings.exempt)),
+            object_selector: Some(LabelSelector::default()),
+            timeout_seconds: Some(seconds),
+            // Another webhook may add a container after us.
+            reinvocation_policy: Some("IfNeeded".to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            side_effects: "None".to_owned(),
+            admission_review_versions: vec!["v1".to_owned()],
+            ..MutatingWebhook::default()
+        }
+    }
+
+    fn validating(self, seconds: i32, settings: &Settings) -> ValidatingWebhook {
+        ValidatingWebhook {
+            name: self.name(),
+            client_config: self.client(settings),
+            failure_policy: Some(self.failure_policy()),
+            rules: Some(self.rules),
+            namespace_selector: Some(all_but(&settings.exempt)),
+            object_selector: Some(LabelSelector::default()),
+            timeout_seconds: Some(seconds),
+            match_policy: Some("Equivalent".to_owned()),
+            side_effects: "None".to_owned(),
+            admission_review_versions: vec!["v1".to_owned()],
+            ..ValidatingWebhook::default()
+        }
+    }
+}
+
+/// Every namespace but some, by the label that the API server itself keeps. Attack: a label of one's own choice
+/// would let whoever may edit a namespace leave (A15).
+fn all_but(exempt: &BTreeSet<String>) -> LabelSelector {
+    let names = LabelSelectorRequirement {
+        key: "kubernetes.io/metadata.name".to_owned(),
+        operator: "NotIn".to_owned(),
+        values: Some(exempt.iter().cloned().collect()),
+    };
+    let expressions = (!exempt.is_empty()).then(|| vec![names]);
+    LabelSelector { match_expressions: expressions, match_labels: None }
+}
+
+/// The longest time that one of the policies asks for: they share a webhook.
+fn timeout(policies: &[Policy]) -> i32 {
+    let asked = policies.iter().filter_map(|policy| i32::try_from(policy.timeout_seconds?).ok());
+    asked.max().unwrap_or(TIMEOUT)
+}
+
+/// Kinds that no rule is about, whatever its patterns say: they hold nothing that runs, are written all the time,
+/// and a cluster in which they wait for us stands still.
+const NEVER: [(&str, &str); 5] = [
+    ("", "events"),
+    ("events.k8s.io", "*"),
+    ("coordination.k8s.io", "*"),
+    ("authentication.k8s.io", "*"),
+    ("authorization.k8s.io", "*"),
+];
+
+fn rules(policies: &[Policy], phase: Phase, served: &[Served]) -> Vec<RuleWithOperations> {
+    let asking = policies.iter().flat_map(|policy| &policy.rules).filter(|rule| asks(rule, phase));
+    let filters: Vec<_> = asking.flat_map(|rule| &rule.selector.matching.filters).collect();
+    let mut resources: BTreeMap<Asked, BTreeSet<String>> = BTreeMap::new();
+    let judged = |served: &&Served| {
+        !NEVER.iter().any(|(group, plural)| *group == served.group && ["*", &served.plural].contains(plural))
+    };
+    for served in served.iter().filter(judged) {
+        for filter in &filters {
+            let connect = filter.operations.contains(&Operation::Connect) && phase == Phase::Validate;
+            let asked = Asked { group: served.group.clone(), version: served.version.clone(), connect };
+            let names = filter.kinds.iter().flat_map(|kind| names(kind, served));
+            resources.entry(asked).or_default().extend(names);
+        }
+    }
+    resources.retain(|_, resources| !resources.is_empty());
+    resources.into_iter().map(|(asked, resources)| asked.rule(resources)).collect()
+}
+
+/// What the resources of one rule of a webhook have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    group: String,
+    version: String,
+    /// Whether `kubectl exec` and its like are asked about as well.
+    connect: bool,
+}
+
+impl Asked {
+    fn rule(self, resources: BTreeSet<String>) -> RuleWithOperations {
+        let operations = ["CREATE", "UPDATE"].into_iter().chain(self.connect.then_some("CONNECT"));
+        RuleWithOperations {
+            api_groups: Some(vec![self.group]),
+            api_versions: Some(vec![self.version]),
+            operations: Some(operations.map(str::to_owned).collect()),
+            resources: Some(resources.into_iter().collect()),
+            scope: Some("*".to_owned()),
+        }
+    }
+}
+
+/// Whether a rule has anything to say in a phase.
+fn asks(rule: &Rule, phase: Phase) -> bool {
+    match (&rule.body, phase) {
+        (Body::NotHandled { .. }, _) | (Body::Manifest(_), Phase::Mutate) => false,
+        (Body::Manifest(_) | Body::Images(_), Phase::Validate) => true,
+        (Body::Images(images), Phase::Mutate) => images.entries.iter().any(|entry| entry.mutate_digest),
+    }
+}
+
+/// The names of the resource and of its subresources that a pattern is about.
+fn names(pattern: &KindPattern, served: &Served) -> Vec<String> {
+    let api_version = match served.group.as_str() {
+        "" => served.version.clone(),
+        group => format!("{group}/{}", served.version),
+    };
+    let object = |kind: &str| ObjectRef {
+        api_version: api_version.clone(),
+        kind: kind.to_owned(),
+        ..ObjectRef::default()
+    };
+    let mut names = Vec::new();
+    if pattern.matches(&object(&served.kind), "") {
+        names.push(served.plural.clone());
+    }
+    for (subresource, kind) in &served.subresources {
+        // Nobody but controllers writes a status, and nothing runs because of it.
+        if subresource != "status" && pattern.matches(&object(kind), subresource) {
+            names.push(format!("{}/{subresource}", served.plural));
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use common::dialect::PolicySet;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn served() -> Vec<Served> {
+        let one =
+            |group: &str, version: &str, kind: &str, plural: &str, subresources: &[(&str, &str)]| Served {
+                group: group.into(),
+                version: version.into(),
+                kind: kind.into(),
+                plural: plural.into(),
+                subresources: subresources.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect(),
+            };
+        vec![
+            one(
+                "",
+                "v1",
+                "Pod",
+                "pods",
+                &[
+                    ("ephemeralcontainers", "Pod"),
+                    ("resize", "Pod"),
+                    ("status", "Pod"),
+                    ("exec", "PodExecOptions"),
+                ],
+            ),
+            one("", "v1", "Event", "events", &[]),
+            one("", "v1", "ConfigMap", "configmaps", &[]),
+            one("apps", "v1", "Deployment", "deployments", &[("scale", "Scale"), ("status", "Deployment")]),
+            one("batch", "v1", "CronJob", "cronjobs", &[("status", "CronJob")]),
+            one("coordination.k8s.io", "v1", "Lease", "leases", &[]),
+            one("example.com", "v1beta1", "Widget", "widgets", &[]),
+            one("example.com", "v1", "Widget", "widgets", &[]),
+        ]
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            reach: Reach::Service { namespace: "trust".into(), name: "trust-operator".into() },
+            authority: b"PEM".to_vec(),
+            exempt: ["kube-system", "trust"].map(str::to_owned).into(),
+            owner: None,
+        }
+    }
+
+    fn policy(name: &str, kinds: &[&str], spec: &Value, rule: &Value) -> Value {
+        let mut policy = json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy",
+            "metadata": {"name": name, "annotations": {"pod-policies.kyverno.io/autogen-controllers": "none"}},
+            "spec": spec});
+        let mut body = json!({"name": "r", "match": {"any": [{"resources": {"kinds": kinds}}]}});
+        body.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        policy["spec"]["rules"] = json!([body]);
+        policy
+    }
+
+    fn images(action: &str) -> Value {
+        json!({"verifyImages": [{"imageReferences": ["*"], "failureAction": action,
+            "mutateDigest": action == "Enforce"}]})
+    }
+
+    fn of(policies: &[Value]) -> Value {
+        let mut set = PolicySet::default();
+        for policy in policies {
+            set.add_object("p", policy).unwrap();
+        }
+        let Configurations { mutating, validating } =
+            configurations(&Snapshot::new(set), &served(), &settings());
+        json!({"mutating": mutating, "validating": validating})
+    }
+
+    fn rules_of(webhook: &Value) -> Vec<(String, String)> {
+        let rule = |rule: &Value| {
+            let list = |field: &str| {
+                let texts = rule[field].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+                texts.collect::<Vec<_>>().join(",")
+            };
+            let version = format!("{}/{}", list("apiGroups"), list("apiVersions"));
+            (version, format!("{} {}", list("operations"), list("resources")))
+        };
+        webhook["rules"].as_array().unwrap().iter().map(rule).collect()
+    }
+
+    #[test]
+    fn without_policies_there_are_no_webhooks() {
+        assert_eq!(of(&[]), json!({"mutating": null, "validating": null}));
+        let other = json!({"validate": {"message": "m", "pattern": {"metadata": {"name": "?*"}}}});
+        assert_eq!(
+            of(&[policy("a", &["Pod"], &json!({}), &other)]),
+            json!({"mutating": null, "validating": null})
+        );
+        let unknown = policy("a", &["Gadget"], &json!({}), &images("Enforce"));
+        assert_eq!(of(&[unknown]), json!({"mutating": null, "validating": null}));
+    }
+
+    #[test]
+    fn only_what_rules_name_is_asked_for() {
+        let found = of(&[policy("a", &["Pod", "Widget"], &json!({}), &images("Enforce"))]);
+        let webhook = &found["validating"]["webhooks"][0];
+        assert_eq!(found["validating"]["webhooks"].as_array().unwrap().len(), 1);
+        assert_eq!(webhook["name"], "validate-fail.kubectl-trust.io");
+        assert_eq!((&webhook["failurePolicy"], &webhook["timeoutSeconds"]), (&json!("Fail"), &json!(10)));
+        let service =
+            json!({"namespace": "trust", "name": "trust-operator", "path": "/validate/fail", "port": 443});
+        assert_eq!(webhook["clientConfig"]["service"], service);
+        let exempt = json!([{"key": "kubernetes.io/metadata.name", "operator": "NotIn",
+            "values": ["kube-system", "trust"]}]);
+        assert_eq!(webhook["namespaceSelector"]["matchExpressions"], exempt);
+        let expected = [
+            ("/v1", "CREATE,UPDATE pods,pods/ephemeralcontainers"),
+            ("example.com/v1", "CREATE,UPDATE widgets"),
+            ("example.com/v1beta1", "CREATE,UPDATE widgets"),
+        ];
+        let expected = expected.map(|(version, rest)| (version.to_owned(), rest.to_owned()));
+        assert_eq!(rules_of(webhook), expected);
+        let mutating = &found["mutating"]["webhooks"][0];
+        assert_eq!(mutating["name"], "mutate-fail.kubectl-trust.io");
+        assert_eq!(mutating["reinvocationPolicy"], "IfNeeded");
+        assert_eq!(rules_of(mutating), expected);
+    }
+
+    #[test]
+    fn each_failure_policy_has_its_own_webhook_and_the_longest_time() {
+        let spec = |policy: &str, seconds: u32| json!({"webhookConfiguration": {"failurePolicy": policy, "timeoutSeconds": seconds}});
+        let found = of(&[
+            policy("a", &["Pod"], &spec("Fail", 5), &images("Enforce")),
+            policy("b", &["Deployment"], &spec("Ignore", 7), &images("Audit")),
+            policy("c", &["CronJob"], &spec("Ignore", 20), &images("Audit")),
+        ]);
+        let webhooks = found["validating"]["webhooks"].as_array().unwrap();
+        let of = |webhook: &Value| (webhook["failurePolicy"].clone(), webhook["timeoutSeconds"].clone());
+        assert_eq!(
+            webhooks.iter().map(of).collect::<Vec<_>>(),
+            [(json!("Fail"), json!(5)), (json!("Ignore"), json!(20))]
+        );
+        assert_eq!(
+            rules_of(&webhooks[1]),
+            [
+                ("apps/v1".to_owned(), "CREATE,UPDATE deployments".to_owned()),
+                ("batch/v1".to_owned(), "CREATE,UPDATE cronjobs".to_owned()),
+            ]
+        );
+        // What only audits pins nothing.
+        assert_eq!(found["mutating"]["webhooks"].as_array().unwrap().len(), 1);
+    }
+
+    /// A cluster must not stand still because a rule is about everything.
+    #[test]
+    fn a_rule_about_everything_leaves_leases_and_events_alone() {
+        let keys = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEkOPhSNlcvnn8Q/+a3dCuvFoaCRRu\nAKogIP+/EXs2HLDApLCQJYyp1B9IS7oDAd5hYki7L3zo73qlyShRpelyDg==\n-----END PUBLIC KEY-----";
+        let manifests = json!({"validate": {"failureAction": "Enforce", "manifests": {
+            "attestors": [{"entries": [{"keys": {"publicKeys": keys}}]}]}}});
+        let found = of(&[policy("a", &["*"], &json!({}), &manifests)]);
+        assert_eq!(found["mutating"], Value::Null);
+        let rules = rules_of(&found["validating"]["webhooks"][0]);
+        let resources: Vec<_> = rules.iter().map(|(_, rest)| rest.as_str()).collect();
+        assert_eq!(
+            resources,
+            [
+                "CREATE,UPDATE configmaps,pods,pods/ephemeralcontainers",
+                "CREATE,UPDATE deployments",
+                "CREATE,UPDATE cronjobs",
+                "CREATE,UPDATE widgets",
+                "CREATE,UPDATE widgets",
+            ]
+        );
+    }
+}
