@@ -13,7 +13,7 @@ use crate::certificate::{self, Served};
 use crate::controllers::certificates::{self, Place};
 use crate::controllers::registration::{self, Registration};
 use crate::controllers::webhooks::Reach;
-use crate::controllers::{namespaces, policies};
+use crate::controllers::{namespaces, policies, roles};
 use crate::webhook::server::Server;
 
 /// A connection to the cluster.
@@ -60,6 +60,7 @@ impl Cluster {
         let exceptions_from = args.cluster.exceptions_from.iter().cloned().collect();
         tokio::spawn(policies::follow(client(), Arc::clone(server), exceptions_from));
         tokio::spawn(namespaces::follow(client(), Arc::clone(server)));
+        tokio::spawn(roles::follow(client(), Arc::clone(server)));
         let registration = Registration {
             reach: reach(args),
             exempt: exempt(args),

@@ -20,6 +20,7 @@ mod files;
 pub mod health;
 pub mod metrics;
 pub mod namespaces;
+pub mod roles;
 mod run;
 pub mod snapshot;
 pub mod webhook;

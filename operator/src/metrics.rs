@@ -17,8 +17,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::webhook::Phase;
-
 /// A text of an administrator, shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Text(Arc<str>);
@@ -134,9 +132,8 @@ pub struct Now {
 }
 
 impl Metrics {
-    /// A request has been answered.
-    pub fn answered(&self, phase: Phase, ended: Ended, took: Duration) {
-        let phase = phase.as_str();
+    /// A request has been answered: `mutate`, `validate`, `policy`.
+    pub fn answered(&self, phase: &'static str, ended: Ended, took: Duration) {
         let outcome = match ended {
             Ended::Allowed => "allowed",
             Ended::Denied => "denied",

@@ -27,6 +27,7 @@ use crate::certificate;
 use crate::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::roles::Roles;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::webhook::admit::Engine;
 use crate::webhook::server::{self, Server};
@@ -83,6 +84,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     let server = Arc::new(Server::new(Engine {
         snapshots: Snapshots::default(),
         namespaces: Namespaces::default(),
+        roles: Roles::default(),
         world: world(args)?,
         facts: Facts::default(),
         metrics: Metrics::default(),

@@ -20,17 +20,22 @@ pub struct Snapshot {
     pub values: Values,
     /// Whether what applies depends on the labels of namespaces.
     pub selects_namespaces: bool,
+    /// Whether what applies depends on the roles of users.
+    pub selects_roles: bool,
 }
 
 impl Snapshot {
     /// The policies and exceptions of a set.
     #[must_use]
     pub fn new(set: PolicySet) -> Self {
-        let selects_namespaces =
-            set.policies.iter().any(by_namespace) || set.exceptions.iter().any(|one| selects(&one.matching));
+        let lifted = || set.exceptions.iter().map(|exception| &exception.matching);
+        let selects_roles =
+            set.policies.iter().flat_map(clauses).any(names_roles) || lifted().any(names_roles);
+        let selects_namespaces = set.policies.iter().any(by_namespace) || lifted().any(selects);
         let (refusing, allowing) =
             set.policies.into_iter().partition(|policy| policy.on_fault == OnFault::Refuse);
-        Self { refusing, allowing, exceptions: set.exceptions, values: Values::default(), selects_namespaces }
+        let (exceptions, values) = (set.exceptions, Values::default());
+        Self { refusing, allowing, exceptions, values, selects_namespaces, selects_roles }
     }
 
     /// The policies of one failure policy.
@@ -57,15 +62,22 @@ impl Snapshot {
 
 /// Whether what a policy does depends on the labels of namespaces.
 fn by_namespace(policy: &Policy) -> bool {
-    let rule = |rule: &Rule| {
-        let overrides = rule.action.overrides.iter().any(|one| one.namespace_selector.is_some());
-        overrides || selects(&rule.selector.matching) || rule.selector.exclude.as_ref().is_some_and(selects)
-    };
-    policy.rules.iter().any(rule)
+    let overrides = |rule: &Rule| rule.action.overrides.iter().any(|one| one.namespace_selector.is_some());
+    policy.rules.iter().any(overrides) || clauses(policy).any(selects)
+}
+
+/// What the rules of a policy are about, and what they leave out.
+fn clauses(policy: &Policy) -> impl Iterator<Item = &Clause> {
+    let selectors = policy.rules.iter().map(|rule| &rule.selector);
+    selectors.flat_map(|selector| std::iter::once(&selector.matching).chain(&selector.exclude))
 }
 
 fn selects(clause: &Clause) -> bool {
     clause.filters.iter().any(|filter| filter.namespace_selector.is_some())
+}
+
+fn names_roles(clause: &Clause) -> bool {
+    clause.filters.iter().any(|filter| !filter.roles.is_empty() || !filter.cluster_roles.is_empty())
 }
 
 /// The snapshot of this moment, and those who wait for the next.

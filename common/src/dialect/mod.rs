@@ -43,6 +43,12 @@ pub fn is_policy(document: &Value) -> bool {
     DIALECTS.iter().any(|(g, _, k, _)| *g == group && *k == kind)
 }
 
+/// Whether documents of a kind are policies or exceptions that we read.
+#[must_use]
+pub fn reads(group: &str, version: &str, kind: &str) -> bool {
+    DIALECTS.iter().any(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version))
+}
+
 /// Whether a document is a policy of a kind that we do not judge: others may stand in the same files.
 #[must_use]
 pub fn is_other_policy(document: &Value) -> bool {

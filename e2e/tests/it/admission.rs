@@ -244,6 +244,28 @@ spec:
     eventually("the exception counts", || shop.apply(&pod(&evil.by_tag())).code == 0);
 }
 
+/// Attack A14: a policy that does nothing because of a slip.
+#[test]
+fn a14_a_policy_that_does_not_compile_is_refused() {
+    let Some(shop) = Shop::open("slips") else { return };
+    let good = policy("slips", &shop, "Pod", "{}");
+    let refused =
+        shop.guarded.until(&good.replace("imageReferences", "imageReferencse"), "slips", |run| run.code != 0);
+    let said = refused.unwrap().stderr;
+    for line in [
+        "admission webhook \"policies.kubectl-trust.io\" denied the request: ClusterPolicy slips does not compile:",
+        "  spec.rules[0].verifyImages[0].imageReferencse: unknown field, did you mean `imageReferences`?",
+        "  spec.rules[0].verifyImages[0].imageReferences: missing; an image reference is required",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    // What is accepted and may not do what its author thinks is a warning.
+    let odd = good.replace("failureAction", "imageRegistryCredentials: {}\n      failureAction");
+    let odd = odd.replace(&format!("'{}/*'", shop.guarded.registry.host()), "'nginx'");
+    let warned = shop.guarded.apply(&odd, &["--dry-run=server"]).unwrap();
+    assert!(warned.code == 0 && warned.stderr.contains("Warning: spec.rules[0]"), "{warned:?}");
+}
+
 /// Attack A44: somebody edits, narrows or deletes the webhook configuration.
 #[test]
 fn a44_the_webhook_configuration_is_put_back() {

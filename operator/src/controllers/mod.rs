@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `policies` | policies and exceptions, where their kinds exist | the snapshot that requests are judged by |
 //! | `namespaces` | the labels of namespaces | those that rules select by |
+//! | `roles` | the bindings of roles | the roles that rules select by |
 //! | `certificates` | a Secret | the same Secret; the certificate that we are reached with |
 //! | `registration` | the snapshot, the kinds that the API server serves | webhook configurations |
 //!
@@ -14,5 +15,6 @@ pub(crate) mod certificates;
 pub(crate) mod namespaces;
 pub(crate) mod policies;
 pub(crate) mod registration;
+pub(crate) mod roles;
 mod watching;
 pub mod webhooks;

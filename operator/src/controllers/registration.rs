@@ -32,7 +32,7 @@ use tokio::time::{interval, sleep};
 use tracing::{error, info};
 
 use super::watching;
-use super::webhooks::{Configurations, NAME, Reach, Served, Settings, configurations};
+use super::webhooks::{Configurations, NAME, POLICIES, Reach, Served, Settings, configurations};
 use crate::snapshot::Snapshot;
 use crate::webhook::server::Server;
 
@@ -67,7 +67,7 @@ pub(crate) async fn follow(client: Client, server: Arc<Server>, registration: Re
 
 /// Whatever may change what should be there, or what is.
 fn triggers(client: &Client, server: &Server, registration: &Registration) -> BoxStream<'static, ()> {
-    let ours = || Config::default().fields(&format!("metadata.name={NAME}"));
+    let ours = |name| Config::default().fields(&format!("metadata.name={name}"));
     let mutating: Api<PartialObjectMeta<MutatingWebhookConfiguration>> = Api::all(client.clone());
     let validating: Api<PartialObjectMeta<ValidatingWebhookConfiguration>> = Api::all(client.clone());
     let every = stream::unfold(interval(INTERVAL), async |mut interval| {
@@ -77,8 +77,9 @@ fn triggers(client: &Client, server: &Server, registration: &Registration) -> Bo
     stream::select_all([
         changes(server.engine().snapshots.subscribe()),
         changes(registration.authority.clone()),
-        watching::watch(mutating, ours(), "MutatingWebhookConfiguration").map(|_| ()).boxed(),
-        watching::watch(validating, ours(), "ValidatingWebhookConfiguration").map(|_| ()).boxed(),
+        watching::watch(mutating, ours(NAME), "MutatingWebhookConfiguration").map(|_| ()).boxed(),
+        watching::watch(validating.clone(), ours(NAME), "ValidatingWebhookConfiguration").map(|_| ()).boxed(),
+        watching::watch(validating, ours(POLICIES), "ValidatingWebhookConfiguration").map(|_| ()).boxed(),
         every.boxed(),
     ])
     .boxed()
@@ -101,50 +102,58 @@ async fn register(client: &Client, snapshot: &Snapshot, registration: &Registrat
         exempt: registration.exempt.iter().cloned().collect(),
         owner: owner(client, registration.owner.as_deref()).await?,
     };
-    let Configurations { mutating, validating } = configurations(snapshot, &served, &settings);
-    put(Api::all(client.clone()), mutating, |one: &mut MutatingWebhookConfiguration| {
-        (&mut one.metadata, &one.webhooks)
-    })
-    .await
-    .context("MutatingWebhookConfiguration")?;
-    put(Api::all(client.clone()), validating, |one: &mut ValidatingWebhookConfiguration| {
-        (&mut one.metadata, &one.webhooks)
-    })
-    .await
-    .context("ValidatingWebhookConfiguration")
+    let Configurations { mutating, validating, policies } = configurations(snapshot, &served, &settings);
+    put(Api::all(client.clone()), NAME, mutating).await.context("MutatingWebhookConfiguration")?;
+    for (name, wanted) in [(NAME, validating), (POLICIES, policies)] {
+        put(Api::all(client.clone()), name, wanted).await.context("ValidatingWebhookConfiguration")?;
+    }
+    Ok(())
+}
+
+/// Both kinds of configurations: metadata, and webhooks that can be compared.
+trait Configuration: Clone + Debug + DeserializeOwned + Serialize {
+    fn metadata(&mut self) -> &mut ObjectMeta;
+    fn is_as(&self, wanted: &Self) -> bool;
+}
+
+impl Configuration for MutatingWebhookConfiguration {
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+
+    fn is_as(&self, wanted: &Self) -> bool {
+        self.webhooks == wanted.webhooks && self.metadata.owner_references == wanted.metadata.owner_references
+    }
+}
+
+impl Configuration for ValidatingWebhookConfiguration {
+    fn metadata(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+
+    fn is_as(&self, wanted: &Self) -> bool {
+        self.webhooks == wanted.webhooks && self.metadata.owner_references == wanted.metadata.owner_references
+    }
 }
 
 /// Puts a configuration there, or takes it away.
-async fn put<K, W: PartialEq>(
-    api: Api<K>,
-    wanted: Option<K>,
-    parts: impl Fn(&mut K) -> (&mut ObjectMeta, &W),
-) -> anyhow::Result<()>
-where
-    K: Clone + Debug + DeserializeOwned + Serialize,
-{
-    let found = api.get_opt(NAME).await?;
-    match (found, wanted) {
+async fn put<C: Configuration>(api: Api<C>, name: &str, wanted: Option<C>) -> kube::Result<()> {
+    match (api.get_opt(name).await?, wanted) {
         (None, None) => {}
         (Some(_), None) => {
-            api.delete(NAME, &DeleteParams::default()).await?;
-            info!("no policy needs it: webhook configuration deleted");
+            api.delete(name, &DeleteParams::default()).await?;
+            info!(name, "nobody needs the webhook configuration: deleted");
         }
         (None, Some(wanted)) => {
             api.create(&PostParams::default(), &wanted).await?;
-            info!("webhook configuration made");
+            info!(name, "webhook configuration made");
         }
+        (Some(found), Some(wanted)) if found.is_as(&wanted) => {}
         (Some(mut found), Some(mut wanted)) => {
-            let (metadata, webhooks) = parts(&mut found);
-            let resource_version = metadata.resource_version.clone();
-            let owners = metadata.owner_references.clone();
-            let (wanted_metadata, wanted_webhooks) = parts(&mut wanted);
-            if webhooks == wanted_webhooks && owners == wanted_metadata.owner_references {
-                return Ok(());
-            }
-            wanted_metadata.resource_version = resource_version;
-            api.replace(NAME, &PostParams::default(), &wanted).await?;
-            info!("webhook configuration replaced");
+            // Not over a change that was made since we looked.
+            wanted.metadata().resource_version = found.metadata().resource_version.take();
+            api.replace(name, &PostParams::default(), &wanted).await?;
+            info!(name, "webhook configuration replaced");
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use common::dialect;
 use common::object::ObjectRef;
 use common::policy::selector::KindPattern;
 use common::policy::{Body, OnFault, Operation, Policy, Rule};
@@ -19,10 +20,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 
 use crate::snapshot::Snapshot;
-use crate::webhook::{Phase, Route};
+use crate::webhook::{Phase, Route, admit_policy};
 
-/// What both configurations are called.
+/// What the configurations for objects are called.
 pub const NAME: &str = "trust-operator";
+/// What the configuration for policies themselves is called.
+pub const POLICIES: &str = "trust-operator-policies";
 
 /// Seconds that a webhook has whose policies say nothing else.
 const TIMEOUT: i32 = 10;
@@ -77,6 +80,8 @@ pub struct Configurations {
     pub mutating: Option<MutatingWebhookConfiguration>,
     /// For judging.
     pub validating: Option<ValidatingWebhookConfiguration>,
+    /// For policies themselves; `None` where no kind of them is served.
+    pub policies: Option<ValidatingWebhookConfiguration>,
 }
 
 /// The configurations for the policies in force and the kinds that the API server serves.
@@ -98,18 +103,45 @@ pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Setting
         .map(|webhook| (seconds(webhook.route), webhook))
         .map(|(seconds, webhook)| webhook.validating(seconds, settings))
         .collect();
-    let metadata = || ObjectMeta {
-        name: Some(NAME.to_owned()),
+    let metadata = |name: &str| ObjectMeta {
+        name: Some(name.to_owned()),
         labels: Some(BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), NAME.to_owned())])),
         owner_references: settings.owner.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };
     Configurations {
         mutating: (!mutating.is_empty())
-            .then(|| MutatingWebhookConfiguration { metadata: metadata(), webhooks: Some(mutating) }),
+            .then(|| MutatingWebhookConfiguration { metadata: metadata(NAME), webhooks: Some(mutating) }),
         validating: (!validating.is_empty())
-            .then(|| ValidatingWebhookConfiguration { metadata: metadata(), webhooks: Some(validating) }),
+            .then(|| ValidatingWebhookConfiguration { metadata: metadata(NAME), webhooks: Some(validating) }),
+        policies: policies(served, settings).map(|one| ValidatingWebhookConfiguration {
+            metadata: metadata(POLICIES),
+            webhooks: Some(vec![one]),
+        }),
     }
+}
+
+/// The webhook for policies themselves. While nobody answers none is written: it would not be known whether it is in
+/// force. Deleting one needs nobody.
+fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook> {
+    let mut versions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for served in served.iter().filter(|served| dialect::reads(&served.group, &served.version, &served.kind))
+    {
+        versions.entry(&served.version).or_default().insert(served.plural.clone());
+    }
+    let group = served
+        .iter()
+        .find(|served| dialect::reads(&served.group, &served.version, &served.kind))?
+        .group
+        .clone();
+    let rule = |(version, resources): (&str, BTreeSet<String>)| {
+        Asked { group: group.clone(), version: version.to_owned(), connect: false }.rule(resources)
+    };
+    let rules = versions.into_iter().map(rule).collect();
+    let route = Route { phase: Phase::Validate, on_fault: OnFault::Refuse };
+    let webhook = Webhook { path: admit_policy::PATH.to_owned(), route, rules };
+    // Also in namespaces that are not judged.
+    Some(webhook.validating(TIMEOUT, &Settings { exempt: BTreeSet::new(), ..settings.clone() }))
 }
 
 /// One webhook.
@@ -357,7 +389,7 @@ mod tests {
         for policy in policies {
             set.add_object("p", policy).unwrap();
         }
-        let Configurations { mutating, validating } =
+        let Configurations { mutating, validating, .. } =
             configurations(&Snapshot::new(set), &served(), &settings());
         json!({"mutating": mutating, "validating": validating})
     }
@@ -435,6 +467,37 @@ mod tests {
         );
         // What only audits pins nothing.
         assert_eq!(found["mutating"]["webhooks"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn policies_are_asked_about_in_the_versions_that_are_read() {
+        let kind = |group: &str, version: &str, kind: &str, plural: &str| Served {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+            plural: plural.into(),
+            subresources: Vec::new(),
+        };
+        let served = [
+            kind("kyverno.io", "v1", "ClusterPolicy", "clusterpolicies"),
+            kind("kyverno.io", "v1", "Policy", "policies"),
+            kind("kyverno.io", "v2", "PolicyException", "policyexceptions"),
+            kind("kyverno.io", "v2", "CleanupPolicy", "cleanuppolicies"),
+            kind("kyverno.io", "v9", "Policy", "policies"),
+            kind("example.com", "v1", "Policy", "policies"),
+        ];
+        let of = |served: &[Served]| configurations(&Snapshot::default(), served, &settings()).policies;
+        assert!(of(&served[3..]).is_none());
+        let found = serde_json::to_value(of(&served).unwrap()).unwrap();
+        assert_eq!(found["metadata"]["name"], POLICIES);
+        let webhook = &found["webhooks"][0];
+        assert_eq!(webhook["name"], "policies.kubectl-trust.io");
+        assert_eq!((&webhook["failurePolicy"], &webhook["namespaceSelector"]), (&json!("Fail"), &json!({})));
+        let expected = [
+            ("kyverno.io/v1", "CREATE,UPDATE clusterpolicies,policies"),
+            ("kyverno.io/v2", "CREATE,UPDATE policyexceptions"),
+        ];
+        assert_eq!(rules_of(webhook), expected.map(|(version, rest)| (version.to_owned(), rest.to_owned())));
     }
 
     /// A cluster must not stand still because a rule is about everything.

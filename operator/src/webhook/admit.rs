@@ -16,7 +16,7 @@ use std::sync::Arc;
 use common::cache::Facts;
 use common::evaluate::{self, Context, Rules, Task};
 use common::object::Origin;
-use common::policy::ReviewFacts;
+use common::policy::{ReviewFacts, UserInfo};
 use common::verdict::{Decision, Subject, SubjectKind};
 
 use super::respond::{self, Unjudged};
@@ -25,6 +25,7 @@ use super::{Deadline, Phase, Route, exempt};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::roles::Roles;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::world::World;
 
@@ -34,6 +35,8 @@ pub struct Engine {
     pub snapshots: Snapshots,
     /// The labels of namespaces.
     pub namespaces: Namespaces,
+    /// The roles of users.
+    pub roles: Roles,
     /// Registries, keys, trust roots.
     pub world: World,
     /// Facts that never change.
@@ -52,8 +55,14 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
     let Some(snapshot) = engine.snapshots.current() else {
         return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
     };
+    // Attack: a user whose roles nobody knows must not be taken for one who has none.
+    let user =
+        if snapshot.selects_roles { engine.roles.of(&request.user) } else { Some(request.user.clone()) };
+    let Some(user) = user else {
+        return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
+    };
     // (3)
-    let decisions = evaluate(request, route, deadline, &snapshot, engine).await;
+    let decisions = evaluate((request, &user), route, deadline, &snapshot, engine).await;
     // (4)
     engine.metrics.decided(&decisions);
     match route.phase {
@@ -63,7 +72,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
 }
 
 async fn evaluate(
-    request: &Request,
+    (request, user): (&Request, &UserInfo),
     route: Route,
     deadline: Deadline,
     snapshot: &Snapshot,
@@ -84,7 +93,7 @@ async fn evaluate(
             subresource: &request.subresource,
             namespace: &request.namespace,
             namespace_labels: labels.as_deref(),
-            user: Some(&request.user),
+            user: Some(user),
         },
         origin: Origin::Review,
     };

@@ -6,9 +6,11 @@
 //!  admit   Request -> Response: the page to read first
 //!   exempt an early answer, with its reason
 //!   respond  decisions -> Response
+//!  admit_policy  Request -> Response, where a policy is written
 //! ```
 
 pub mod admit;
+pub mod admit_policy;
 mod deadline;
 mod exempt;
 mod gate;

@@ -107,6 +107,18 @@ pub(super) fn exempted(why: &'static str) -> Response {
     Response { allowed: true, code: 200, audit, ..Response::default() }
 }
 
+/// What may go on, with what is to be said about it.
+pub(super) fn warned(warnings: impl IntoIterator<Item = String>) -> Response {
+    let warnings = warnings.into_iter().take(WARNINGS).map(|text| bounded(&text, WARNING)).collect();
+    Response { allowed: true, code: 200, warnings, ..Response::default() }
+}
+
+/// What may not, with the reason and its code.
+pub(super) fn refused(message: String, code: &str) -> Response {
+    let audit = BTreeMap::from([("outcome", format!("fail ({code})"))]);
+    Response { allowed: false, code: 403, message: Some(message), audit, ..Response::default() }
+}
+
 /// An object that cannot be read, which is refused whatever the policies say.
 pub(super) fn unreadable(unreadable: &Unreadable) -> Response {
     let problem = Reason::InputUnreadable { problem: unreadable.problem.clone() };

@@ -17,7 +17,7 @@ use super::admit::{Engine, admit};
 use super::gate::{Gate, REVIEW_BYTES, Room};
 use super::respond::{self, Unjudged};
 use super::review::{Request, Response};
-use super::{Deadline, Route};
+use super::{Deadline, Route, admit_policy};
 use crate::metrics::{Ended, Now};
 
 /// What every request is answered with.
@@ -68,24 +68,44 @@ impl Server {
 /// The routes of admission.
 pub fn router(server: &Arc<Server>) -> Router {
     let mut router = Router::new();
-    for (path, route) in Route::ALL {
+    let routes = Route::ALL.iter().map(|(path, route)| (*path, Asked::Object(*route)));
+    for (path, asked) in routes.chain([(admit_policy::PATH, Asked::Policy)]) {
         let server = Arc::clone(server);
-        let handler = move |request: HttpRequest| async move { review(&server, route, request).await };
+        let handler = move |request: HttpRequest| async move { review(&server, asked, request).await };
         router = router.route(path, post(handler));
     }
     router
 }
 
+/// What is asked at a path.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// Whether an object may be stored, or what of it to pin.
+    Object(Route),
+    /// Whether a policy may be written.
+    Policy,
+}
+
+impl Asked {
+    /// The label of metrics and logs.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Object(route) => route.phase.as_str(),
+            Self::Policy => "policy",
+        }
+    }
+}
+
 /// Why there is no review to answer.
 struct NoReview(StatusCode, String);
 
-async fn review(server: &Server, route: Route, request: HttpRequest) -> HttpResponse {
+async fn review(server: &Server, asked: Asked, request: HttpRequest) -> HttpResponse {
     let began = Instant::now();
     let deadline = Deadline::new(began, Deadline::timeout_in(request.uri().query().unwrap_or_default()));
     let (parts, body) = request.into_parts();
     let read = read(server, &parts.headers, body, deadline).await;
     let answer = match read {
-        Ok((body, _room)) => answer(server, route, &body, (began, deadline)).await,
+        Ok((body, _room)) => answer(server, asked, &body, (began, deadline)).await,
         Err(why) => Err(why),
     };
     match answer {
@@ -132,7 +152,7 @@ async fn read(
 
 async fn answer(
     server: &Server,
-    route: Route,
+    asked: Asked,
     body: &[u8],
     (began, deadline): (Instant, Deadline),
 ) -> Result<Vec<u8>, NoReview> {
@@ -140,7 +160,10 @@ async fn answer(
     let (uid, response, ended) = match read {
         Ok(request) => {
             let uid = request.uid.clone();
-            let (response, ended) = judge(server, route, request, deadline).await;
+            let (response, ended) = match asked {
+                Asked::Object(route) => judge(server, route, request, deadline).await,
+                Asked::Policy => ended(admit_policy::admit(&request)),
+            };
             (uid, response, ended)
         }
         Err(unreadable) => {
@@ -149,8 +172,8 @@ async fn answer(
         }
     };
     let took = began.elapsed();
-    server.engine.metrics.answered(route.phase, ended, took);
-    debug!(uid, phase = route.phase.as_str(), allowed = response.allowed, ?took, "answered");
+    server.engine.metrics.answered(asked.word(), ended, took);
+    debug!(uid, phase = asked.word(), allowed = response.allowed, ?took, "answered");
     let defect = |error: serde_json::Error| NoReview(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
     response.to_bytes(&uid).map_err(defect)
 }
@@ -170,8 +193,7 @@ async fn judge(server: &Server, route: Route, request: Request, deadline: Deadli
     match timeout_at(deadline.answer, task).await {
         Ok(Ok(response)) => {
             log(&request, route, &response);
-            let ended = if response.allowed { Ended::Allowed } else { Ended::Denied };
-            (response, ended)
+            ended(response)
         }
         Ok(Err(panic)) => {
             error!(uid = request.uid, %panic, "a request could not be judged because of a defect");
@@ -182,6 +204,11 @@ async fn judge(server: &Server, route: Route, request: Request, deadline: Deadli
             unjudged(&request, Unjudged::Deadline)
         }
     }
+}
+
+fn ended(response: Response) -> (Response, Ended) {
+    let ended = if response.allowed { Ended::Allowed } else { Ended::Denied };
+    (response, ended)
 }
 
 /// A line for every refusal. Never the object: it may hold secrets.

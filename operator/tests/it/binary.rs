@@ -166,7 +166,9 @@ async fn it_ends_when_told_with_0() {
 fn bad_input_is_told_and_nothing_is_served() {
     let policy = examples().join("check-image/policy.yaml").display().to_string();
     for (arguments, code, expected) in [
-        (String::new(), 2, "--policies"),
+        (String::new(), 2, "--kubeconfig or --standalone"),
+        ("--standalone".to_owned(), 2, "--policies"),
+        ("--kubeconfig /nonexistent".to_owned(), 2, "/nonexistent"),
         ("--help".to_owned(), 0, "--standalone"),
         ("--version".to_owned(), 0, "trust-operator"),
         (format!("--policies {policy}"), 2, "--standalone"),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::StatusCode;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use operator::roles::{Grant, Kind};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -163,4 +165,32 @@ async fn a35_a_body_that_does_not_come_is_given_up() {
         futures::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b' '; 4096])));
     let (status, _) = webhook.post("/validate/fail", "application/json", Body::from_stream(endless)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// Attack: a user whose roles nobody knows is taken for one who has none, and a rule about roles for one that does
+/// not apply to him.
+#[tokio::test]
+async fn roles_that_nobody_knows_are_no_roles() {
+    let by_role = |policy: &mut Value| {
+        policy["spec"]["background"] = json!(false);
+        policy["spec"]["rules"][0]["match"]["any"][0]["clusterRoles"] = json!(["edit"]);
+    };
+    let webhook = Webhook::with(|shelf| vec![signed(shelf, by_role)]);
+    let evil = format!("{APP}@{}", webhook.shelf.push(APP, "evil"));
+    let reply = webhook.validate(&pod(&[&evil])).await;
+    assert!(!reply.allowed && reply.message.contains("[not-ready]"), "{reply:?}");
+    let roles = &webhook.server.engine().roles;
+    let binding = |name: &str| -> ClusterRoleBinding {
+        serde_json::from_value(
+            json!({"metadata": {"name": "b"}, "subjects": [{"kind": "User", "name": name}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}}),
+        )
+        .unwrap()
+    };
+    roles.replace(Kind::Role, []);
+    roles.replace(Kind::ClusterRole, [Grant::from(&binding("somebody"))]);
+    assert!(webhook.validate(&pod(&[&evil])).await.allowed, "the rule is not about this user");
+    roles.put(Grant::from(&binding("dev")));
+    let reply = webhook.validate(&pod(&[&evil])).await;
+    assert!(reply.message.contains("signature not found"), "{reply:?}");
 }

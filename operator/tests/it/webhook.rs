@@ -13,6 +13,7 @@ use common::registry::Cached;
 use common::registry::cached::Options;
 use operator::metrics::Metrics;
 use operator::namespaces::Namespaces;
+use operator::roles::Roles;
 use operator::snapshot::{Snapshot, Snapshots};
 use operator::webhook::admit::Engine;
 use operator::webhook::server::{self, Server};
@@ -55,6 +56,7 @@ impl Webhook {
         let engine = Engine {
             snapshots: Snapshots::default(),
             namespaces: Namespaces::default(),
+            roles: Roles::default(),
             world: world(Arc::clone(&shelf)),
             facts: Facts::default(),
             metrics: Metrics::default(),

@@ -1,0 +1,39 @@
+//! Policies themselves, when somebody writes one: what does not compile is refused, by the very compiler that the
+//! controllers use, so that no policy is believed to be in force that is not.
+
+use common::dialect::{Compiled, compile};
+use common::policy::{Operation, PolicyWarning};
+use common::verdict::printable;
+
+use super::respond;
+use super::review::{Request, Response};
+
+/// The path that is served.
+pub const PATH: &str = "/policies";
+
+/// Whether a policy or an exception may be written.
+#[must_use]
+pub fn admit(request: &Request) -> Response {
+    if !matches!(request.operation, Operation::Create | Operation::Update) {
+        return respond::exempted("only what is written is compiled");
+    }
+    match compile(&request.object) {
+        Ok(compiled) => respond::warned(warnings(&compiled).iter().map(ToString::to_string)),
+        Err(errors) => {
+            let called = respond::called(request);
+            let mut text = format!("{} {} does not compile:\n", called.kind, called.name);
+            errors
+                .0
+                .iter()
+                .for_each(|error| text.push_str(&format!("  {}\n", printable(&error.to_string()))));
+            respond::refused(text, "policy-invalid")
+        }
+    }
+}
+
+fn warnings(compiled: &Compiled) -> &[PolicyWarning] {
+    match compiled {
+        Compiled::Policy(policy) => &policy.warnings,
+        Compiled::Exception(exception) => &exception.warnings,
+    }
+}
