@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use clap::Parser as _;
 use common::cache::Facts;
 use common::limits;
@@ -129,7 +130,9 @@ fn admission(
     server: &Arc<Server>,
     handle: Handle<SocketAddr>,
 ) -> Serving {
-    let mut serving = axum_server::bind_rustls(address, tls).handle(handle);
+    // At once: with Nagle's algorithm an answer of two parts waits 40 ms for somebody to say that he has the first.
+    let at_once = |acceptor: RustlsAcceptor| acceptor.acceptor(NoDelayAcceptor::new());
+    let mut serving = axum_server::bind_rustls(address, tls).map(at_once).handle(handle);
     serving.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     serving.http_builder().http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS);
     Box::pin(serving.serve(server::router(server).into_make_service()))
