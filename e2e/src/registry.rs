@@ -9,10 +9,12 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,7 +39,14 @@ pub enum Kind {
     NoReferrers,
     /// The distribution project's registry, which has no referrers API.
     Distribution,
+    /// The same for those who log in as [`USER`] with [`process::PASSWORD`].
+    Private,
 }
+
+/// Who may read and write a private registry.
+pub const USER: &str = "shop";
+/// The password file of a private registry: the user, and bcrypt of the password.
+const LOGIN: &str = "shop:$2b$04$A/h6qryUn3IAQoslbT1m5OEUAT3CGh2zykOU0vGDeVZshRg202HIu\n";
 
 impl Kind {
     /// Two implementations: one with the referrers API, one without.
@@ -52,7 +61,7 @@ impl Kind {
     }
 
     const fn program(self) -> &'static str {
-        if matches!(self, Self::Distribution) { "distribution" } else { "registry" }
+        if matches!(self, Self::Distribution | Self::Private) { "distribution" } else { "registry" }
     }
 }
 
@@ -104,8 +113,16 @@ impl Registry {
         let log = folder.join("log");
         let server = Server::start(&command(kind, &program, &folder)?, &log, Some(&folder))?;
         let host = process::wait_for(kind.program(), &log, || listening(&log))?;
-        let client = Client::builder().no_proxy().build()?;
+        let login = HeaderValue::from_str(&format!("Basic {}", Self::login()))?;
+        let headers = HeaderMap::from_iter((kind == Kind::Private).then_some((AUTHORIZATION, login)));
+        let client = Client::builder().no_proxy().default_headers(headers).build()?;
         Ok(Some(Self { kind, host, client, _server: server }))
+    }
+
+    /// The `auth` of a private registry, as Docker's configuration has it.
+    #[must_use]
+    pub fn login() -> String {
+        STANDARD.encode(format!("{USER}:{}", process::PASSWORD))
     }
 
     /// Which it is.
@@ -292,20 +309,25 @@ fn command(kind: Kind, program: &Path, folder: &Path) -> anyhow::Result<Command>
         Kind::Referrers => {}
         Kind::RawReferrers => drop(command.arg("-raw")),
         Kind::NoReferrers => drop(command.arg("-referrers=false")),
-        Kind::Distribution => {
-            command.arg("serve").arg(distribution_config(folder)?).env("OTEL_TRACES_EXPORTER", "none");
+        Kind::Distribution | Kind::Private => {
+            command.arg("serve").arg(distribution_config(kind, folder)?).env("OTEL_TRACES_EXPORTER", "none");
         }
     }
     Ok(command)
 }
 
-fn distribution_config(folder: &Path) -> anyhow::Result<PathBuf> {
-    let config = json!({
+fn distribution_config(kind: Kind, folder: &Path) -> anyhow::Result<PathBuf> {
+    let mut config = json!({
         "version": "0.1",
         "storage": {"inmemory": {}},
         "http": {"addr": "127.0.0.1:0", "secret": "e2e"},
         "log": {"level": "info", "accesslog": {"disabled": true}},
     });
+    if kind == Kind::Private {
+        let file = folder.join("htpasswd");
+        fs::write(&file, LOGIN)?;
+        config["auth"] = json!({"htpasswd": {"realm": "e2e", "path": file}});
+    }
     let path = folder.join("config.yaml");
     fs::write(&path, config.to_string()).with_context(|| path.display().to_string())?;
     Ok(path)

@@ -14,6 +14,7 @@ use crate::controllers::certificates::{self, Place};
 use crate::controllers::registration::{self, Registration};
 use crate::controllers::webhooks::Reach;
 use crate::controllers::{namespaces, policies, roles};
+use crate::secrets::Secrets;
 use crate::webhook::server::Server;
 
 /// A connection to the cluster.
@@ -50,6 +51,11 @@ impl Cluster {
         } else {
             certificates::ensure(&self.client, &place(args)).await
         }
+    }
+
+    /// The Secrets that we may read.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new(self.client.clone())
     }
 
     /// Starts everything that keeps in step with the cluster.

@@ -6,7 +6,7 @@
 //! 1. [`args`], [`run`]: flags, and what is started for them
 //! 2. [`webhook`]: reviews of the API server, and answers
 //! 3. [`snapshot`]: the policies that a request is judged by
-//! 4. [`world`]: registries, keys and trust roots, as a request sees them
+//! 4. [`world`], [`pulls`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
 //! 6. [`health`], [`metrics`]: what an operator of the operator looks at
 #![doc(html_no_source)]
@@ -20,8 +20,10 @@ mod files;
 pub mod health;
 pub mod metrics;
 pub mod namespaces;
+pub mod pulls;
 pub mod roles;
 mod run;
+pub mod secrets;
 pub mod snapshot;
 pub mod webhook;
 pub mod world;

@@ -16,7 +16,7 @@ use common::limits;
 use common::registry::cached::Options;
 use common::registry::credentials::{Credentials, DockerConfig};
 use common::registry::http::{Client, Config, Transport};
-use common::registry::{Cached, Layout, Layouts};
+use common::registry::{Layout, Layouts};
 use common::trust::TrustRoot;
 use hyper_util::rt::TokioTimer;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,22 +82,24 @@ fn start(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let server = Arc::new(Server::new(Engine {
-        snapshots: Snapshots::default(),
-        namespaces: Namespaces::default(),
-        roles: Roles::default(),
-        world: world(args)?,
-        facts: Facts::default(),
-        metrics: Metrics::default(),
-    }));
-    let (cluster, served) = if args.standalone {
-        load(args, &server.engine().snapshots)?;
-        (None, certificate::of(args)?)
+    let (snapshots, world) = (Snapshots::default(), world(args)?);
+    let (cluster, served, world) = if args.standalone {
+        load(args, &snapshots)?;
+        (None, certificate::of(args)?, world)
     } else {
         let cluster = Cluster::connect(args).await?;
         let served = cluster.certificate(args).await?;
-        (Some(cluster), served)
+        let world = world.with_secrets(cluster.secrets(), &args.cluster.namespace);
+        (Some(cluster), served, world)
     };
+    let server = Arc::new(Server::new(Engine {
+        snapshots,
+        namespaces: Namespaces::default(),
+        roles: Roles::default(),
+        world,
+        facts: Facts::default(),
+        metrics: Metrics::default(),
+    }));
     if let (Some(path), Some(authority)) = (&args.tls_ca_out, &served.authority) {
         tokio::fs::write(path, authority).await.with_context(|| path.display().to_string())?;
     }
@@ -199,14 +201,14 @@ fn world(args: &Args) -> anyhow::Result<World> {
     };
     let registries = &args.registries;
     if registries.recordings.is_empty() {
-        return Ok(World::remembering(memory(registries)?, trust_root));
+        return over_http(registries, trust_root);
     }
     let layouts = registries.recordings.iter().map(|folder| Layout::open(folder).map_err(anyhow::Error::new));
     let layouts = layouts.collect::<anyhow::Result<Vec<_>>>()?;
     Ok(World::recorded(Arc::new(Layouts(layouts)), trust_root))
 }
 
-fn memory(args: &RegistryArgs) -> anyhow::Result<Cached> {
+fn over_http(args: &RegistryArgs, trust_root: Option<Arc<TrustRoot>>) -> anyhow::Result<World> {
     let authority = |path| files::text(path, limits::CERTIFICATE_BYTES);
     let config = Config {
         user_agent: Some(concat!("trust-operator/", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -218,19 +220,13 @@ fn memory(args: &RegistryArgs) -> anyhow::Result<Cached> {
             .collect::<anyhow::Result<Vec<_>>>()?,
         ..Config::default()
     };
-    let credentials = Arc::new(match &args.registry_config {
+    let logins = match &args.registry_config {
         None => Credentials::default(),
         Some(path) => {
             let (text, name) = (files::text(path, limits::DOCKER_CONFIG_BYTES)?, path.display().to_string());
             DockerConfig::parse(&text, &name).with_context(|| name.clone())?.credentials
         }
-    });
-    let options = Options {
-        scope: credentials.fingerprint().to_string(),
-        tag_ttl: args.tag_freshness,
-        folder: args.cache.clone(),
-        ..Options::default()
     };
-    let client = Client::new(config)?.with_credentials(credentials);
-    Ok(Cached::new(Arc::new(client), options))
+    let options = Options { tag_ttl: args.tag_freshness, folder: args.cache.clone(), ..Options::default() };
+    Ok(World::over_http(Client::new(config)?, logins, options, trust_root))
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use common::dialect::PolicySet;
+use common::policy::images::RegistryCredentials;
 use common::policy::selector::Clause;
-use common::policy::{Exception, OnFault, Policy, Rule, Values};
+use common::policy::{Body, Exception, OnFault, Policy, Rule, Values};
 use tokio::sync::watch;
 
 /// What is in force at one moment.
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub exceptions: Vec<Exception>,
     /// Values of variables that are read from elsewhere.
     pub values: Values,
+    /// Every set of credentials for registries that a policy names.
+    pub credentials: Vec<RegistryCredentials>,
     /// Whether what applies depends on the labels of namespaces.
     pub selects_namespaces: bool,
     /// Whether what applies depends on the roles of users.
@@ -32,10 +35,11 @@ impl Snapshot {
         let selects_roles =
             set.policies.iter().flat_map(clauses).any(names_roles) || lifted().any(names_roles);
         let selects_namespaces = set.policies.iter().any(by_namespace) || lifted().any(selects);
+        let credentials = credentials(&set.policies);
         let (refusing, allowing) =
             set.policies.into_iter().partition(|policy| policy.on_fault == OnFault::Refuse);
         let (exceptions, values) = (set.exceptions, Values::default());
-        Self { refusing, allowing, exceptions, values, selects_namespaces, selects_roles }
+        Self { refusing, allowing, exceptions, values, credentials, selects_namespaces, selects_roles }
     }
 
     /// The policies of one failure policy.
@@ -58,6 +62,17 @@ impl Snapshot {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+fn credentials(policies: &[Policy]) -> Vec<RegistryCredentials> {
+    let mut all = Vec::new();
+    for rule in policies.iter().flat_map(|policy| &policy.rules) {
+        let Body::Images(images) = &rule.body else { continue };
+        let named = images.entries.iter().map(|entry| &entry.credentials);
+        all.extend(named.filter(|named| !named.secrets.is_empty()).cloned());
+    }
+    all.dedup();
+    all
 }
 
 /// Whether what a policy does depends on the labels of namespaces.

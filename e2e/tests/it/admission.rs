@@ -6,6 +6,8 @@ mod outages;
 use std::time::Duration;
 
 use e2e::operator;
+use e2e::registry::{Kind, Registry};
+use serde_json::json;
 
 use self::fixtures::{Shop, eventually, pod, policy};
 
@@ -290,4 +292,54 @@ fn a44_the_webhook_configuration_is_put_back() {
     on(&["delete"]).success().unwrap();
     eventually("it is there again", || on(&["get"]).code == 0);
     eventually("and refuses", || shop.apply(&pod(&evil.by_tag())).stderr.contains("denied the request"));
+}
+
+/// Logins and keys that live in the cluster: used where they are named, and where the right to read them was given.
+/// Attack A45: a policy that names a Secret gives nobody the right to read it.
+#[test]
+fn a45_secrets_are_read_where_somebody_gave_the_right() {
+    let Some(shop) = Shop::open("pulls") else { return };
+    let Some(private) = Registry::start(Kind::Private).unwrap() else { return };
+    let image = private.push("pulls/app", "1", "app").unwrap();
+    let logins = json!({"auths": {private.host(): {"auth": Registry::login()}}}).to_string();
+    shop.trust.write("config.json", &logins).unwrap();
+    shop.trust.run(&format!("sign {} --key k.key", image.by_tag())).unwrap().success().unwrap();
+    let policy = policy("pulls", &shop, "Pod", "{}").replace(shop.guarded.registry.host(), private.host());
+    let (head, _) = policy.split_once("            publicKeys: |\n").unwrap();
+    let by_secret = format!("{head}            secret: {{name: signer, namespace: pulls}}\n");
+    shop.enforce(&by_secret, &pod(&image.by_tag()));
+    let with = pod(&image.by_tag()).replace("spec:\n", "spec:\n  imagePullSecrets: [{name: regcred}]\n");
+    let expect = |text: &str, parts: &[&str]| {
+        let refused = shop.refused(text);
+        for part in parts {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+    };
+    expect(&pod(&image.by_tag()), &["not allowed with no credentials"]);
+    let kubectl = |arguments: &str| {
+        let all = ["-n", "pulls"].into_iter().chain(arguments.split_whitespace());
+        shop.guarded.api.kubectl(all).unwrap().success().unwrap();
+    };
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "regcred"},
+        "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": logins}});
+    shop.must(&secret.to_string());
+    kubectl(&format!(
+        "create secret generic signer --from-file=cosign.pub={}",
+        shop.trust.path("k.pub").display()
+    ));
+    expect(
+        &with,
+        &["the Secret pulls/regcred, which is not at hand", "get secrets/regcred in namespace pulls"],
+    );
+    kubectl("create role logins --verb=get --resource=secrets --resource-name=regcred");
+    kubectl("create rolebinding logins --role=logins --serviceaccount=trust-operator:trust-operator");
+    eventually("the login is used, and the key is not at hand", || {
+        let refused = shop.apply(&with).stderr;
+        refused.contains("k8s://pulls/signer") && refused.contains("get secrets/signer in namespace pulls")
+    });
+    kubectl("create role keys --verb=get --resource=secrets --resource-name=signer");
+    kubectl("create rolebinding keys --role=keys --serviceaccount=trust-operator:trust-operator");
+    eventually("it is let in", || shop.apply(&with).code == 0);
+    // The login of one Pod is not used for another that does not name it.
+    expect(&pod(&image.by_tag()).replace("name: web", "name: other"), &["not allowed with no credentials"]);
 }

@@ -103,7 +103,8 @@ async fn evaluate(
         values: &snapshot.values,
         background: false,
     };
-    let sources = engine.world.until(deadline.questions);
+    let seen = (task.facts.subject(), request.namespace.as_str());
+    let sources = engine.world.until(deadline.questions, seen, snapshot);
     let context = Context { sources: &sources, known: &engine.facts, now: clock::now() };
     match route.phase {
         Phase::Mutate => evaluate::pins(&task, rules, context).await,

@@ -1,0 +1,164 @@
+//! Registries with the logins of a policy and of a Pod.
+//!
+//! 1. The logins that a policy names are used for the images that it is about.
+//! 2. Those of the Pod (`imagePullSecrets`) are read only where a registry refuses us without them: most images are
+//!    open to everybody, and reading Secrets takes a right that need not be there.
+//! 3. Each login is for the registry that it is written for, and what is remembered with one set of logins does not
+//!    answer for another (`common::registry::credentials`, `common::registry::cached`). Attack A38: an image in a
+//!    registry of one's own, to which the logins of others would be sent.
+
+use std::sync::Arc;
+
+use common::digest::Digest;
+use common::image::{Repository, Version};
+use common::policy::images::RegistryCredentials;
+use common::registry::{Descriptor, Fetch, Fetched, Manifest, Registry, Until};
+use common::verdict::{RegistryFault, RegistryProblem};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::secrets::SecretName;
+use crate::world::World;
+
+/// Where the specification of a Pod may stand, and with it the names of pull secrets.
+const PODS: [&str; 3] = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
+/// Pull secrets of one object that are read. Each costs a question to the API server.
+const SECRETS: usize = 8;
+
+/// The pull secrets that an object names, in its namespace.
+#[must_use]
+pub fn of_object(object: &Value, namespace: &str) -> Vec<SecretName> {
+    let lists = PODS.iter().filter_map(|place| object.pointer(place)?.get("imagePullSecrets")?.as_array());
+    let names =
+        lists.flatten().filter_map(|secret| secret.get("name")?.as_str()).filter(|name| !name.is_empty());
+    let named = |name: &str| SecretName { namespace: namespace.to_owned(), name: name.to_owned() };
+    names.map(named).take(SECRETS).collect()
+}
+
+/// The Secrets that a policy names: `namespace/name`, or `name` in our own namespace.
+#[must_use]
+pub fn of_policy(credentials: &RegistryCredentials, own: &str) -> Vec<SecretName> {
+    let named = |text: &String| {
+        let (namespace, name) = text.split_once('/').unwrap_or((own, text));
+        SecretName { namespace: namespace.to_owned(), name: name.to_owned() }
+    };
+    credentials.secrets.iter().map(named).collect()
+}
+
+/// Registries as one request sees them for one policy.
+pub struct WithLogins<'w> {
+    world: &'w World,
+    end: Instant,
+    /// Those of the policy.
+    own: Vec<SecretName>,
+    /// Those of the object.
+    pulls: Arc<[SecretName]>,
+    opened: OnceCell<Opened>,
+    refused: OnceCell<Opened>,
+}
+
+/// A registry with some logins, or why these are not to be had.
+type Opened = Result<Until, String>;
+
+impl<'w> WithLogins<'w> {
+    /// With the Secrets of a policy, and those of an object where need be, until `end`.
+    #[must_use]
+    pub fn new(world: &'w World, own: Vec<SecretName>, pulls: Arc<[SecretName]>, end: Instant) -> Self {
+        Self { world, end, own, pulls, opened: OnceCell::new(), refused: OnceCell::new() }
+    }
+
+    /// With the logins of the policy.
+    async fn first(&self, what: &str) -> Result<&Until, RegistryFault> {
+        let open = self.world.open(&self.own, self.end);
+        usable(self.opened.get_or_init(|| open).await, what)
+    }
+
+    /// With those of the object as well, where the registry refused us without; `None` where that changes nothing.
+    async fn again<T>(&self, answer: &Fetched<T>, what: &str) -> Result<Option<&Until>, RegistryFault> {
+        let denied =
+            matches!(answer, Err(RegistryFault { problem: RegistryProblem::Unauthorized { .. }, .. }));
+        if !denied || self.pulls.is_empty() {
+            return Ok(None);
+        }
+        let all: Vec<_> = self.own.iter().chain(self.pulls.iter()).cloned().collect();
+        let opened = self.refused.get_or_init(|| async move { self.world.open(&all, self.end).await }).await;
+        usable(opened, what).map(Some)
+    }
+}
+
+fn usable<'o>(opened: &'o Opened, what: &str) -> Result<&'o Until, RegistryFault> {
+    let fault =
+        |tried: &String| RegistryFault::new(what, RegistryProblem::Unauthorized { tried: tried.clone() });
+    opened.as_ref().map_err(fault)
+}
+
+impl Registry for WithLogins<'_> {
+    fn manifest<'r>(&'r self, at: &'r Repository, version: &'r Version) -> Fetch<'r, Arc<Manifest>> {
+        Box::pin(async move {
+            let what = format!("{at}{}", version.suffix());
+            let answer = self.first(&what).await?.manifest(at, version).await;
+            match self.again(&answer, &what).await? {
+                Some(registry) => registry.manifest(at, version).await,
+                None => answer,
+            }
+        })
+    }
+
+    fn blob<'r>(&'r self, at: &'r Repository, digest: &'r Digest, bound: usize) -> Fetch<'r, Arc<[u8]>> {
+        Box::pin(async move {
+            let what = format!("{at}@{digest}");
+            let answer = self.first(&what).await?.blob(at, digest, bound).await;
+            match self.again(&answer, &what).await? {
+                Some(registry) => registry.blob(at, digest, bound).await,
+                None => answer,
+            }
+        })
+    }
+
+    fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
+        Box::pin(async move {
+            let what = format!("referrers of {at}@{subject}");
+            let answer = self.first(&what).await?.referrers(at, subject).await;
+            match self.again(&answer, &what).await? {
+                Some(registry) => registry.referrers(at, subject).await,
+                None => answer,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(all: &[SecretName]) -> Vec<String> {
+        all.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn pull_secrets_are_those_of_the_namespace() {
+        let secrets = json!([{"name": "a"}, {"name": ""}, {}, {"name": "other/b"}]);
+        let spec = json!({"imagePullSecrets": secrets});
+        for object in [
+            json!({"spec": spec}),
+            json!({"spec": {"template": {"spec": spec}}}),
+            json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": spec}}}}}),
+        ] {
+            // A name holds no slash, so nothing outside of the namespace can be named.
+            assert_eq!(names(&of_object(&object, "shop")), ["shop/a", "shop/other/b"]);
+        }
+        assert_eq!(of_object(&json!({"spec": {"imagePullSecrets": "a"}}), "shop"), []);
+        let many: Vec<_> = (0..99).map(|n| json!({"name": format!("n{n}")})).collect();
+        assert_eq!(of_object(&json!({"spec": {"imagePullSecrets": many}}), "shop").len(), SECRETS);
+    }
+
+    #[test]
+    fn secrets_of_a_policy_are_in_our_namespace_or_in_the_one_it_names() {
+        let secrets = vec!["a".to_owned(), "shop/b".to_owned()];
+        let credentials = RegistryCredentials { secrets, ..RegistryCredentials::default() };
+        assert_eq!(names(&of_policy(&credentials, "trust")), ["trust/a", "shop/b"]);
+    }
+}
