@@ -56,6 +56,14 @@ impl ApiServer {
     /// # Errors
     /// As [`shared`].
     pub fn start() -> anyhow::Result<Option<Self>> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments for the API server.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn start_with(arguments: &[String]) -> anyhow::Result<Option<Self>> {
         let (Some(etcd), Some(api), Some(manager), Some(kubectl)) = (
             programs::find("etcd")?,
             programs::find("kube-apiserver")?,
@@ -71,7 +79,7 @@ impl ApiServer {
         write_credentials(&folder, ports.api)?;
         let mut this = Self { folder, kubectl, servers: Vec::new() };
         this.serve("etcd", &mut etcd_command(&etcd, &this.folder, &ports))?;
-        this.serve("kube-apiserver", &mut api_command(&api, &this.folder, &ports))?;
+        this.serve("kube-apiserver", api_command(&api, &this.folder, &ports).args(arguments))?;
         let deadline = Instant::now() + START;
         this.wait("kube-apiserver", "/readyz", deadline)?;
         this.serve("kube-controller-manager", &mut manager_command(&manager, &this.folder, &ports))?;

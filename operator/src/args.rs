@@ -37,6 +37,9 @@ pub struct Args {
     /// The authority of --tls-cert (PEM), which the API server is told; without it, one that it knows already
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_ca: Option<PathBuf>,
+    /// Authorities of clients (PEM): nobody reaches us without a certificate of one of them
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
     /// Where to write the authority of the certificate that is made (PEM), for whoever calls us
     #[arg(long, value_name = "FILE", conflicts_with = "tls_cert")]
     pub tls_ca_out: Option<PathBuf>,

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum_server::tls_rustls::RustlsConfig;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::sync::watch;
 
 use crate::args::Args;
 use crate::certificate::{self, Served};
-use crate::controllers::certificates::{self, Place};
+use crate::controllers::certificates::{self, Place, Renewal};
 use crate::controllers::registration::{self, Registration};
 use crate::controllers::webhooks::Reach;
 use crate::controllers::{namespaces, policies, roles};
@@ -59,7 +58,7 @@ impl Cluster {
     }
 
     /// Starts everything that keeps in step with the cluster.
-    pub(crate) fn follow(self, args: &Args, server: &Arc<Server>, served: Served, tls: RustlsConfig) {
+    pub(crate) fn follow(self, args: &Args, server: &Arc<Server>, served: Served, renewal: Renewal) {
         let client = || self.client.clone();
         let authority = served.authority.clone().unwrap_or_default().into_bytes();
         let (sender, receiver) = watch::channel(authority);
@@ -75,7 +74,7 @@ impl Cluster {
         };
         tokio::spawn(registration::follow(client(), Arc::clone(server), registration));
         if args.tls_cert.is_none() {
-            tokio::spawn(certificates::follow(client(), place(args), served, tls, sender));
+            tokio::spawn(certificates::follow(client(), place(args), served, renewal, sender));
         }
     }
 }

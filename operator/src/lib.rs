@@ -25,6 +25,7 @@ pub mod roles;
 mod run;
 pub mod secrets;
 pub mod snapshot;
+mod tls;
 pub mod webhook;
 pub mod world;
 

@@ -26,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Args, LogFormat, RegistryArgs};
 use crate::certificate;
 use crate::cluster::Cluster;
+use crate::controllers::certificates::Renewal;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::roles::Roles;
@@ -33,7 +34,7 @@ use crate::snapshot::{Snapshot, Snapshots};
 use crate::webhook::admit::Engine;
 use crate::webhook::server::{self, Server};
 use crate::world::World;
-use crate::{files, health};
+use crate::{files, health, tls};
 
 /// How long requests that are being judged have at the end: as long as the longest webhook timeout.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -103,8 +104,10 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     if let (Some(path), Some(authority)) = (&args.tls_ca_out, &served.authority) {
         tokio::fs::write(path, authority).await.with_context(|| path.display().to_string())?;
     }
-    let tls = RustlsConfig::from_pem(served.chain.clone(), served.key.clone());
-    let tls = tls.await.context("--tls-cert and --tls-key")?;
+    let clients =
+        args.client_ca.as_deref().map(|path| files::text(path, limits::CERTIFICATE_BYTES)).transpose()?;
+    let settings = tls::settings(&served.chain, &served.key, clients.as_deref());
+    let tls = RustlsConfig::from_config(settings.context("--tls-cert, --tls-key, --client-ca")?);
     let handles = [Handle::new(), Handle::new()];
     let [reviews, looks] = &handles;
     let admission = tokio::spawn(admission(args.listen, tls.clone(), &server, reviews.clone()));
@@ -114,7 +117,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         info!(admission = %reviews, health = %looks, "serving");
         // Not before: nobody is to be asked to call us while we do not answer.
         if let Some(cluster) = cluster {
-            cluster.follow(args, &server, served, tls);
+            cluster.follow(args, &server, served, Renewal { tls, clients });
         }
     }
     tokio::select! {

@@ -1,6 +1,7 @@
 //! The operator in front of a real API server, as people see it: with kubectl.
 
 mod fixtures;
+mod image_policy;
 mod outages;
 
 use std::time::Duration;

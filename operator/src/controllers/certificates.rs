@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::certificate::{Authority, Served, expiry, first};
-use crate::clock;
+use crate::{clock, tls};
 
 /// How often the Secret is looked at.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -44,6 +44,14 @@ pub(crate) struct Place {
     pub(crate) secret: String,
     /// The names that we are reached by.
     pub(crate) names: Vec<String>,
+}
+
+/// What serves with the certificate.
+pub(crate) struct Renewal {
+    /// The settings that are in use.
+    pub(crate) tls: RustlsConfig,
+    /// The authorities of clients (PEM), if only theirs may reach us.
+    pub(crate) clients: Option<String>,
 }
 
 /// The certificate of the Secret, which is made if it is not there.
@@ -83,7 +91,7 @@ pub(crate) async fn follow(
     client: Client,
     place: Place,
     mut serving: Served,
-    tls: RustlsConfig,
+    renewal: Renewal,
     authority: watch::Sender<Vec<u8>>,
 ) {
     loop {
@@ -98,13 +106,14 @@ pub(crate) async fn follow(
         if found == serving {
             continue;
         }
-        match tls.reload_from_pem(found.chain.clone(), found.key.clone()).await {
-            Ok(()) => info!("serving with another certificate"),
+        match tls::settings(&found.chain, &found.key, renewal.clients.as_deref()) {
+            Ok(settings) => renewal.tls.reload_from_config(settings),
             Err(error) => {
-                warn!(%error, "the certificate of the Secret cannot be used; it stays as it is");
+                warn!("the certificate of the Secret cannot be used; it stays as it is: {error:#}");
                 continue;
             }
         }
+        info!("serving with another certificate");
         authority.send_replace(found.authority.clone().unwrap_or_default().into_bytes());
         serving = found;
     }

@@ -7,6 +7,7 @@
 //!   exempt an early answer, with its reason
 //!   respond  decisions -> Response
 //!  admit_policy  Request -> Response, where a policy is written
+//!  image_review  the question of another plugin of the API server, to the same page
 //! ```
 
 pub mod admit;
@@ -14,6 +15,7 @@ pub mod admit_policy;
 mod deadline;
 mod exempt;
 mod gate;
+pub mod image_review;
 pub mod respond;
 pub mod review;
 pub mod server;

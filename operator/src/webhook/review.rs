@@ -45,20 +45,20 @@ pub struct Request {
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
     /// Not JSON, or not the JSON of a review.
-    #[error("not an AdmissionReview: {0}")]
+    #[error("not a review: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another kind or version.
-    #[error(
-        "an AdmissionReview of {API_VERSION} is expected, found kind `{kind}` of apiVersion `{api_version}`"
-    )]
+    #[error("a review of {expected} is expected, found kind `{kind}` of apiVersion `{api_version}`")]
     Version {
+        /// The version that is spoken.
+        expected: &'static str,
         /// Its `apiVersion`.
         api_version: String,
         /// Its `kind`.
         kind: String,
     },
     /// A review that asks nothing.
-    #[error("the AdmissionReview holds no request")]
+    #[error("the review asks nothing")]
     Empty,
     /// No name that an answer could repeat.
     #[error("the request has no uid")]
@@ -133,7 +133,7 @@ impl Request {
     pub fn read(body: &[u8]) -> Result<Read, ReviewError> {
         let Envelope { api_version, kind, request } = serde_json::from_slice(body)?;
         if api_version != API_VERSION || kind != KIND {
-            return Err(ReviewError::Version { api_version, kind });
+            return Err(ReviewError::Version { expected: API_VERSION, api_version, kind });
         }
         let wire = request.ok_or(ReviewError::Empty)?;
         if wire.uid.is_empty() {
@@ -310,12 +310,12 @@ pub(super) mod tests {
     fn a42_reviews_that_are_none_have_no_answer() {
         let version = |version: &str| json!({"apiVersion": version, "kind": KIND, "request": {"uid": "u"}});
         let cases: [(Vec<u8>, &str); 8] = [
-            (b"".to_vec(), "not an AdmissionReview"),
-            (b"{".to_vec(), "not an AdmissionReview"),
+            (b"".to_vec(), "not a review"),
+            (b"{".to_vec(), "not a review"),
             (b"[]".to_vec(), "kind ``"),
             (version("admission.k8s.io/v1beta1").to_string().into_bytes(), "v1beta1"),
             (version("").to_string().into_bytes(), "expected"),
-            (review(&Value::Null), "no request"),
+            (review(&Value::Null), "asks nothing"),
             (review(&json!({"operation": "CREATE"})), "no uid"),
             (review(&json!({"uid": "u", "operation": "PATCH"})), "PATCH"),
         ];

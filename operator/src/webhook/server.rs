@@ -9,6 +9,7 @@ use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
 use axum::routing::post;
+use common::policy::OnFault;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info};
@@ -16,8 +17,8 @@ use tracing::{debug, error, info};
 use super::admit::{Engine, admit};
 use super::gate::{Gate, REVIEW_BYTES, Room};
 use super::respond::{self, Unjudged};
-use super::review::{Request, Response};
-use super::{Deadline, Route, admit_policy};
+use super::review::{Request, Response, ReviewError};
+use super::{Deadline, Route, admit_policy, image_review};
 use crate::metrics::{Ended, Now};
 
 /// What every request is answered with.
@@ -69,7 +70,8 @@ impl Server {
 pub fn router(server: &Arc<Server>) -> Router {
     let mut router = Router::new();
     let routes = Route::ALL.iter().map(|(path, route)| (*path, Asked::Object(*route)));
-    for (path, asked) in routes.chain([(admit_policy::PATH, Asked::Policy)]) {
+    let others = [(admit_policy::PATH, Asked::Policy), (image_review::PATH, Asked::Images)];
+    for (path, asked) in routes.chain(others) {
         let server = Arc::clone(server);
         let handler = move |request: HttpRequest| async move { review(&server, asked, request).await };
         router = router.route(path, post(handler));
@@ -84,6 +86,8 @@ enum Asked {
     Object(Route),
     /// Whether a policy may be written.
     Policy,
+    /// Whether some images may run.
+    Images,
 }
 
 impl Asked {
@@ -92,6 +96,7 @@ impl Asked {
         match self {
             Self::Object(route) => route.phase.as_str(),
             Self::Policy => "policy",
+            Self::Images => "images",
         }
     }
 }
@@ -156,44 +161,49 @@ async fn answer(
     body: &[u8],
     (began, deadline): (Instant, Deadline),
 ) -> Result<Vec<u8>, NoReview> {
-    let read = Request::read(body).map_err(|error| NoReview(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let (uid, response, ended) = match read {
-        Ok(request) => {
-            let uid = request.uid.clone();
-            let (response, ended) = match asked {
-                Asked::Object(route) => judge(server, route, request, deadline).await,
-                Asked::Policy => ended(admit_policy::admit(&request)),
-            };
-            (uid, response, ended)
-        }
-        Err(unreadable) => {
-            let response = respond::unreadable(&unreadable);
-            (unreadable.uid, response, Ended::Unjudged("input-unreadable"))
+    let no_review = |error: ReviewError| NoReview(StatusCode::BAD_REQUEST, error.to_string());
+    let defect = |error: serde_json::Error| NoReview(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    let (bytes, ended) = if let Asked::Images = asked {
+        let request = image_review::read(body).map_err(no_review)?;
+        let (response, ended) = judge(server, asked, request, deadline).await;
+        (image_review::to_bytes(&response), ended)
+    } else {
+        match Request::read(body).map_err(no_review)? {
+            Ok(request) => {
+                let uid = request.uid.clone();
+                let (response, ended) = judge(server, asked, request, deadline).await;
+                (response.to_bytes(&uid), ended)
+            }
+            Err(unreadable) => {
+                let response = respond::unreadable(&unreadable);
+                (response.to_bytes(&unreadable.uid), Ended::Unjudged("input-unreadable"))
+            }
         }
     };
     let took = began.elapsed();
     server.engine.metrics.answered(asked.word(), ended, took);
-    debug!(uid, phase = asked.word(), allowed = response.allowed, ?took, "answered");
-    let defect = |error: serde_json::Error| NoReview(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    response.to_bytes(&uid).map_err(defect)
+    debug!(phase = asked.word(), ?ended, ?took, "answered");
+    bytes.map_err(defect)
 }
 
 /// Judges in a task of its own: whatever it does, the answer is there in time.
-async fn judge(server: &Server, route: Route, request: Request, deadline: Deadline) -> (Response, Ended) {
+async fn judge(server: &Server, asked: Asked, request: Request, deadline: Deadline) -> (Response, Ended) {
+    let on_fault = match asked {
+        Asked::Object(route) => route.on_fault,
+        Asked::Policy | Asked::Images => OnFault::Refuse,
+    };
     let unjudged = |request: &Request, why: Unjudged| {
-        (respond::unjudged(request, why, route.on_fault), Ended::Unjudged(why.code()))
+        (respond::unjudged(request, why, on_fault), Ended::Unjudged(why.code()))
     };
     let Some(_place) = server.gate.enter() else { return unjudged(&request, Unjudged::Overloaded) };
     let (request, engine) = (Arc::new(request), Arc::clone(&server.engine));
-    let task = tokio::spawn({
-        let request = Arc::clone(&request);
-        async move { admit(&request, route, deadline, &engine).await }
-    });
+    let task = tokio::spawn(ask(Arc::clone(&request), asked, deadline, engine));
     let abort = task.abort_handle();
     match timeout_at(deadline.answer, task).await {
         Ok(Ok(response)) => {
-            log(&request, route, &response);
-            ended(response)
+            log(&request, asked, &response);
+            let ended = if response.allowed { Ended::Allowed } else { Ended::Denied };
+            (response, ended)
         }
         Ok(Err(panic)) => {
             error!(uid = request.uid, %panic, "a request could not be judged because of a defect");
@@ -206,13 +216,16 @@ async fn judge(server: &Server, route: Route, request: Request, deadline: Deadli
     }
 }
 
-fn ended(response: Response) -> (Response, Ended) {
-    let ended = if response.allowed { Ended::Allowed } else { Ended::Denied };
-    (response, ended)
+async fn ask(request: Arc<Request>, asked: Asked, deadline: Deadline, engine: Arc<Engine>) -> Response {
+    match asked {
+        Asked::Object(route) => admit(&request, route, deadline, &engine).await,
+        Asked::Policy => admit_policy::admit(&request),
+        Asked::Images => image_review::admit(&request, deadline, &engine).await,
+    }
 }
 
 /// A line for every refusal. Never the object: it may hold secrets.
-fn log(request: &Request, route: Route, response: &Response) {
+fn log(request: &Request, asked: Asked, response: &Response) {
     if response.allowed {
         return;
     }
@@ -220,7 +233,7 @@ fn log(request: &Request, route: Route, response: &Response) {
     let decisions = response.audit.get("decisions").map(String::as_str).unwrap_or_default();
     info!(
         uid = request.uid,
-        phase = route.phase.as_str(),
+        phase = asked.word(),
         operation = request.operation.as_str(),
         kind = object.kind,
         namespace = object.namespace,

@@ -147,6 +147,30 @@ async fn policies_are_read_anew_and_a_mistake_changes_nothing() {
     assert!(operator.ask("/validate/fail", &demo("unsigned")).await.allowed);
 }
 
+/// Attack A43: somebody who reaches the port, and is not the API server.
+#[tokio::test]
+async fn a43_without_a_certificate_nobody_gets_past_the_handshake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = folder.path().join("clients.crt");
+    std::fs::write(&ca, params.self_signed(&authority).unwrap().pem()).unwrap();
+    let issuer = rcgen::Issuer::new(params, authority);
+    let client = rcgen::CertificateParams::new(vec!["api-server".to_owned()]).unwrap();
+    let identity = client.signed_by(&key, &issuer).unwrap().pem() + &key.serialize_pem();
+    let policy = examples().join("check-image/policy.yaml");
+    let mut operator = Operator::start(folder.path(), &policy, &["--client-ca", ca.to_str().unwrap()]);
+    let url = format!("https://{}/validate/fail", operator.admission);
+    assert!(operator.client.post(&url).body("{}").send().await.is_err());
+    let of_server = std::fs::read(folder.path().join("ca.crt")).unwrap();
+    let of_server = reqwest::Certificate::from_pem(&of_server).unwrap();
+    let identity = reqwest::Identity::from_pem(identity.as_bytes()).unwrap();
+    let known = reqwest::Client::builder().tls_certs_only([of_server]).identity(identity).no_proxy();
+    operator.client = known.build().unwrap();
+    assert!(!operator.ask("/validate/fail", &demo("unsigned")).await.allowed);
+}
+
 #[tokio::test]
 async fn it_ends_when_told_with_0() {
     for signal in ["TERM", "INT"] {

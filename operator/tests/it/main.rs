@@ -4,5 +4,6 @@
 mod admission;
 mod binary;
 mod faults;
+mod images;
 mod shelf;
 mod webhook;
