@@ -19,6 +19,8 @@ fn a_signed_pod_is_pinned_and_an_unsigned_one_refused() {
     let Some(shop) = Shop::open("story") else { return };
     let (good, evil) = (shop.signed("good"), shop.push("evil"));
     shop.enforce(&policy("story", &shop, "Pod", "{}"), &pod(&evil.by_tag()));
+    let ready = shop.guarded.api.kubectl(["wait", "--for=condition=Ready", "clusterpolicy/story"]).unwrap();
+    ready.success().unwrap();
     shop.must(&pod(&good.by_tag()));
     let image =
         shop.guarded.field(&["pod", "web", "-n", shop.namespace], "{.spec.containers[0].image}").unwrap();

@@ -28,6 +28,15 @@ pub(super) enum Change {
     Done,
 }
 
+/// A document whose newest version does not compile.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// What it is called.
+    pub(super) called: String,
+    /// What became of it, and why.
+    pub(super) problem: String,
+}
+
 /// What the cluster has.
 #[derive(Debug)]
 pub(super) struct Assembly {
@@ -66,28 +75,24 @@ impl Assembly {
         }
     }
 
-    /// Takes a change in; the answer is what to tell somebody about it.
-    pub(super) fn take(&mut self, kind: Kind, change: Change) -> Option<String> {
+    /// Takes a change in; the answer is what is wrong with a document that has just come.
+    pub(super) fn take(&mut self, kind: Kind, change: &Change) -> Option<Broken> {
         match change {
-            Change::Begin => {
-                self.listing.insert(kind, BTreeSet::new());
-                None
-            }
-            Change::Put(object) => self.put(kind, &object),
+            Change::Begin => drop(self.listing.insert(kind, BTreeSet::new())),
+            Change::Put(object) => return self.put(kind, object),
             Change::Gone { namespace, name } => {
-                self.documents.remove(&(kind, namespace, name));
-                None
+                self.documents.remove(&(kind, namespace.clone(), name.clone()));
             }
             Change::Done => {
                 let listed = self.listing.remove(kind).unwrap_or_default();
                 self.documents.retain(|name, _| name.0 != kind || listed.contains(name));
                 self.known.insert(kind);
-                None
             }
         }
+        None
     }
 
-    fn put(&mut self, kind: Kind, object: &Value) -> Option<String> {
+    fn put(&mut self, kind: Kind, object: &Value) -> Option<Broken> {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
         let key = (kind, namespace, name);
         if let Some(listed) = self.listing.get_mut(kind) {
@@ -106,9 +111,8 @@ impl Assembly {
                     Some(_) => "the version before stays in force",
                     None => "it is not in force",
                 };
-                let told = format!("{called} does not compile, {stays}: {problem}");
-                document.problem = Some(problem);
-                Some(told)
+                document.problem = Some(problem.clone());
+                Some(Broken { called, problem: format!("{stays}: {problem}") })
             }
         }
     }
@@ -175,13 +179,13 @@ mod tests {
 
     fn assembly() -> Assembly {
         let mut assembly = Assembly::new(["P", "E"], ["trust".to_owned()].into());
-        assembly.take("P", Change::Begin);
-        assembly.take("P", put(policy("a", "Pod")));
+        assembly.take("P", &Change::Begin);
+        assembly.take("P", &put(policy("a", "Pod")));
         assert!(assembly.set().is_none(), "nothing is in force before everything is known");
-        assembly.take("P", Change::Done);
+        assembly.take("P", &Change::Done);
         assert!(assembly.set().is_none());
-        assembly.take("E", Change::Begin);
-        assembly.take("E", Change::Done);
+        assembly.take("E", &Change::Begin);
+        assembly.take("E", &Change::Done);
         assembly
     }
 
@@ -189,15 +193,15 @@ mod tests {
     fn the_set_follows_the_cluster() {
         let mut assembly = assembly();
         assert_eq!(names(&assembly), ["a"]);
-        assembly.take("P", put(policy("b", "Pod")));
+        assembly.take("P", &put(policy("b", "Pod")));
         assert_eq!(names(&assembly), ["a", "b"]);
-        assembly.take("P", gone("a"));
+        assembly.take("P", &gone("a"));
         assert_eq!(names(&assembly), ["b"]);
         // Listed anew, as after a lost connection: what is there until then stays until everything is listed.
-        assembly.take("P", Change::Begin);
-        assembly.take("P", put(policy("c", "Pod")));
+        assembly.take("P", &Change::Begin);
+        assembly.take("P", &put(policy("c", "Pod")));
         assert_eq!(names(&assembly), ["b", "c"]);
-        assembly.take("P", Change::Done);
+        assembly.take("P", &Change::Done);
         assert_eq!(names(&assembly), ["c"]);
     }
 
@@ -207,20 +211,20 @@ mod tests {
         let mut assembly = assembly();
         let mut broken = policy("a", "Pod");
         broken["spec"]["rules"][0]["verifyImages"][0]["imageReferencse"] = json!(1);
-        let told = assembly.take("P", put(broken.clone())).unwrap();
+        let told = assembly.take("P", &put(broken.clone())).unwrap().problem;
         assert!(
             told.contains("the version before stays in force") && told.contains("imageReferencse"),
             "{told}"
         );
         assert_eq!((names(&assembly), assembly.broken()), (vec!["a".to_owned()], 1));
         // Listed anew, it is still there, and so is the version before.
-        assembly.take("P", Change::Begin);
-        assembly.take("P", put(broken));
-        assembly.take("P", Change::Done);
+        assembly.take("P", &Change::Begin);
+        assembly.take("P", &put(broken));
+        assembly.take("P", &Change::Done);
         assert_eq!(names(&assembly), ["a"]);
-        assert!(assembly.take("P", put(policy("a", "Job"))).is_none());
+        assert!(assembly.take("P", &put(policy("a", "Job"))).is_none());
         assert_eq!(assembly.broken(), 0);
-        let told = assembly.take("P", put(json!({"metadata": {"name": "x"}}))).unwrap();
+        let told = assembly.take("P", &put(json!({"metadata": {"name": "x"}}))).unwrap().problem;
         assert!(told.contains("it is not in force"), "{told}");
     }
 
@@ -228,9 +232,9 @@ mod tests {
     #[test]
     fn exceptions_count_from_named_namespaces_only() {
         let mut assembly = assembly();
-        assembly.take("E", put(exception("mine")));
+        assembly.take("E", &put(exception("mine")));
         assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
-        assembly.take("E", put(exception("trust")));
+        assembly.take("E", &put(exception("trust")));
         assert_eq!(assembly.set().unwrap().exceptions.len(), 1);
     }
 }

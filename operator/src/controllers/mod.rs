@@ -2,7 +2,7 @@
 //!
 //! | module | reads | writes |
 //! |---|---|---|
-//! | `policies` | policies and exceptions, where their kinds exist | the snapshot that requests are judged by |
+//! | `policies` | policies and exceptions, where their kinds exist | the snapshot that requests are judged by; whether each is in force |
 //! | `namespaces` | the labels of namespaces | those that rules select by |
 //! | `roles` | the bindings of roles | the roles that rules select by |
 //! | `certificates` | a Secret | the same Secret; the certificate that we are reached with |
@@ -16,5 +16,6 @@ pub(crate) mod namespaces;
 pub(crate) mod policies;
 pub(crate) mod registration;
 pub(crate) mod roles;
+mod status;
 mod watching;
 pub mod webhooks;

@@ -11,8 +11,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::assembly::{Assembly, Change, Kind};
+use super::assembly::{Assembly, Broken, Change, Kind};
+use super::status::Condition;
 use super::watching;
+use crate::clock;
 use crate::snapshot::Snapshot;
 use crate::webhook::server::Server;
 
@@ -23,6 +25,7 @@ const KINDS: [(Kind, &str, &str); 3] = [
     ("PolicyException", "v2", "policyexceptions"),
 ];
 const GROUP: &str = "kyverno.io";
+const EXCEPTION: Kind = "PolicyException";
 
 /// Changes that may wait to be taken in.
 const WAITING: usize = 256;
@@ -30,22 +33,20 @@ const WAITING: usize = 256;
 /// Keeps the snapshot in step with the cluster, for as long as the process lives.
 pub(crate) async fn follow(client: Client, server: Arc<Server>, exceptions_from: BTreeSet<String>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    for (kind, version, plural) in KINDS {
-        tokio::spawn(watch(client.clone(), kind, version, plural, sender.clone()));
+    for of in KINDS.iter().filter_map(|(kind, _, _)| Some((*kind, resource(kind)?))) {
+        tokio::spawn(watch(client.clone(), of, sender.clone()));
     }
     drop(sender);
     let kinds = KINDS.map(|(kind, _, _)| kind);
-    assemble(receiver, Assembly::new(kinds, exceptions_from), &server).await;
+    assemble(receiver, Assembly::new(kinds, exceptions_from), &client, &server).await;
 }
 
-async fn watch(
-    client: Client,
-    kind: Kind,
-    version: &str,
-    plural: &str,
-    changes: mpsc::Sender<(Kind, Change)>,
-) {
-    let of = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, version, kind), plural);
+fn resource(kind: Kind) -> Option<ApiResource> {
+    let (kind, version, plural) = KINDS.iter().find(|(known, _, _)| *known == kind)?;
+    Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, version, kind), plural))
+}
+
+async fn watch(client: Client, (kind, of): (Kind, ApiResource), changes: mpsc::Sender<(Kind, Change)>) {
     let api: Api<DynamicObject> = Api::all_with(client, &of);
     let mut events = watching::watch(api, Config::default(), kind);
     while let Some(event) = events.next().await {
@@ -77,18 +78,35 @@ fn document(object: &DynamicObject, of: &ApiResource) -> serde_json::Result<Valu
     Ok(document)
 }
 
-async fn assemble(mut changes: mpsc::Receiver<(Kind, Change)>, mut assembly: Assembly, server: &Server) {
-    let mut waiting = Vec::new();
+async fn assemble(
+    mut changes: mpsc::Receiver<(Kind, Change)>,
+    mut assembly: Assembly,
+    client: &Client,
+    server: &Server,
+) {
+    let (mut waiting, mut conditions) = (Vec::new(), Vec::new());
     // All that came in the meantime at once: a thousand policies are one snapshot.
     while changes.recv_many(&mut waiting, WAITING).await > 0 {
         for (kind, change) in waiting.drain(..) {
-            if let Some(told) = assembly.take(kind, change) {
-                warn!("{told}");
+            let broken = assembly.take(kind, &change);
+            if let Some(Broken { called, problem }) = &broken {
+                warn!("{called} does not compile, {problem}");
             }
+            // Exceptions have no status.
+            let Change::Put(object) = &change else { continue };
+            let problem = broken.as_ref().map(|broken| broken.problem.as_str());
+            conditions
+                .extend(Condition::of(object, problem).filter(|_| kind != EXCEPTION).map(|one| (kind, one)));
         }
         let Some(set) = assembly.set() else { continue };
         let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
         info!(policies, exceptions, broken = assembly.broken(), "policies in force");
         server.engine().snapshots.put(Snapshot::new(set));
+        // After they are: a policy must not be called ready before it is.
+        for (kind, condition) in conditions.drain(..) {
+            if let Some(of) = resource(kind) {
+                condition.write(client, &of, clock::now()).await;
+            }
+        }
     }
 }

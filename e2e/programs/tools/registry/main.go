@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
@@ -20,6 +21,7 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on; the log says which it is")
 	referrers := flag.Bool("referrers", true, "serve the referrers API (false: clients fall back to sha256-... tags)")
+	delay := flag.Duration("delay", 0, "time before each answer, as of a registry far away")
 	raw := flag.Bool("raw", false, "leave the referrers answer as go-containerregistry makes it")
 	flag.Parse()
 	inner := registry.New(registry.WithReferrersSupport(*referrers), registry.Logger(log.New(os.Stderr, "", log.LstdFlags)))
@@ -39,7 +41,10 @@ func main() {
 		log.Fatal(err)
 	}
 	log.Printf("listening on %s", l.Addr())
-	log.Fatal(http.Serve(l, h))
+	log.Fatal(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(*delay)
+		h.ServeHTTP(w, r)
+	})))
 }
 
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
