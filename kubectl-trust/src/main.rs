@@ -1,6 +1,7 @@
 //! `kubectl trust`: sign, verify, compare, test and explain what may run in a cluster.
 
 mod cli;
+mod clock;
 mod cluster;
 mod commands;
 mod exit;

@@ -13,8 +13,8 @@ use common::tuf::{self, Freshness, Mode, Place, Tuf};
 use serde_json::{Value, json};
 
 use crate::cli::{Format, TrustArgs, TufArgs};
+use crate::clock::now;
 use crate::cluster::World;
-use crate::commands::judge::now;
 use crate::output::Printer;
 use crate::{images, input};
 

@@ -6,7 +6,7 @@
 //! 1. [`args`], [`run`]: flags, and what is started for them
 //! 2. [`webhook`]: reviews of the API server, and answers
 //! 3. [`snapshot`]: the policies that a request is judged by
-//! 4. [`world`], [`pulls`], [`secrets`]: registries, keys and trust roots, as a request sees them
+//! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
 //! 6. [`health`], [`metrics`]: what an operator of the operator looks at
 #![doc(html_no_source)]
@@ -21,6 +21,7 @@ pub mod health;
 pub mod metrics;
 pub mod namespaces;
 pub mod pulls;
+pub mod registries;
 pub mod roles;
 mod run;
 pub mod secrets;

@@ -18,8 +18,8 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::registries::Registries;
 use crate::secrets::SecretName;
-use crate::world::World;
 
 /// Where the specification of a Pod may stand, and with it the names of pull secrets.
 const PODS: [&str; 3] = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
@@ -48,7 +48,7 @@ pub fn of_policy(credentials: &RegistryCredentials, own: &str) -> Vec<SecretName
 
 /// Registries as one request sees them for one policy.
 pub struct WithLogins<'w> {
-    world: &'w World,
+    registries: &'w Registries,
     end: Instant,
     /// Those of the policy.
     own: Vec<SecretName>,
@@ -64,13 +64,18 @@ type Opened = Result<Until, String>;
 impl<'w> WithLogins<'w> {
     /// With the Secrets of a policy, and those of an object where need be, until `end`.
     #[must_use]
-    pub fn new(world: &'w World, own: Vec<SecretName>, pulls: Arc<[SecretName]>, end: Instant) -> Self {
-        Self { world, end, own, pulls, opened: OnceCell::new(), refused: OnceCell::new() }
+    pub fn new(
+        registries: &'w Registries,
+        own: Vec<SecretName>,
+        pulls: Arc<[SecretName]>,
+        end: Instant,
+    ) -> Self {
+        Self { registries, end, own, pulls, opened: OnceCell::new(), refused: OnceCell::new() }
     }
 
     /// With the logins of the policy.
     async fn first(&self, what: &str) -> Result<&Until, RegistryFault> {
-        let open = self.world.open(&self.own, self.end);
+        let open = self.registries.open(&self.own, self.end);
         usable(self.opened.get_or_init(|| open).await, what)
     }
 
@@ -82,7 +87,8 @@ impl<'w> WithLogins<'w> {
             return Ok(None);
         }
         let all: Vec<_> = self.own.iter().chain(self.pulls.iter()).cloned().collect();
-        let opened = self.refused.get_or_init(|| async move { self.world.open(&all, self.end).await }).await;
+        let opened =
+            self.refused.get_or_init(|| async move { self.registries.open(&all, self.end).await }).await;
         usable(opened, what).map(Some)
     }
 }

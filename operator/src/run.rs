@@ -29,6 +29,7 @@ use crate::cluster::Cluster;
 use crate::controllers::certificates::Renewal;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::registries::Registries;
 use crate::roles::Roles;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::webhook::admit::Engine;
@@ -83,16 +84,18 @@ fn start(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {
-    let (snapshots, world) = (Snapshots::default(), world(args)?);
-    let (cluster, served, world) = if args.standalone {
+    let (snapshots, registries) = (Snapshots::default(), registries(&args.registries)?);
+    let (cluster, served, registries) = if args.standalone {
         load(args, &snapshots)?;
-        (None, certificate::of(args)?, world)
+        (None, certificate::of(args)?, registries)
     } else {
         let cluster = Cluster::connect(args).await?;
         let served = cluster.certificate(args).await?;
-        let world = world.with_secrets(cluster.secrets(), &args.cluster.namespace);
-        (Some(cluster), served, world)
+        let registries = registries.with_secrets(cluster.secrets());
+        (Some(cluster), served, registries)
     };
+    let world =
+        World { registries, trust_root: trust_root(args)?, namespace: args.cluster.namespace.clone() };
     let server = Arc::new(Server::new(Engine {
         snapshots,
         namespaces: Namespaces::default(),
@@ -193,25 +196,22 @@ fn load(args: &Args, snapshots: &Snapshots) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn world(args: &Args) -> anyhow::Result<World> {
-    let trust_root = match &args.trusted_root {
-        None => None,
-        Some(path) => {
-            let text = files::text(path, limits::TRUSTED_ROOT_BYTES)?;
-            let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
-            Some(Arc::new(root))
-        }
-    };
-    let registries = &args.registries;
-    if registries.recordings.is_empty() {
-        return over_http(registries, trust_root);
-    }
-    let layouts = registries.recordings.iter().map(|folder| Layout::open(folder).map_err(anyhow::Error::new));
-    let layouts = layouts.collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(World::recorded(Arc::new(Layouts(layouts)), trust_root))
+fn trust_root(args: &Args) -> anyhow::Result<Option<Arc<TrustRoot>>> {
+    let Some(path) = &args.trusted_root else { return Ok(None) };
+    let text = files::text(path, limits::TRUSTED_ROOT_BYTES)?;
+    let root = TrustRoot::from_json(&text).with_context(|| path.display().to_string())?;
+    Ok(Some(Arc::new(root)))
 }
 
-fn over_http(args: &RegistryArgs, trust_root: Option<Arc<TrustRoot>>) -> anyhow::Result<World> {
+fn registries(args: &RegistryArgs) -> anyhow::Result<Registries> {
+    if args.recordings.is_empty() {
+        return over_http(args);
+    }
+    let layouts = args.recordings.iter().map(|folder| Layout::open(folder).map_err(anyhow::Error::new));
+    Ok(Registries::recorded(Arc::new(Layouts(layouts.collect::<anyhow::Result<Vec<_>>>()?))))
+}
+
+fn over_http(args: &RegistryArgs) -> anyhow::Result<Registries> {
     let authority = |path| files::text(path, limits::CERTIFICATE_BYTES);
     let config = Config {
         user_agent: Some(concat!("trust-operator/", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -231,5 +231,5 @@ fn over_http(args: &RegistryArgs, trust_root: Option<Arc<TrustRoot>>) -> anyhow:
         }
     };
     let options = Options { tag_ttl: args.tag_freshness, folder: args.cache.clone(), ..Options::default() };
-    Ok(World::over_http(Client::new(config)?, logins, options, trust_root))
+    Ok(Registries::over_http(Client::new(config)?, logins, options))
 }

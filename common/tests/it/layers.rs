@@ -141,7 +141,7 @@ fn crates_depend_downwards_and_the_verifier_reaches_registries_only() {
 #[test]
 fn tests_in_the_threat_model_exist() {
     let page = fs::read_to_string(repository().join("docs/threat-model.md")).unwrap();
-    let tests = ["common/tests/it", "kubectl-trust/tests/it", "operator/tests/it"];
+    let tests = ["common/tests/it", "kubectl-trust/tests/it", "operator/tests/it", "e2e/tests/it"];
     let tests: Vec<_> = tests.iter().flat_map(|folder| sources(&repository().join(folder))).collect();
     let named: Vec<_> =
         page.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::")).collect();

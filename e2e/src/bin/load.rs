@@ -8,7 +8,6 @@
 //! image or name. Objects that must be refused come with `--refused`. Exit code 0; 1 when an answer was wrong or
 //! missing; 2 for bad usage.
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -17,6 +16,7 @@
 )]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -130,12 +130,15 @@ async fn run(args: Args) -> anyhow::Result<bool> {
         all.first = all.first.or(seen.first);
     }
     let took = run.begin.elapsed();
-    print(&mut all, took);
+    let mut text = report(&mut all, took);
     if let (Some(pid), Some(before)) = (run.args.pid, before) {
         let now = usage(pid)?;
         let cpu = (now.ticks - before.ticks) as f64 / 100.0 / took.as_secs_f64();
-        println!("memory {} MiB (peak {}), {cpu:.2} cores", now.resident / 1024, now.peak / 1024);
+        let (resident, peak) = (now.resident / 1024, now.peak / 1024);
+        text.push_str(&format!("memory {resident} MiB (peak {peak}), {cpu:.2} cores\n"));
     }
+    // A closed pipe ends quietly.
+    let _closed = std::io::stdout().write_all(text.as_bytes());
     Ok(all.wrong + all.failed == 0)
 }
 
@@ -221,24 +224,20 @@ async fn ask(run: &Run, path: &str, object: &Value, number: u64) -> anyhow::Resu
     Ok(answer["response"].take())
 }
 
-fn print(all: &mut Seen, took: Duration) {
+fn report(all: &mut Seen, took: Duration) -> String {
     all.times.sort_unstable();
     let at = |part: f64| {
         let index = ((all.times.len() as f64 * part) as usize).min(all.times.len().saturating_sub(1));
         all.times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
     };
-    let rate = all.times.len() as f64 / took.as_secs_f64();
-    println!(
-        "{} units in {:.1} s: {rate:.0}/s, {} wrong, {} failed",
-        all.times.len(),
-        took.as_secs_f64(),
-        all.wrong,
-        all.failed
-    );
-    println!("ms: p50 {:.2}, p90 {:.2}, p99 {:.2}, max {:.2}", at(0.5), at(0.9), at(0.99), at(1.0));
-    if let Some(first) = &all.first {
-        println!("the first: {first}");
-    }
+    let (units, seconds) = (all.times.len(), took.as_secs_f64());
+    let rate = units as f64 / seconds;
+    let (wrong, failed) = (all.wrong, all.failed);
+    let mut text = format!("{units} units in {seconds:.1} s: {rate:.0}/s, {wrong} wrong, {failed} failed\n");
+    let (p50, p90, p99, max) = (at(0.5), at(0.9), at(0.99), at(1.0));
+    text.push_str(&format!("ms: p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2}\n"));
+    text.extend(all.first.iter().map(|first| format!("the first: {first}\n")));
+    text
 }
 
 /// What the kernel counts of a process.

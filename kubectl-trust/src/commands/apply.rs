@@ -10,6 +10,7 @@ use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_wor
 use super::judge::{self, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{ApplyArgs, Format};
+use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
     let decisions = world.block_on(async {
         let known = Facts::default();
-        let context = Context { sources: &world, known: &known, now: judge::now() };
+        let context = Context { sources: &world, known: &known, now: clock::now() };
         let origin = if args.live { Origin::Live } else { Origin::File };
         let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Items };
         let mut items = judge::items(&inputs, how);

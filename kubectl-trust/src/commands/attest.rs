@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::sign::images::Target;
 use crate::cli::AttestArgs;
+use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &AttestArgs, printer: &mut Printer) -> anyhow::Result<Ex
             let digest = &target.manifest.digest;
             let statement = make::statement(&target.name(), digest, &predicate_type, &predicate);
             let bundle = signing::json(&signer.statement(&statement).await?)?;
-            let (at, now) = (target.image.repository(), super::judge::now());
+            let (at, now) = (target.image.repository(), clock::now());
             let attached = attach::bundle(&client, at, &target.manifest, bundle, &predicate_type, now).await;
             let image = target.image.typed();
             attached.map_err(|fault| anyhow::anyhow!("{image}: {fault}"))?;

@@ -17,6 +17,7 @@ use similar::{ChangeTag, TextDiff};
 use super::judge::{self, Item, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{DiffArgs, Format};
+use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
 
 async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Vec<Compared<'i>> {
     let known = Facts::default();
-    let context = Context { sources: world, known: &known, now: judge::now() };
+    let context = Context { sources: world, known: &known, now: clock::now() };
     let mut all = Vec::new();
     for item in items {
         all.push(match item {

@@ -15,6 +15,7 @@ use super::judge::{self, Item, Lists, Reading};
 use super::verify;
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
+use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
@@ -88,7 +89,7 @@ fn by_policies(
     let asked = Asked { operation: Operation::Create, user: None, values: &values };
     let verdict = world.block_on(async {
         let known = Facts::default();
-        let context = Context { sources: world, known: &known, now: judge::now() };
+        let context = Context { sources: world, known: &known, now: clock::now() };
         let mut verdict = Verdict::default();
         for item in items {
             match item {

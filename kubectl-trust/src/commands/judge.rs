@@ -11,6 +11,7 @@ use common::verdict::{Check, Decision, Outcome, Reason, Subject, SubjectKind, Ve
 use serde_json::Value;
 
 use crate::cli::Format;
+use crate::clock;
 use crate::input::Input;
 use crate::output::{Printer, Progress};
 use crate::text;
@@ -130,7 +131,7 @@ pub(crate) async fn by_rule(
     mut progress: Progress,
 ) -> Verdict {
     let known = Facts::default();
-    let context = Context { sources, known: &known, now: now() };
+    let context = Context { sources, known: &known, now: clock::now() };
     let mut decisions = Vec::with_capacity(items.len());
     for item in items {
         progress.step();
@@ -153,12 +154,6 @@ pub(crate) async fn by_rule(
 pub(crate) fn undecided(subject: &Subject, reason: &Reason) -> Decision {
     let check = Check::leaf("input", Outcome::Fault, reason.clone());
     Decision::new(subject.clone(), None, check)
-}
-
-/// The time of the judgement, read once a command.
-#[expect(clippy::disallowed_methods, reason = "the one place where a command reads the clock")]
-pub(crate) fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
 }
 
 /// Prints a verdict in the chosen format.

@@ -24,6 +24,7 @@ use super::rows::{self, Row};
 use super::scope::namespace_of;
 use super::values::{self, ValuesFile};
 use crate::cli::ImageArgs;
+use crate::clock;
 use crate::commands::judge::{self, Item, Lists, Reading};
 use crate::input;
 use crate::policies;
@@ -66,7 +67,7 @@ pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outco
     namespaces(&items, &mut values);
     let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
-    let context = Context { sources: &world, known: &known, now: file.now.unwrap_or_else(judge::now) };
+    let context = Context { sources: &world, known: &known, now: file.now.unwrap_or_else(clock::now) };
     let mut warnings = std::mem::take(&mut set.warnings);
     let place = file.path.display();
     warnings.extend(file.unused.iter().map(|field| format!("{place}: {field} has no effect here")));

@@ -61,7 +61,8 @@ impl Server {
     /// Never: they are written into memory.
     pub fn metrics(&self) -> Result<String, std::fmt::Error> {
         let policies = self.engine.snapshots.current().map(|snapshot| snapshot.len()).unwrap_or_default();
-        let (answers, kept_bytes) = (self.engine.world.stats(), self.engine.world.kept_bytes());
+        let (answers, kept_bytes) =
+            (self.engine.world.registries.stats(), self.engine.world.registries.kept_bytes());
         self.engine.metrics.text(Now { in_flight: self.gate.inside(), policies, answers, kept_bytes })
     }
 }

@@ -13,6 +13,7 @@ use common::registry::Cached;
 use common::registry::cached::Options;
 use operator::metrics::Metrics;
 use operator::namespaces::Namespaces;
+use operator::registries::Registries;
 use operator::roles::Roles;
 use operator::snapshot::{Snapshot, Snapshots};
 use operator::webhook::admit::Engine;
@@ -43,21 +44,25 @@ impl Webhook {
     /// Nothing is loaded yet.
     pub(crate) fn empty(tag_ttl: Duration) -> Self {
         let options = Options { tag_ttl, ..Options::default() };
-        Self::asking(|shelf| World::remembering(Cached::new(shelf, options), None))
+        Self::asking(|shelf| Registries::remembering(Cached::new(shelf, options)))
     }
 
     /// The same, where every question is asked by whoever has it.
     pub(crate) fn without_memory() -> Self {
-        Self::asking(|shelf| World::recorded(shelf, None))
+        Self::asking(|shelf| Registries::recorded(shelf))
     }
 
-    fn asking(world: impl FnOnce(Arc<Shelf>) -> World) -> Self {
+    fn asking(registries: impl FnOnce(Arc<Shelf>) -> Registries) -> Self {
         let shelf = Shelf::new();
         let engine = Engine {
             snapshots: Snapshots::default(),
             namespaces: Namespaces::default(),
             roles: Roles::default(),
-            world: world(Arc::clone(&shelf)),
+            world: World {
+                registries: registries(Arc::clone(&shelf)),
+                trust_root: None,
+                namespace: String::new(),
+            },
             facts: Facts::default(),
             metrics: Metrics::default(),
         };

@@ -11,8 +11,8 @@ use common::signature::make::{self, Said};
 use common::signature::statement::IMAGE_SIGNATURE;
 
 use crate::cli::{ImageFormat, SignArgs};
+use crate::clock;
 use crate::cluster::World;
-use crate::commands::judge;
 use crate::images;
 use crate::output::Printer;
 use crate::signing::{self, Signer};
@@ -98,7 +98,7 @@ async fn sign(
         ImageFormat::Bundle => {
             let bundle = signer.statement(&make::signature_statement(digest, said)).await?;
             let bundle = signing::json(&bundle)?;
-            attach::bundle(client, at, &target.manifest, bundle, IMAGE_SIGNATURE, judge::now()).await
+            attach::bundle(client, at, &target.manifest, bundle, IMAGE_SIGNATURE, clock::now()).await
         }
         ImageFormat::Legacy => {
             let payload = make::simple_signing_payload(&target.name(), digest, said);

@@ -16,7 +16,7 @@ use common::sources::Sources;
 use common::verdict::Decision;
 
 use crate::cli::VerifyArgs;
-use crate::commands::judge;
+use crate::clock;
 use crate::{input, predicate, trust};
 
 /// A file and what came with it.
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, args: &VerifyArgs) -> anyhow::Result<Blob> {
 impl Blob {
     pub(super) async fn judge(&self, sources: &dyn Sources) -> Decision {
         let known = Facts::default();
-        let context = Context { sources, known: &known, now: judge::now() };
+        let context = Context { sources, known: &known, now: clock::now() };
         evaluate::by_blob(&self.name, &self.bytes, &self.found, &self.rule, context).await
     }
 }

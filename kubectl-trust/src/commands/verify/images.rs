@@ -13,7 +13,7 @@ use common::verdict::{Decision, shell_word};
 use futures::stream::{self, StreamExt as _};
 
 use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
-use crate::commands::judge;
+use crate::clock;
 use crate::output::Progress;
 use crate::{predicate, trust};
 
@@ -99,7 +99,7 @@ pub(in crate::commands) async fn judge(
     mut progress: Progress,
 ) -> Vec<Decision> {
     let known = Facts::default();
-    let context = Context { sources, known: &known, now: judge::now() };
+    let context = Context { sources, known: &known, now: clock::now() };
     let judged = stream::iter(images).map(|image| evaluate::by_image(image, entry, context));
     let step = |decision: Decision| {
         progress.step();
