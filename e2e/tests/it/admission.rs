@@ -3,6 +3,7 @@
 mod effects;
 mod fixtures;
 mod image_policy;
+mod load;
 mod outages;
 
 use std::time::Duration;
