@@ -52,16 +52,24 @@ impl Guarded {
     /// # Errors
     /// As [`shared`].
     pub fn start() -> anyhow::Result<Option<Self>> {
+        let Some(this) = Self::bare()? else { return Ok(None) };
+        this.deploy("kyverno-crds")?;
+        this.deploy("default")?;
+        this.run(&[])?;
+        Ok(Some(this))
+    }
+
+    /// The same before anything is deployed.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn bare() -> anyhow::Result<Option<Self>> {
         let (Some(api), Some(registry)) = (ApiServer::start()?, Registry::start(Kind::Referrers)?) else {
             return Ok(None);
         };
         let folder = TempDir::with_prefix("trust-e2e-operator-")?.keep();
         let ports = process::free_ports()?;
-        let this = Self { api, registry, folder, ports, running: Mutex::new(None) };
-        this.deploy("kyverno-crds")?;
-        this.deploy("default")?;
-        this.run(&[])?;
-        Ok(Some(this))
+        Ok(Some(Self { api, registry, folder, ports, running: Mutex::new(None) }))
     }
 
     fn deploy(&self, what: &str) -> anyhow::Result<()> {

@@ -192,7 +192,7 @@ fn load(args: &Args, snapshots: &Snapshots) -> anyhow::Result<()> {
     let set = files::policies(&args.policies)?;
     set.warnings.iter().for_each(|warning| warn!("{warning}"));
     info!(policies = set.policies.len(), exceptions = set.exceptions.len(), "policies loaded");
-    snapshots.put(Snapshot::new(set));
+    let _number = snapshots.put(Snapshot::new(set));
     Ok(())
 }
 

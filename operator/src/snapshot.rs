@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub selects_namespaces: bool,
     /// Whether what applies depends on the roles of users.
     pub selects_roles: bool,
+    /// Counted up; 0 before it is in force.
+    number: u64,
 }
 
 impl Snapshot {
@@ -39,7 +41,16 @@ impl Snapshot {
         let (refusing, allowing) =
             set.policies.into_iter().partition(|policy| policy.on_fault == OnFault::Refuse);
         let (exceptions, values) = (set.exceptions, Values::default());
-        Self { refusing, allowing, exceptions, values, credentials, selects_namespaces, selects_roles }
+        Self {
+            refusing,
+            allowing,
+            exceptions,
+            values,
+            credentials,
+            selects_namespaces,
+            selects_roles,
+            number: 0,
+        }
     }
 
     /// The policies of one failure policy.
@@ -97,12 +108,16 @@ fn names_roles(clause: &Clause) -> bool {
 
 /// The snapshot of this moment, and those who wait for the next.
 #[derive(Debug)]
-pub struct Snapshots(watch::Sender<Option<Arc<Snapshot>>>);
+pub struct Snapshots {
+    current: watch::Sender<Option<Arc<Snapshot>>>,
+    /// The number of the newest snapshot of whose policies the API server was told.
+    registered: watch::Sender<u64>,
+}
 
 impl Default for Snapshots {
     /// Nothing is loaded.
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self { current: watch::Sender::new(None), registered: watch::Sender::new(0) }
     }
 }
 
@@ -110,17 +125,36 @@ impl Snapshots {
     /// What is in force; `None` until the first set is loaded.
     #[must_use]
     pub fn current(&self) -> Option<Arc<Snapshot>> {
-        self.0.borrow().clone()
+        self.current.borrow().clone()
     }
 
     /// Those who want to know of every other set.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
-        self.0.subscribe()
+        self.current.subscribe()
     }
 
-    /// Puts another set in force. Requests that are being judged keep theirs.
-    pub fn put(&self, snapshot: Snapshot) {
-        self.0.send_replace(Some(Arc::new(snapshot)));
+    /// Puts another set in force, and gives its number. Requests that are being judged keep theirs.
+    #[must_use = "it says when the API server knows"]
+    pub fn put(&self, mut snapshot: Snapshot) -> u64 {
+        let mut number = 0;
+        self.current.send_modify(|current| {
+            number = current.as_ref().map_or(0, |current| current.number) + 1;
+            snapshot.number = number;
+            *current = Some(Arc::new(std::mem::take(&mut snapshot)));
+        });
+        number
+    }
+
+    /// The API server asks about everything that a snapshot is about.
+    pub fn registered(&self, snapshot: &Snapshot) {
+        self.registered.send_replace(snapshot.number);
+    }
+
+    /// Waits until it does about the snapshot of this number, or a later one.
+    pub async fn until_registered(&self, number: u64) {
+        // The sender is ours: it cannot be gone.
+        let mut registered = self.registered.subscribe();
+        let _known = registered.wait_for(|registered| *registered >= number).await;
     }
 }

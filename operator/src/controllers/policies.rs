@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -9,6 +10,7 @@ use kube::runtime::watcher::{Config, Event};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::assembly::{Assembly, Broken, Change, Kind};
@@ -82,7 +84,7 @@ async fn assemble(
     mut changes: mpsc::Receiver<(Kind, Change)>,
     mut assembly: Assembly,
     client: &Client,
-    server: &Server,
+    server: &Arc<Server>,
 ) {
     let (mut waiting, mut conditions) = (Vec::new(), Vec::new());
     // All that came in the meantime at once: a thousand policies are one snapshot.
@@ -101,12 +103,25 @@ async fn assemble(
         let Some(set) = assembly.set() else { continue };
         let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
         info!(policies, exceptions, broken = assembly.broken(), "policies in force");
-        server.engine().snapshots.put(Snapshot::new(set));
-        // After they are: a policy must not be called ready before it is.
-        for (kind, condition) in conditions.drain(..) {
-            if let Some(of) = resource(kind) {
-                condition.write(client, &of, clock::now()).await;
-            }
+        let number = server.engine().snapshots.put(Snapshot::new(set));
+        tokio::spawn(tell(client.clone(), Arc::clone(server), number, std::mem::take(&mut conditions)));
+    }
+}
+
+/// How long to wait for the API server to be told of policies before their state is told to people.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Writes what policies say of themselves, once it is so: a policy must not be called ready before the API server asks
+/// about what it is about.
+async fn tell(client: Client, server: Arc<Server>, number: u64, conditions: Vec<(Kind, Condition)>) {
+    if conditions.is_empty()
+        || timeout(PATIENCE, server.engine().snapshots.until_registered(number)).await.is_err()
+    {
+        return;
+    }
+    for (kind, condition) in conditions {
+        if let Some(of) = resource(kind) {
+            condition.write(&client, &of, clock::now()).await;
         }
     }
 }

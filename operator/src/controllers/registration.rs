@@ -58,8 +58,9 @@ pub(crate) async fn follow(client: Client, server: Arc<Server>, registration: Re
     let mut triggers = triggers(&client, &server, &registration);
     while triggers.next().await.is_some() {
         let Some(snapshot) = server.engine().snapshots.current() else { continue };
-        if let Err(error) = register(&client, &snapshot, &registration).await {
-            error!("the webhook configurations may be out of date: {error:#}");
+        match register(&client, &snapshot, &registration).await {
+            Ok(()) => server.engine().snapshots.registered(&snapshot),
+            Err(error) => error!("the webhook configurations may be out of date: {error:#}"),
         }
         sleep(PAUSE).await;
     }

@@ -80,7 +80,7 @@ impl Webhook {
         for policy in policies {
             set.add_object("policy", policy).unwrap();
         }
-        self.server.engine().snapshots.put(Snapshot::new(set));
+        let _number = self.server.engine().snapshots.put(Snapshot::new(set));
     }
 
     /// The answer to a review.
