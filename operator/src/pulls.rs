@@ -7,6 +7,7 @@
 //!    answer for another (`common::registry::credentials`, `common::registry::cached`). Attack A38: an image in a
 //!    registry of one's own, to which the logins of others would be sent.
 
+use std::fmt;
 use std::sync::Arc;
 
 use common::digest::Digest;
@@ -74,13 +75,13 @@ impl<'w> WithLogins<'w> {
     }
 
     /// With the logins of the policy.
-    async fn first(&self, what: &str) -> Result<&Until, RegistryFault> {
+    async fn first(&self, what: &What<'_>) -> Result<&Until, RegistryFault> {
         let open = self.registries.open(&self.own, self.end);
         usable(self.opened.get_or_init(|| open).await, what)
     }
 
     /// With those of the object as well, where the registry refused us without; `None` where that changes nothing.
-    async fn again<T>(&self, answer: &Fetched<T>, what: &str) -> Result<Option<&Until>, RegistryFault> {
+    async fn again<T>(&self, answer: &Fetched<T>, what: &What<'_>) -> Result<Option<&Until>, RegistryFault> {
         let denied =
             matches!(answer, Err(RegistryFault { problem: RegistryProblem::Unauthorized { .. }, .. }));
         if !denied || self.pulls.is_empty() {
@@ -93,16 +94,34 @@ impl<'w> WithLogins<'w> {
     }
 }
 
-fn usable<'o>(opened: &'o Opened, what: &str) -> Result<&'o Until, RegistryFault> {
-    let fault =
-        |tried: &String| RegistryFault::new(what, RegistryProblem::Unauthorized { tried: tried.clone() });
+/// A question, for people; only one that is refused is put into words.
+enum What<'w> {
+    Manifest(&'w Repository, &'w Version),
+    Blob(&'w Repository, &'w Digest),
+    Referrers(&'w Repository, &'w Digest),
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(at, version) => write!(f, "{at}{}", version.suffix()),
+            Self::Blob(at, digest) => write!(f, "{at}@{digest}"),
+            Self::Referrers(at, subject) => write!(f, "referrers of {at}@{subject}"),
+        }
+    }
+}
+
+fn usable<'o>(opened: &'o Opened, what: &What<'_>) -> Result<&'o Until, RegistryFault> {
+    let fault = |tried: &String| {
+        RegistryFault::new(what.to_string(), RegistryProblem::Unauthorized { tried: tried.clone() })
+    };
     opened.as_ref().map_err(fault)
 }
 
 impl Registry for WithLogins<'_> {
     fn manifest<'r>(&'r self, at: &'r Repository, version: &'r Version) -> Fetch<'r, Arc<Manifest>> {
         Box::pin(async move {
-            let what = format!("{at}{}", version.suffix());
+            let what = What::Manifest(at, version);
             let answer = self.first(&what).await?.manifest(at, version).await;
             match self.again(&answer, &what).await? {
                 Some(registry) => registry.manifest(at, version).await,
@@ -113,7 +132,7 @@ impl Registry for WithLogins<'_> {
 
     fn blob<'r>(&'r self, at: &'r Repository, digest: &'r Digest, bound: usize) -> Fetch<'r, Arc<[u8]>> {
         Box::pin(async move {
-            let what = format!("{at}@{digest}");
+            let what = What::Blob(at, digest);
             let answer = self.first(&what).await?.blob(at, digest, bound).await;
             match self.again(&answer, &what).await? {
                 Some(registry) => registry.blob(at, digest, bound).await,
@@ -124,7 +143,7 @@ impl Registry for WithLogins<'_> {
 
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         Box::pin(async move {
-            let what = format!("referrers of {at}@{subject}");
+            let what = What::Referrers(at, subject);
             let answer = self.first(&what).await?.referrers(at, subject).await;
             match self.again(&answer, &what).await? {
                 Some(registry) => registry.referrers(at, subject).await,

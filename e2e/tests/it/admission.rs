@@ -10,6 +10,7 @@ mod story;
 use std::time::Duration;
 
 use e2e::operator;
+use e2e::process::run;
 use e2e::registry::{Kind, Registry};
 use serde_json::json;
 
@@ -46,6 +47,17 @@ fn a_signed_pod_is_pinned_and_an_unsigned_one_refused() {
     ] {
         assert!(refused.contains(part), "{refused}");
     }
+    // The command that it names shows the whole tree, by the policies of the cluster.
+    let (_, command) = refused.split_once("explain:    kubectl trust ").unwrap();
+    let command = command.lines().next().unwrap();
+    let mut explain = shop.trust.command(command.split_whitespace());
+    explain.arg("--kubeconfig").arg(shop.guarded.api.kubeconfig());
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+        explain.env_remove(name);
+    }
+    let explained = run(&mut explain).unwrap();
+    assert_eq!(explained.code, 1, "{explained:?}");
+    assert!(explained.stdout.contains("✗ story/signed  [signature-missing]"), "{explained:?}");
     // A dry run says the same.
     let dry = shop.guarded.apply(&pod(&evil.by_tag()), &["-n", shop.namespace, "--dry-run=server"]).unwrap();
     assert!(dry.stderr.contains("signature not found"), "{dry:?}");

@@ -9,7 +9,7 @@ use common::cache::Facts;
 use common::dialect::PolicySet;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
-use common::object::{FieldPath, Origin};
+use common::object::{FieldPath, ObjectRef, Origin};
 use common::policy::images::RegistryCredentials;
 use common::policy::{KeyRef, Operation, ReviewFacts, UserInfo};
 use common::registry::Registry;
@@ -143,7 +143,9 @@ pub(crate) async fn judge_item(
         Item::Object { subject, object, origin } => (subject, *object, *origin),
         Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", text::nameless(&subject.source)),
     };
-    let namespace = namespace_of(&subject.object);
+    // Of what is judged: an image has no namespace, and the Pod that stands for it has.
+    let judged = ObjectRef::of(object);
+    let namespace = namespace_of(&judged);
     let mut decisions = Vec::new();
     for policy in &set.policies {
         let values = asked.values.of(&policy.id.to_string(), &subject.object.name);
