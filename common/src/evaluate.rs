@@ -6,6 +6,7 @@ mod resolutions;
 mod selection;
 
 pub use blobs::{by_blob, by_digest};
+use images::Pinning;
 pub use images::by_image;
 
 use std::sync::Arc;
@@ -131,7 +132,10 @@ pub struct Rules<'r> {
 pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
     // One for the whole request, so that no two rules speak of different images.
-    let shared = images::Shared::default();
+    let shared = images::Shared::new(match task.origin {
+        Origin::Review => Pinning::Done,
+        Origin::File | Origin::Live => Pinning::ToCome,
+    });
     let selected = select(&task.facts, policies, exceptions, values, background, context.now);
     let mut decisions: Vec<Option<Decision>> = Vec::with_capacity(selected.len());
     // Images first: a signed manifest may have gained the digests for which they were found good.
@@ -158,7 +162,7 @@ pub async fn by_policies(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>
 /// what comes of it is judged as a whole.
 pub async fn pins(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Vec<Decision> {
     let Rules { policies, exceptions, values, background } = rules;
-    let shared = images::Shared::default();
+    let shared = images::Shared::new(Pinning::ToCome);
     let selected = select(&task.facts, policies, exceptions, values, background, context.now);
     let mut decisions = Vec::new();
     for selected in selected.iter().filter(|selected| selected.applies_and_pins()) {

@@ -49,17 +49,20 @@ struct Parts<'e> {
 /// 4. Every attestation is there, by those whom it names, and all such statements are as demanded.
 /// 5. The conditions under which the image is refused do not hold.
 /// 6. Something was demanded at all, or the entry says that nothing needs to be.
+/// 7. If the entry pins it itself and this is `due`: what passed so far is named by the digest that passed. Whatever
+///    did not is not pinned for that very reason, which is the one to tell.
 #[must_use]
 pub fn image(
     image: &ImageRef,
     entry: &ImageEntry,
     evidence: &Result<ImageEvidence, Reason>,
+    due: bool,
     now: Timestamp,
 ) -> ImageDecision {
     let mut parts = Parts::default();
     // (1)
     if entry.verify_digest {
-        parts.checks.extend(digest_demanded(image, entry));
+        parts.checks.extend(digest_demanded(image, entry, due && !entry.mutate_digest));
     }
     // (2)
     let evidence = match evidence {
@@ -94,17 +97,26 @@ pub fn image(
             Check::leaf("signature", Outcome::Skip, Reason::NothingChecked).at(&entry.path)
         });
     }
+    // (7)
+    let so_far = Outcome::worst(parts.checks.iter().map(|check| check.outcome));
+    if entry.verify_digest
+        && due
+        && image.digest().is_none()
+        && matches!(so_far, Outcome::Pass | Outcome::Skip)
+    {
+        parts.checks.extend(digest_demanded(image, entry, true));
+    }
     decided(image, parts, Some(evidence.resolved.digest.clone()), evidence.warnings.clone())
 }
 
-fn digest_demanded(image: &ImageRef, entry: &ImageEntry) -> Option<Check> {
+fn digest_demanded(image: &ImageRef, entry: &ImageEntry, due: bool) -> Option<Check> {
     let path = entry.path.key("verifyDigest");
     if let Some(digest) = image.digest() {
         let pinned = Reason::DigestPresent { digest: digest.to_string() };
         return Some(Check::leaf("digest", Outcome::Pass, pinned).at(&path));
     }
     let missing = Reason::DigestMissing { image: image.typed().to_owned() };
-    (!entry.mutate_digest).then(|| Check::leaf("digest", Outcome::Fail, missing).at(&path))
+    due.then(|| Check::leaf("digest", Outcome::Fail, missing).at(&path))
 }
 
 /// The tree of one image, with the image in front of whatever went wrong.

@@ -10,7 +10,8 @@ use super::{Context, Task};
 use crate::decide::{self, ImageDecision};
 use crate::gather::{self, Resolved, World};
 use crate::image::{self, ExtractError, FoundImage, ImageRef, Names, ReferenceError};
-use crate::object::{FieldPath, ObjectRef};
+use crate::object::{FieldPath, ObjectRef, Origin};
+use crate::policy::Operation;
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, ImagesRule};
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Pin, Reason, Subject, SubjectKind};
@@ -25,7 +26,8 @@ pub async fn by_image(typed: &str, entry: &ImageEntry, context: Context<'_>) -> 
             return Decision::new(subject, None, invalid(typed, &error));
         }
     };
-    let judged = judge(&image, entry, None, &Resolutions::default(), context).await;
+    let asked = Judged { image: &image, entry, due: !entry.mutate_digest };
+    let judged = judge(asked, None, &Resolutions::default(), context).await;
     let ImageDecision { check, signers, warnings, payloads, .. } = judged;
     Decision { signers, warnings, payloads, ..Decision::new(subject, None, check) }
 }
@@ -33,9 +35,21 @@ pub async fn by_image(typed: &str, entry: &ImageEntry, context: Context<'_>) -> 
 /// Images of one object that are judged at the same time.
 const AT_ONCE: usize = 8;
 
+/// Whether images are named by their digest already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pinning {
+    /// Whoever is to pin them has yet to do it.
+    #[default]
+    ToCome,
+    /// The object is as it will be stored. Attack: an image that slipped past whoever pins is judged by what its tag
+    /// is now, and runs as what it is later.
+    Done,
+}
+
 /// What the image rules of one request share.
 #[derive(Default)]
 pub(super) struct Shared {
+    pinning: Pinning,
     /// The object's images, once a rule asks.
     images: OnceLock<Result<Images, ExtractError>>,
     resolutions: Resolutions,
@@ -62,6 +76,10 @@ impl Images {
 }
 
 impl Shared {
+    pub(super) fn new(pinning: Pinning) -> Self {
+        Self { pinning, ..Self::default() }
+    }
+
     /// The images where Kubernetes has them, the same for every rule that says nothing else.
     fn images(&self, object: &Value) -> &Result<Images, ExtractError> {
         self.images.get_or_init(|| image::images(object).map(Images::of))
@@ -91,10 +109,16 @@ pub(super) async fn by_rule(
         }
     };
     let asked = Asked::of(images, rule);
-    let judging =
-        asked.pairs.iter().map(|(entry, image)| judge(image, entry, scope, &shared.resolutions, context));
+    let kept = Kept::of(task);
+    let due = |entry: &ImageEntry, image| match shared.pinning {
+        Pinning::ToCome => !entry.mutate_digest,
+        Pinning::Done => !kept.holds(images, image),
+    };
+    let judging = asked.pairs.iter().map(|(entry, image)| {
+        judge(Judged { image, entry, due: due(entry, image) }, scope, &shared.resolutions, context)
+    });
     let judged = gather::in_order(judging.collect(), AT_ONCE).await;
-    let pins = pins(images, &asked, &judged);
+    let pins = pins(images, &asked, &judged, &kept);
     let verified = verified(images, &asked, &judged);
     let Asked { pairs, settled: mut checks } = asked;
     let (mut signers, mut warnings, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
@@ -111,6 +135,37 @@ pub(super) async fn by_rule(
     signers.dedup();
     let check = Check::all("images", checks);
     Decision { signers, warnings, payloads, pins, verified, ..Decision::new(task.subject.clone(), by, check) }
+}
+
+/// The images of a Pod that an update leaves as they are.
+///
+/// Its containers run already, and to pin them would start them anew: because somebody changed a label. They are
+/// judged like all others, but need no digest that they did not have. What makes Pods (a Deployment) is pinned: its
+/// Pods are yet to come.
+struct Kept<'k>(Option<&'k Value>);
+
+impl<'k> Kept<'k> {
+    fn of(task: &Task<'k>) -> Self {
+        let object = ObjectRef::of(task.facts.subject());
+        let pod = object.kind == "Pod" && object.group().is_empty();
+        let update = task.origin == Origin::Review && task.facts.operation == Operation::Update;
+        Self(task.facts.old_object.filter(|_| pod && update))
+    }
+
+    /// Whether an image stands where it stood.
+    fn is(&self, found: &FoundImage) -> bool {
+        self.0.is_some_and(|old| found.path.find(old).and_then(Value::as_str) == Some(found.text.as_str()))
+    }
+
+    /// Whether an image is nowhere but where it stood.
+    fn holds(&self, images: &Images, image: &ImageRef) -> bool {
+        self.0.is_some()
+            && images
+                .0
+                .iter()
+                .map(|standing| &standing.found)
+                .all(|found| found.image.as_ref() != Ok(image) || self.is(found))
+    }
 }
 
 fn nothing_named(images: &Images) -> Check {
@@ -157,9 +212,9 @@ impl<'a> Asked<'a> {
 }
 
 /// The images that are to be named by the digest that was judged. Only those that passed every entry.
-fn pins(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<Pin> {
+fn pins(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision], kept: &Kept<'_>) -> Vec<Pin> {
     let mut pins = Vec::new();
-    for Standing { found, .. } in &images.0 {
+    for Standing { found, .. } in images.0.iter().filter(|standing| !kept.is(&standing.found)) {
         let Some(image) = found.image.as_ref().ok().filter(|image| image.digest().is_none()) else {
             continue;
         };
@@ -198,27 +253,36 @@ fn invalid(text: &str, error: &ReferenceError) -> Check {
     Check::leaf(text.to_owned(), Outcome::Fail, reason)
 }
 
+/// What is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Judged<'j> {
+    image: &'j ImageRef,
+    entry: &'j ImageEntry,
+    /// Whether it must be named by digest by now, where the entry asks for one.
+    due: bool,
+}
+
 /// Judges one image by one entry: the manifest that it is now, and where the entry names the platform of
 /// the nodes and that does not pass, the manifest for it. The decision says which of the two it is about.
 pub(super) async fn judge(
-    image: &ImageRef,
-    entry: &ImageEntry,
+    asked: Judged<'_>,
     scope: Option<&Scope>,
     resolutions: &Resolutions,
     context: Context<'_>,
 ) -> ImageDecision {
+    let Judged { image, entry, due } = asked;
     let registry = context.sources.registry(&entry.credentials);
     let resolved = match resolutions.of(image, &entry.credentials, registry).await {
         Ok(resolved) => resolved,
-        Err(reason) => return decide::image(image, entry, &Err(reason), context.now),
+        Err(reason) => return decide::image(image, entry, &Err(reason), due, context.now),
     };
-    let decided = judge_manifest(image, &resolved, entry, scope, context).await;
+    let decided = judge_manifest(asked, &resolved, scope, context).await;
     let Some(platform) = entry.platform.as_ref().filter(|_| decided.check.outcome != Outcome::Pass) else {
         return decided;
     };
     match gather::resolve_platform(image, &resolved, platform, registry).await {
         Ok(Some(of_platform)) => {
-            let second = judge_manifest(image, &of_platform, entry, scope, context).await;
+            let second = judge_manifest(asked, &of_platform, scope, context).await;
             if second.check.outcome == Outcome::Pass { second } else { decided }
         }
         Ok(None) | Err(_) => decided,
@@ -227,9 +291,8 @@ pub(super) async fn judge(
 
 /// Judges one manifest, looking no further than needed.
 async fn judge_manifest(
-    image: &ImageRef,
+    Judged { image, entry, due }: Judged<'_>,
     resolved: &Resolved,
-    entry: &ImageEntry,
     scope: Option<&Scope>,
     context: Context<'_>,
 ) -> ImageDecision {
@@ -238,7 +301,7 @@ async fn judge_manifest(
     let mut empty: Option<Vec<String>> = None;
     loop {
         let Some(reach) = reaches.next() else {
-            return decide::image(image, entry, &Err(Reason::NothingChecked), context.now);
+            return decide::image(image, entry, &Err(Reason::NothingChecked), due, context.now);
         };
         // Where nothing was, nothing is asked for again.
         let reach = if empty.is_some() { reach.without_tags() } else { reach };
@@ -247,7 +310,7 @@ async fn judge_manifest(
             evidence.looked_for.splice(0..0, places);
         }
         empty = evidence.as_ref().ok().filter(|found| found.is_empty()).map(|found| found.looked_for.clone());
-        let decided = decide::image(image, entry, &evidence, context.now);
+        let decided = decide::image(image, entry, &evidence, due, context.now);
         if decided.check.outcome == Outcome::Pass || reaches.len() == 0 {
             return decided;
         }

@@ -87,6 +87,62 @@ async fn a1_a_tag_that_moves_does_not_move_the_verdict() {
     assert_eq!(webhook.mutate(&before).await.patch, [Value::Null; 0]);
 }
 
+/// Attack A1: what slipped past the webhook that pins is not let in by its tag, whatever that is now.
+#[tokio::test]
+async fn a1_what_is_stored_names_a_digest() {
+    let webhook = webhook();
+    webhook.shelf.push_signed(APP, "good");
+    let reply = webhook.validate(&pod(&[APP])).await;
+    assert!(reply.message.contains(&format!("missing digest for {APP}")), "{}", reply.message);
+    assert!(reply.message.contains(&format!("would pass: image: {APP}@sha256:")), "{}", reply.message);
+    // The same where nothing but a digest is asked for.
+    let digest_only = |policy: &mut Value| {
+        let entry = policy.pointer_mut(ENTRY).unwrap().as_object_mut().unwrap();
+        entry.remove("attestors");
+        entry.insert("required".to_owned(), json!(false));
+    };
+    webhook.load(&[signed(&webhook.shelf, digest_only)]);
+    assert!(webhook.validate(&pod(&[APP])).await.message.contains("missing digest"));
+    assert_eq!(webhook.mutate(&pod(&[APP])).await.patch.len(), 1);
+}
+
+/// A Pod that runs without a digest, from before there was a policy: to pin it would start its containers anew, because
+/// somebody changed a label. It is judged, and stays as it is.
+#[tokio::test]
+async fn a_running_pod_is_judged_and_not_started_anew() {
+    let webhook = webhook();
+    let digest = webhook.shelf.push_signed(APP, "good");
+    let other = "ghcr.example/acme/other:1";
+    webhook.shelf.push_signed(other, "other");
+    let ask = async |path: &str, old: &Value, new: &Value| webhook.ask(path, update(old, new)).await;
+    let (old, mut new) = (pod(&[APP]), pod(&[APP]));
+    new["metadata"]["labels"] = json!({"a": "b"});
+    assert_eq!(ask("/mutate/fail", &old, &new).await.patch, [Value::Null; 0]);
+    assert!(ask("/validate/fail", &old, &new).await.allowed);
+    // An image that is changed, or stands where it did not stand, is pinned.
+    for changed in [pod(&[other]), pod(&[APP, APP])] {
+        let last = changed["spec"]["containers"].as_array().unwrap().len() - 1;
+        let patch = ask("/mutate/fail", &old, &changed).await.patch;
+        assert_eq!(patch.len(), 1);
+        assert_eq!(patch[0]["path"], format!("/spec/containers/{last}/image"));
+        assert!(ask("/validate/fail", &old, &changed).await.message.contains("missing digest"));
+    }
+    // A Deployment is what Pods are made of: it is pinned at the next change.
+    let deployment = |labels: &Value| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop",
+            "labels": labels}, "spec": {"template": {"spec": {"containers": [{"name": "a", "image": APP}]}}}})
+    };
+    let (old, new) = (deployment(&json!({})), deployment(&json!({"a": "b"})));
+    let patch = ask("/mutate/fail", &old, &new).await.patch;
+    assert_eq!(patch[0]["value"], format!("{APP}@{digest}"));
+    // What runs is judged all the same.
+    webhook.shelf.push(APP, "evil");
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
+    let (old, mut new) = (pod(&[APP]), pod(&[APP]));
+    new["metadata"]["labels"] = json!({"a": "b"});
+    assert!(ask("/validate/fail", &old, &new).await.message.contains("signature not found"));
+}
+
 /// Attack A1, where nobody pins: a pod that was let in says nothing of the next one.
 #[tokio::test]
 async fn a1_an_earlier_verdict_is_not_remembered() {
