@@ -19,7 +19,7 @@ use crate::trust;
 pub const NAMESPACE: &str = "trust-operator";
 
 /// How long the API server may take to notice what was changed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A guarded cluster, and a registry. It ends with the process, however that ends.
 #[derive(Debug)]

@@ -269,8 +269,24 @@ fn page() -> String {
         let (says, hint) = (cell(&reason.to_string()), cell(&reason.hint(&subject()).unwrap_or_default()));
         writeln!(page, "| `{}` | {outcome} | {says} | {hint} |", reason.code()).unwrap();
     }
+    page.push_str(OPERATOR);
     page
 }
+
+/// What the operator says of a request that no check was made for; its own tests compare the codes.
+const OPERATOR: &str = "
+## Requests that were not judged
+
+The operator also answers with these, where no policy was asked (in the refusal, the audit annotations and the metric
+`trust_faults_total`). The failure policy says what they mean.
+
+| code | when |
+|---|---|
+| `overloaded` | too many requests are being judged at the moment |
+| `deadline-exceeded` | it took longer than the API server waits |
+| `not-ready` | policies, or the roles that they select by, are not loaded yet |
+| `internal-error` | a defect, which the log describes |
+";
 
 #[test]
 fn every_code_is_on_the_page_and_is_unique() {

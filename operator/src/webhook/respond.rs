@@ -31,7 +31,10 @@ pub enum Unjudged {
 }
 
 impl Unjudged {
-    /// A stable code, as those of checks.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Overloaded, Self::Deadline, Self::NotReady, Self::Defect];
+
+    /// A stable code, as those of checks (`docs/reasons.md`).
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use operator::roles::{Grant, Kind};
+use operator::webhook::respond::Unjudged;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -193,4 +194,13 @@ async fn roles_that_nobody_knows_are_no_roles() {
     roles.put(Grant::from(&binding("dev")));
     let reply = webhook.validate(&pod(&[&evil])).await;
     assert!(reply.message.contains("signature not found"), "{reply:?}");
+}
+
+#[test]
+fn every_code_is_in_the_page() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reasons.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for why in Unjudged::ALL {
+        assert!(page.contains(&format!("| `{}` |", why.code())), "{}", why.code());
+    }
 }

@@ -13,7 +13,7 @@ metadata:
   name: NAME
   annotations: {pod-policies.kyverno.io/autogen-controllers: none}
 spec:
-  webhookConfiguration: {failurePolicy: POLICY, timeoutSeconds: 2}
+  webhookConfiguration: {failurePolicy: POLICY, timeoutSeconds: 10}
   rules:
   - name: signed
     match: {any: [{resources: {kinds: [KIND]}}]}
