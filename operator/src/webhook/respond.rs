@@ -74,7 +74,7 @@ pub(super) fn validated(request: &Request, decisions: &[Decision], on_fault: OnF
     let refusing: Vec<_> = decisions.iter().filter(blocking).collect();
     let explain = refusing.first().map(|decision| explain(request, decision));
     let message = denial(&called(request), refusing.iter().copied(), explain.as_deref())
-        .map(|text| format!("{text}    request:    {}\n", printable(&request.uid)));
+        .map(|text| text + &name(request));
     // (2)
     let others = decisions.iter().filter(|decision| !blocking(decision));
     let mut warnings: Vec<_> = others.flat_map(warnings).map(|text| bounded(&text, WARNING)).collect();
@@ -138,13 +138,13 @@ pub(super) fn unreadable(unreadable: &Unreadable) -> Response {
 
 /// A request that was not judged at all.
 pub(super) fn unjudged(request: &Request, why: Unjudged, on_fault: OnFault) -> Response {
-    let ObjectRef { kind, namespace, name, .. } = called(request);
+    let ObjectRef { kind, namespace, name: object, .. } = called(request);
     let message = format!(
-        "resource {} was not judged: {} [{}]\n    request:    {}\n",
-        printable(&format!("{kind}/{namespace}/{name}")),
+        "resource {} was not judged: {} [{}]\n{}",
+        printable(&format!("{kind}/{namespace}/{object}")),
         why.words(),
         why.code(),
-        printable(&request.uid)
+        name(request)
     );
     let audit = BTreeMap::from([("outcome", format!("fault ({})", why.code()))]);
     match on_fault {
@@ -155,6 +155,14 @@ pub(super) fn unjudged(request: &Request, why: Unjudged, on_fault: OnFault) -> R
             let warnings = vec![bounded(message.lines().next().unwrap_or_default(), WARNING)];
             Response { allowed: true, code: 200, warnings, audit, ..Response::default() }
         }
+    }
+}
+
+/// What the API server calls the request, if it calls it anything: by that it is found in the log.
+fn name(request: &Request) -> String {
+    match request.uid.as_str() {
+        "" => String::new(),
+        uid => format!("    request:    {}\n", printable(uid)),
     }
 }
 

@@ -36,6 +36,7 @@ async fn images_are_judged_by_the_same_policies() {
     let refused = ask(&webhook, &[APP, "ghcr.example/acme/evil:1"]).await;
     assert_eq!(refused["allowed"], false);
     assert!(refused["reason"].as_str().unwrap().contains("acme/evil:1: signature not found"), "{refused}");
+    assert!(!refused["reason"].as_str().unwrap().contains("request:"), "it has no name");
     assert_eq!(refused["auditAnnotations"]["decisions"], "signed/by-us=fail (signature-missing)");
 }
 
