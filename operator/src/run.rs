@@ -191,8 +191,10 @@ async fn received(signal: &mut Signal) {
 fn load(args: &Args, snapshots: &Snapshots) -> anyhow::Result<()> {
     let set = files::policies(&args.policies)?;
     set.warnings.iter().for_each(|warning| warn!("{warning}"));
-    info!(policies = set.policies.len(), exceptions = set.exceptions.len(), "policies loaded");
+    let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
     let _number = snapshots.put(Snapshot::new(set));
+    // Not before: whoever reads it may ask at once.
+    info!(policies, exceptions, "policies loaded");
     Ok(())
 }
 
