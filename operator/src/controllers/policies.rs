@@ -102,8 +102,8 @@ async fn assemble(
         }
         let Some(set) = assembly.set() else { continue };
         let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
-        info!(policies, exceptions, broken = assembly.broken(), "policies in force");
         let number = server.engine().snapshots.put(Snapshot::new(set));
+        info!(policies, exceptions, broken = assembly.broken(), "policies in force");
         tokio::spawn(tell(client.clone(), Arc::clone(server), number, std::mem::take(&mut conditions)));
     }
 }
