@@ -50,8 +50,8 @@ fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result
         entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().with_context(name)?;
     paths.sort();
     for path in paths {
-        // `..data` of a mounted ConfigMap holds the same files once more.
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        // `..data` of a mounted ConfigMap holds the same files once more. Nothing else is left out.
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".."));
         let suffix = path.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
         match path.is_dir() {
             _ if hidden => {}
@@ -105,6 +105,8 @@ mod tests {
         fs::write(folder.path().join("team/..data/a.yaml"), POLICY).unwrap();
         fs::write(folder.path().join("team/notes.txt"), "not a policy").unwrap();
         assert_eq!(policies(&paths).unwrap().policies.len(), 1);
+        fs::write(folder.path().join(".hidden.yaml"), POLICY.replace("name: a", "name: h")).unwrap();
+        assert_eq!(policies(&paths).unwrap().policies.len(), 2);
         fs::write(folder.path().join("b.yml"), POLICY).unwrap();
         assert!(policies(&paths).unwrap_err().to_string().contains("two policies of the name a"));
     }

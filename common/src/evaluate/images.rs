@@ -233,11 +233,14 @@ fn pins(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision], kept: &Kep
     pins
 }
 
-/// Places of images that name a digest and passed every entry, of which one asks for more than a digest.
+/// Places of images that name a digest and passed every entry, of which one asks who signed.
 fn verified(images: &Images, asked: &Asked<'_>, judged: &[ImageDecision]) -> Vec<FieldPath> {
     let good = |image: &ImageRef| {
         let of_it = || asked.pairs.iter().zip(judged).filter(|((_, asked), _)| *asked == image);
-        let asks = |entry: &ImageEntry| entry.requirement.is_some() || !entry.attestations.is_empty();
+        // A statement by nobody in particular can be made by anybody, about any image.
+        let asks = |entry: &ImageEntry| {
+            entry.requirement.is_some() || entry.attestations.iter().any(|one| one.requirement.is_some())
+        };
         of_it().all(|(_, one)| one.check.outcome == Outcome::Pass)
             && of_it().any(|((entry, _), _)| asks(entry))
     };

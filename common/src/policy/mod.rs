@@ -97,6 +97,16 @@ pub struct Policy {
     pub warnings: Vec<PolicyWarning>,
 }
 
+impl Policy {
+    /// Rules of types that are not ours to judge: name and type.
+    pub fn not_handled(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules.iter().filter_map(|rule| match &rule.body {
+            Body::NotHandled { rule_type } => Some((&*rule.name, rule_type.as_str())),
+            Body::Manifest(_) | Body::Images(_) => None,
+        })
+    }
+}
+
 /// What a fault means for a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnFault {

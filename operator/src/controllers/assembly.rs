@@ -37,6 +37,15 @@ pub(super) struct Broken {
     pub(super) problem: String,
 }
 
+/// Rules that nobody here judges.
+#[derive(Debug)]
+pub(super) struct NotJudged {
+    /// Their names and types.
+    pub(super) rules: String,
+    /// Whether the policy has no others.
+    pub(super) all: bool,
+}
+
 /// What the cluster has.
 #[derive(Debug)]
 pub(super) struct Assembly {
@@ -56,9 +65,10 @@ type Name = (Kind, String, String);
 /// One document, and what it compiles to.
 #[derive(Debug)]
 struct Document {
-    /// The newest version that compiles.
+    /// The newest version of a policy that compiles; of an exception, the newest if it does.
     ///
-    /// Attack: an edit that makes a policy unreadable must not switch it off, so the one before stays.
+    /// Attack: an edit that makes a policy unreadable must not switch it off, so the one before stays. An exception
+    /// weakens, so there it is the other way round.
     compiled: Option<Compiled>,
     /// What is wrong with the newest version.
     problem: Option<String>,
@@ -107,6 +117,10 @@ impl Assembly {
             }
             Err(errors) => {
                 let problem = errors.to_string().replace('\n', "; ");
+                // Attack: one that was to be narrowed must not go on as wide as before, for a slip.
+                if let Some(Compiled::Exception(_)) = document.compiled {
+                    document.compiled = None;
+                }
                 let stays = match document.compiled {
                     Some(_) => "the version before stays in force",
                     None => "it is not in force",
@@ -115,6 +129,16 @@ impl Assembly {
                 Some(Broken { called, problem: format!("{stays}: {problem}") })
             }
         }
+    }
+
+    /// What of a policy in force nobody here judges: all of it, or some rules by name. `None`: nothing.
+    pub(super) fn not_judged(&self, kind: Kind, object: &Value) -> Option<NotJudged> {
+        let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
+        let document = self.documents.get(&(kind, namespace, name))?;
+        let Some(Compiled::Policy(policy)) = &document.compiled else { return None };
+        let rules: Vec<_> = policy.not_handled().map(|(name, of)| format!("{name} ({of})")).collect();
+        let all = rules.len() == policy.rules.len();
+        (!rules.is_empty()).then(|| NotJudged { rules: rules.join(", "), all })
     }
 
     /// Policies and exceptions in force; `None` until everything has been listed once.
@@ -228,6 +252,24 @@ mod tests {
         assert!(told.contains("it is not in force"), "{told}");
     }
 
+    #[test]
+    fn rules_that_nobody_here_judges_are_told_apart() {
+        let mut assembly = assembly();
+        let mut other = policy("b", "Pod");
+        let rule = json!({"name": "p", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
+            "validate": {"message": "m", "pattern": {"metadata": {"name": "?*"}}}});
+        other["spec"]["rules"].as_array_mut().unwrap().push(rule.clone());
+        let judged = |assembly: &Assembly, object: &Value| {
+            assembly.not_judged("P", object).map(|one| (one.rules, one.all))
+        };
+        assembly.take("P", &put(other.clone()));
+        assert_eq!(judged(&assembly, &other), Some(("p (validate.pattern)".to_owned(), false)));
+        other["spec"]["rules"] = json!([rule]);
+        assembly.take("P", &put(other.clone()));
+        assert_eq!(judged(&assembly, &other), Some(("p (validate.pattern)".to_owned(), true)));
+        assert_eq!(judged(&assembly, &policy("a", "Pod")), None);
+    }
+
     /// Attack: an exception from a namespace of one's own.
     #[test]
     fn exceptions_count_from_named_namespaces_only() {
@@ -236,5 +278,9 @@ mod tests {
         assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
         assembly.take("E", &put(exception("trust")));
         assert_eq!(assembly.set().unwrap().exceptions.len(), 1);
+        let mut broken = exception("trust");
+        broken["spec"]["exceptoins"] = json!([]);
+        assert!(assembly.take("E", &put(broken)).unwrap().problem.contains("it is not in force"));
+        assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
     }
 }

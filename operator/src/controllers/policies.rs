@@ -97,8 +97,9 @@ async fn assemble(
             // Exceptions have no status.
             let Change::Put(object) = &change else { continue };
             let problem = broken.as_ref().map(|broken| broken.problem.as_str());
-            conditions
-                .extend(Condition::of(object, problem).filter(|_| kind != EXCEPTION).map(|one| (kind, one)));
+            let not_judged = assembly.not_judged(kind, object);
+            let condition = Condition::of(object, problem, not_judged.as_ref());
+            conditions.extend(condition.filter(|_| kind != EXCEPTION).map(|one| (kind, one)));
         }
         let Some(set) = assembly.set() else { continue };
         let (policies, exceptions) = (set.policies.len(), set.exceptions.len());

@@ -56,13 +56,15 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
         return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
     };
     // Attack: a user whose roles nobody knows must not be taken for one who has none.
-    let user =
-        if snapshot.selects_roles { engine.roles.of(&request.user) } else { Some(request.user.clone()) };
-    let Some(user) = user else {
-        return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
+    let user = match &request.user {
+        Some(user) if snapshot.selects_roles => match engine.roles.of(user) {
+            Some(user) => Some(user),
+            None => return respond::unjudged(request, Unjudged::NotReady, route.on_fault),
+        },
+        user => user.clone(),
     };
     // (3)
-    let decisions = evaluate((request, &user), route, deadline, &snapshot, engine).await;
+    let decisions = evaluate((request, user.as_ref()), route, deadline, &snapshot, engine).await;
     // (4)
     engine.metrics.decided(&decisions);
     match route.phase {
@@ -72,7 +74,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
 }
 
 async fn evaluate(
-    (request, user): (&Request, &UserInfo),
+    (request, user): (&Request, Option<&UserInfo>),
     route: Route,
     deadline: Deadline,
     snapshot: &Snapshot,
@@ -93,7 +95,7 @@ async fn evaluate(
             subresource: &request.subresource,
             namespace: &request.namespace,
             namespace_labels: labels.as_deref(),
-            user: Some(user),
+            user,
         },
         origin: Origin::Review,
     };

@@ -2,7 +2,7 @@
 //! controllers use, so that no policy is believed to be in force that is not.
 
 use common::dialect::{Compiled, compile};
-use common::policy::{Operation, PolicyWarning};
+use common::policy::{Operation, Policy, PolicyWarning};
 use common::verdict::printable;
 
 use super::respond;
@@ -18,7 +18,9 @@ pub fn admit(request: &Request) -> Response {
         return respond::exempted("only what is written is compiled");
     }
     match compile(&request.object) {
-        Ok(compiled) => respond::warned(warnings(&compiled).iter().map(ToString::to_string)),
+        Ok(compiled) => {
+            respond::warned(not_judged(&compiled).chain(warnings(&compiled).iter().map(ToString::to_string)))
+        }
         Err(errors) => {
             let called = respond::called(request);
             let mut text = format!("{} {} does not compile:\n", called.kind, called.name);
@@ -29,6 +31,16 @@ pub fn admit(request: &Request) -> Response {
             respond::refused(text, "policy-invalid")
         }
     }
+}
+
+/// A rule that nobody here judges is accepted, for others may, and said to be none of ours.
+fn not_judged(compiled: &Compiled) -> impl Iterator<Item = String> {
+    let policy = match compiled {
+        Compiled::Policy(policy) => Some(policy),
+        Compiled::Exception(_) => None,
+    };
+    let said = |(rule, of)| format!("rule {rule} is not judged by trust-operator: {of} is not handled");
+    policy.into_iter().flat_map(Policy::not_handled).map(said)
 }
 
 fn warnings(compiled: &Compiled) -> &[PolicyWarning] {

@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn going(finalizers: &Value) -> Value {
-        json!({"kind": "Pod", "metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z",
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z",
             "finalizers": finalizers}, "spec": {"image": "x"}, "status": {"phase": "Running"}})
     }
 

@@ -49,7 +49,10 @@ impl Unjudged {
         match self {
             Self::Overloaded => "too many requests are being judged at the moment; try again",
             Self::Deadline => "it took longer than the API server waits; try again",
-            Self::NotReady => "the policies are not loaded yet; try again",
+            Self::NotReady => {
+                "the policies, or the roles of users that they select by, are not known yet; try again (/readyz and the log of \
+                 trust-operator say what is missing)"
+            }
             Self::Defect => "a defect of trust-operator, which its log describes",
         }
     }

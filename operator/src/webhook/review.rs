@@ -31,8 +31,8 @@ pub struct Request {
     pub namespace: String,
     /// The object's name; empty where the API server has yet to make one.
     pub name: String,
-    /// Who asks.
-    pub user: UserInfo,
+    /// Who asks; `None` where nobody says so.
+    pub user: Option<UserInfo>,
     /// Whether nothing will be stored.
     pub dry_run: bool,
     /// The object; `null` on DELETE.
@@ -148,6 +148,13 @@ impl Request {
                 return Ok(Err(Unreadable { uid: wire.uid, problem }));
             }
         };
+        // Attack A42: what names no kind is about no rule, and would pass all of them.
+        if matches!(operation, Operation::Create | Operation::Update)
+            && !object.as_ref().is_some_and(is_typed)
+        {
+            let problem = "object: it has no apiVersion and kind".to_owned();
+            return Ok(Err(Unreadable { uid: wire.uid, problem }));
+        }
         let WireUser { username, groups } = wire.user_info;
         Ok(Ok(Self {
             uid: wire.uid,
@@ -155,12 +162,17 @@ impl Request {
             subresource: wire.sub_resource,
             namespace: wire.namespace.unwrap_or_default(),
             name: wire.name,
-            user: UserInfo { username, groups, ..UserInfo::default() },
+            user: Some(UserInfo { username, groups, ..UserInfo::default() }),
             dry_run: wire.dry_run.unwrap_or(false),
             object: object.unwrap_or(Value::Null),
             old_object,
         }))
     }
+}
+
+fn is_typed(object: &Value) -> bool {
+    let named = |field: &str| object.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    named("apiVersion") && named("kind")
 }
 
 fn tree(what: &str, raw: Option<&RawValue>) -> Result<Option<Value>, String> {
@@ -291,14 +303,16 @@ pub(super) mod tests {
     #[test]
     fn a_request_is_read() {
         let request = json!({"uid": "u", "operation": "UPDATE", "subResource": "ephemeralcontainers",
-            "namespace": "shop", "name": "web", "dryRun": true, "object": {"kind": "Pod"}, "oldObject": {},
+            "namespace": "shop", "name": "web", "dryRun": true, "object": {"apiVersion": "v1", "kind": "Pod"}, "oldObject": {},
             "userInfo": {"username": "dev", "groups": ["a"], "extra": {"x": ["y"]}}, "unknown": 1});
         let read = Request::read(&review(&request)).unwrap().unwrap();
         assert_eq!((read.uid.as_str(), read.operation), ("u", Operation::Update));
         assert_eq!((read.subresource.as_str(), read.namespace.as_str()), ("ephemeralcontainers", "shop"));
         assert_eq!((read.name.as_str(), read.dry_run), ("web", true));
-        assert_eq!((read.user.username.as_str(), read.user.groups), ("dev", vec!["a".to_owned()]));
-        assert_eq!((read.object, read.old_object), (json!({"kind": "Pod"}), Some(json!({}))));
+        let user = read.user.unwrap();
+        assert_eq!((user.username.as_str(), user.groups), ("dev", vec!["a".to_owned()]));
+        assert_eq!(read.object, json!({"apiVersion": "v1", "kind": "Pod"}));
+        assert_eq!(read.old_object, Some(json!({})));
         let removal =
             json!({"uid": "u", "operation": "DELETE", "object": null, "oldObject": {"kind": "Pod"}});
         let read = Request::read(&review(&removal)).unwrap().unwrap();
@@ -338,6 +352,20 @@ pub(super) mod tests {
                 assert_eq!(unreadable.uid, "u");
                 assert!(unreadable.problem.starts_with(place), "{}", unreadable.problem);
             }
+        }
+    }
+
+    /// Attack A42: an object that is missing, or names no kind.
+    #[test]
+    fn a42_an_object_without_a_kind_is_unreadable() {
+        let untyped =
+            [Value::Null, json!({}), json!({"kind": "Pod"}), json!({"apiVersion": "v1", "kind": ""})];
+        for (operation, object) in
+            ["CREATE", "UPDATE"].iter().flat_map(|one| untyped.iter().map(move |it| (one, it)))
+        {
+            let request = json!({"uid": "u", "operation": operation, "object": object});
+            let unreadable = Request::read(&review(&request)).unwrap().unwrap_err();
+            assert!(unreadable.problem.contains("no apiVersion and kind"), "{operation} {object}");
         }
     }
 

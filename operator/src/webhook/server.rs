@@ -239,7 +239,7 @@ fn log(request: &Request, asked: Asked, response: &Response) {
         kind = object.kind,
         namespace = object.namespace,
         name = object.name,
-        user = request.user.username,
+        user = request.user.as_ref().map(|user| user.username.as_str()).unwrap_or_default(),
         dry_run = request.dry_run,
         decisions,
         "refused"

@@ -104,9 +104,7 @@ async fn before_the_policies_are_loaded_nothing_is_judged() {
     let webhook = Webhook::empty(SECOND);
     let reply = webhook.validate(&pod(&[APP])).await;
     assert!(!reply.allowed);
-    assert!(
-        reply.message.starts_with("resource Pod/shop/web was not judged: the policies are not loaded yet")
-    );
+    assert!(reply.message.starts_with("resource Pod/shop/web was not judged: the policies, or the roles"));
     assert!(reply.message.contains("[not-ready]") && reply.message.contains("the-uid"), "{}", reply.message);
     let reply = webhook.ask("/validate/ignore", create(&pod(&[APP]))).await;
     assert!(reply.allowed && reply.warnings[0].contains("[not-ready]"), "{reply:?}");
@@ -203,4 +201,21 @@ fn every_code_is_in_the_page() {
     for why in Unjudged::ALL {
         assert!(page.contains(&format!("| `{}` |", why.code())), "{}", why.code());
     }
+}
+
+/// Attack A50: more requests than are judged at a time. Each one beyond is told so at once, and none is let in.
+#[tokio::test(start_paused = true)]
+async fn a50_too_many_are_told_at_once() {
+    let webhook = std::sync::Arc::new(Webhook::with(|shelf| vec![signed(shelf, |_| ())]));
+    let pinned = format!("{APP}@{}", webhook.shelf.push_signed(APP, "good"));
+    webhook.shelf.behaves(Behaviour::Slow("acme", SECOND * 60));
+    for _ in 0..4_096 {
+        let (webhook, pod) = (std::sync::Arc::clone(&webhook), pod(&[&pinned]));
+        tokio::spawn(async move { webhook.validate(&pod).await });
+    }
+    tokio::time::sleep(SECOND).await;
+    let began = Instant::now();
+    let reply = webhook.validate(&pod(&[&pinned])).await;
+    assert!(!reply.allowed && reply.message.contains("[overloaded]"), "{reply:?}");
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }

@@ -52,6 +52,28 @@ async fn policies_of_both_failure_policies_count() {
     assert_eq!(ask(&webhook, &[APP]).await["allowed"], false);
 }
 
+/// The plugin does not say who asks: a rule about users is about everybody then, and leaves nobody out.
+#[tokio::test]
+async fn a_rule_about_users_is_about_everybody() {
+    let somebody = json!([{"kind": "User", "name": "somebody"}]);
+    let about = |policy: &mut Value| {
+        unpinned(policy);
+        policy["spec"]["background"] = json!(false);
+        policy["spec"]["rules"][0]["match"]["any"][0]["subjects"] = somebody.clone();
+    };
+    let without = |policy: &mut Value| {
+        unpinned(policy);
+        policy["spec"]["background"] = json!(false);
+        policy["spec"]["rules"][0]["exclude"] =
+            json!({"any": [{"subjects": [{"kind": "User", "name": "*"}]}]});
+    };
+    let webhook = Webhook::with(|shelf| vec![signed(shelf, about)]);
+    webhook.shelf.push(APP, "evil");
+    assert_eq!(ask(&webhook, &[APP]).await["allowed"], false);
+    webhook.load(&[signed(&webhook.shelf, without)]);
+    assert_eq!(ask(&webhook, &[APP]).await["allowed"], false);
+}
+
 #[tokio::test]
 async fn what_is_no_review_of_images_is_refused() {
     let webhook = Webhook::with(|shelf| vec![signed(shelf, unpinned)]);
