@@ -61,7 +61,7 @@ impl Unjudged {
 /// What policies say of the object as it will be stored.
 ///
 /// 1. A rule that is enforced refuses when it fails; when it cannot be decided, the failure policy of its policy
-///    says what that means.
+///    says what that means, unless it is the object itself that cannot be read.
 /// 2. Everything else that is no pass is a warning.
 pub(super) fn validated(request: &Request, decisions: &[Decision], on_fault: OnFault) -> Response {
     let blocking = |decision: &&Decision| {
@@ -69,7 +69,7 @@ pub(super) fn validated(request: &Request, decisions: &[Decision], on_fault: OnF
         enforced
             && match decision.outcome() {
                 Outcome::Fail => true,
-                Outcome::Fault => on_fault == OnFault::Refuse,
+                Outcome::Fault => on_fault == OnFault::Refuse || is_chosen(decision.headline()),
                 Outcome::Pass | Outcome::Skip => false,
             }
     };
@@ -90,6 +90,12 @@ pub(super) fn validated(request: &Request, decisions: &[Decision], on_fault: OnF
         audit: audit(decisions),
         patch: Vec::new(),
     }
+}
+
+/// Whether it was for whoever asks to choose that nothing can be decided: the object itself cannot be read, or holds
+/// more images than are read. Attack: a Pod that is made unreadable for a policy that allows faults.
+fn is_chosen(reason: &Reason) -> bool {
+    matches!(reason, Reason::InputUnreadable { .. })
 }
 
 /// The images that are named by their digest from now on. Nothing is refused here: what cannot be pinned is

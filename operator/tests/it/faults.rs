@@ -219,3 +219,13 @@ async fn a50_too_many_are_told_at_once() {
     assert!(!reply.allowed && reply.message.contains("[overloaded]"), "{reply:?}");
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
+
+/// Attack: an object that is made undecidable, for a policy that allows what cannot be decided.
+#[tokio::test]
+async fn who_asks_cannot_choose_a_fault() {
+    let webhook = Webhook::with(|shelf| vec![signed(shelf, lenient)]);
+    let many: Vec<_> = (0..1_001).map(|n| format!("ghcr.example/acme/n{n}:1")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let reply = webhook.ask("/validate/ignore", create(&pod(&many))).await;
+    assert!(!reply.allowed && reply.audit["decisions"].to_string().contains("input-unreadable"), "{reply:?}");
+}

@@ -82,3 +82,20 @@ fn an_expression_that_is_none_is_refused_with_the_policy() {
         assert!(error.contains("kubectl-trust.io/newest-by"), "{text}: {error}");
     }
 }
+
+/// A signed manifest may gain the digest of an image that was found good. Attack: found good by a statement that
+/// anybody can make.
+#[test]
+fn good_for_a_manifest_is_what_somebody_named_has_signed() {
+    let (key, stranger) = (key(), key());
+    let good = image("good");
+    let pinned = pod(&[&format!("{APP}@{}", good.digest)]);
+    let places = |policy: &Policy, by: &PrivateKey| {
+        let shelf = Shelf::of(&good).attested(&good, &[scan(by, 0, &json!(null))]);
+        let decision = review_one(&pinned, policy, shelf.registry());
+        assert_eq!(decision.outcome(), Outcome::Pass, "{:#?}", decision.check);
+        decision.verified.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&policy(&[&key], None), &key), ["spec.containers[0].image"]);
+    assert_eq!(places(&policy(&[], None), &stranger), [""; 0]);
+}
