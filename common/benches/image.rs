@@ -86,7 +86,7 @@ fn policies(key: &PrivateKey) -> Vec<Policy> {
                     "attestors": [{"entries": [{"keys": keys}]}]}]}]}});
         match compile(&document).unwrap() {
             Compiled::Policy(policy) => policy,
-            Compiled::Exception(_) => unreachable!("a policy"),
+            Compiled::Exception(_) | Compiled::TrustRoot(_) => unreachable!("a policy"),
         }
     };
     (0..POLICIES).map(policy).collect()

@@ -24,7 +24,11 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<PolicySet> {
         let errors = set.add_file(&name, &content).err().into_iter().flatten();
         problems.extend(errors.map(|error| error.to_string()));
     }
-    if problems.is_empty() { Ok(set) } else { bail!(problems.join("\n")) }
+    if !problems.is_empty() {
+        bail!(problems.join("\n"));
+    }
+    set.name_roots();
+    Ok(set)
 }
 
 /// Reads exception files into a set.
@@ -36,6 +40,9 @@ pub(crate) fn add_exceptions(set: &mut PolicySet, files: &[PathBuf]) -> anyhow::
     let policy = read.policies.first().map(|policy| policy.id.to_string());
     if let Some(policy) = policy.or_else(|| read.not_handled.first().cloned()) {
         bail!("the policy {policy} stands among the exceptions; give its file as that of a policy");
+    }
+    if let Some(root) = read.trust_roots.keys().next() {
+        bail!("the trust root {root} stands among the exceptions; give its file as that of a policy");
     }
     set.exceptions.extend(read.exceptions);
     set.warnings.extend(read.warnings);

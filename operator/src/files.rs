@@ -35,6 +35,7 @@ pub(crate) fn policies(paths: &[PathBuf]) -> anyhow::Result<PolicySet> {
         bail!(problems.join("\n"));
     }
     ensure!(!set.policies.is_empty(), "no policy in {}", names(paths));
+    set.name_roots();
     Ok(set)
 }
 

@@ -8,7 +8,8 @@
 //! 3. [`snapshot`]: the policies that a request is judged by
 //! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
-//! 6. [`health`], [`metrics`]: what an operator of the operator looks at
+//! 6. [`resources`]: our own kinds, as the API server is told of them
+//! 7. [`health`], [`metrics`]: what an operator of the operator looks at
 #![doc(html_no_source)]
 
 pub mod args;
@@ -22,6 +23,7 @@ pub mod metrics;
 pub mod namespaces;
 pub mod pulls;
 pub mod registries;
+pub mod resources;
 pub mod roles;
 mod run;
 pub mod secrets;

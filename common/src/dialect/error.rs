@@ -48,7 +48,7 @@ impl fmt::Display for CompileError {
 pub enum Problem {
     /// The document is not of a kind and version that we compile.
     #[error(
-        "`{api_version}` `{kind}` is not a policy that can be read (known: ClusterPolicy and Policy of kyverno.io/v1 and v2beta1, PolicyException of kyverno.io/v2 and v2beta1)"
+        "`{api_version}` `{kind}` is not a policy that can be read (known: ClusterTrustPolicy, TrustPolicy and TrustRoot of kubectl-trust.io/v1alpha1, ClusterPolicy and Policy of kyverno.io/v1 and v2beta1, PolicyException of kyverno.io/v2 and v2beta1)"
     )]
     UnknownKind {
         /// Its `apiVersion`.
@@ -193,7 +193,7 @@ pub enum Problem {
     #[error("mutateDigest must be set to false for the Audit failure action (or set failureAction: Enforce)")]
     MutateInAudit,
     /// A policy of one namespace that speaks of others.
-    #[error("a namespaced Policy sees only its own namespace; use a ClusterPolicy")]
+    #[error("a policy of one namespace sees only its own; use a policy of the cluster")]
     OtherNamespaces,
     /// A rule about users in a policy that is scanned in the background, where there are none.
     #[error("there are no users in background scans; set spec.background to false")]
@@ -201,6 +201,9 @@ pub enum Problem {
     /// An option that is known and not supported; ignoring it would weaken the policy.
     #[error("not supported: {0}")]
     NotSupported(&'static str),
+    /// A trust root that cannot be used.
+    #[error("{0}")]
+    TrustRoot(String),
     /// More problems than are listed.
     #[error("and {0} more problems")]
     More(usize),

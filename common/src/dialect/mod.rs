@@ -7,6 +7,10 @@ mod error;
 mod kyverno;
 mod reader;
 mod set;
+mod trust;
+mod vocabulary;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -15,7 +19,8 @@ pub use reader::nearest;
 pub use set::{PolicySet, SetError};
 
 use crate::object::FieldPath;
-use crate::policy::{Exception, Policy};
+use crate::policy::{Exception, Policy, PolicyWarning};
+use crate::trust::TrustRoot;
 
 /// What a document compiles to.
 #[derive(Clone, Debug)]
@@ -24,18 +29,44 @@ pub enum Compiled {
     Policy(Policy),
     /// An exception from policies.
     Exception(Exception),
+    /// A trust root that policies may name.
+    TrustRoot(NamedTrustRoot),
+}
+
+/// A trust root, and what policies call it.
+#[derive(Clone, Debug)]
+pub struct NamedTrustRoot {
+    /// Its name.
+    pub name: String,
+    /// The root.
+    pub root: Arc<TrustRoot>,
+}
+
+impl Compiled {
+    /// What its author should know about.
+    #[must_use]
+    pub fn warnings(&self) -> &[PolicyWarning] {
+        match self {
+            Self::Policy(policy) => &policy.warnings,
+            Self::Exception(exception) => &exception.warnings,
+            Self::TrustRoot(_) => &[],
+        }
+    }
 }
 
 type Compile = fn(&Value, &reader::Report) -> Option<Compiled>;
 
 /// Every document we compile: API group, versions, kind, compiler. A new dialect is a row and a folder.
-const DIALECTS: [(&str, &[&str], &str, Compile); 3] = [
+const DIALECTS: [(&str, &[&str], &str, Compile); 6] = [
+    (trust::GROUP, &["v1alpha1"], trust::CLUSTER_POLICY, trust::compile_policy),
+    (trust::GROUP, &["v1alpha1"], trust::POLICY, trust::compile_policy),
+    (trust::GROUP, &["v1alpha1"], "TrustRoot", trust::compile_root),
     (kyverno::GROUP, &["v1", "v2beta1"], "ClusterPolicy", kyverno::compile_policy),
     (kyverno::GROUP, &["v1", "v2beta1"], "Policy", kyverno::compile_policy),
     (kyverno::GROUP, &["v2", "v2beta1"], "PolicyException", kyverno::compile_exception),
 ];
 
-/// Whether a document is a policy or an exception, by its group and kind. A version that we do not know
+/// Whether a document is a policy, an exception or a trust root, by its group and kind. A version that we do not know
 /// still is one: [`compile`] then says so, instead of the document being taken for a resource.
 #[must_use]
 pub fn is_policy(document: &Value) -> bool {
@@ -43,7 +74,7 @@ pub fn is_policy(document: &Value) -> bool {
     DIALECTS.iter().any(|(g, _, k, _)| *g == group && *k == kind)
 }
 
-/// Whether documents of a kind are policies or exceptions that we read.
+/// Whether documents of a kind are policies, exceptions or trust roots that we read.
 #[must_use]
 pub fn reads(group: &str, version: &str, kind: &str) -> bool {
     DIALECTS.iter().any(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version))

@@ -295,13 +295,19 @@ impl<'v, 'r> Fields<'v, 'r> {
     }
 }
 
-/// The nearest of several names, if it is near: a third of the letters may differ.
+/// The nearest of several names, if it is near: a third of the letters may differ, or it is the end of the name
+/// (`ignoreTlog` of `insecureIgnoreTlog`).
 #[must_use]
 pub fn nearest<'n>(typed: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
     if typed.len() > 64 {
         return None;
     }
-    let distance = |name: &'n str| (edits(&typed.to_lowercase(), &name.to_lowercase()), name);
+    let word = typed.to_lowercase();
+    let distance = |name: &'n str| {
+        let known = name.to_lowercase();
+        let is_end = word.len() > 3 && known.ends_with(&word);
+        (if is_end { 0 } else { edits(&word, &known) }, name)
+    };
     let (edits, name) = known.map(distance).min()?;
     let near = edits <= (name.len().max(typed.len()) / 3).max(1);
     near.then(|| name.to_owned())
@@ -395,6 +401,7 @@ mod tests {
             ("cuont", Some("count")),
             ("entires", Some("entries")),
             ("key", Some("keys")),
+            ("stors", Some("attestors")),
             ("spec", None),
             ("x", None),
         ];

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{CompileErrors, Compiled, compile, is_other_policy};
+use super::{CompileErrors, Compiled, NamedTrustRoot, compile, is_other_policy};
 use crate::object::{FieldPath, ObjectRef};
-use crate::policy::{Exception, Policy, PolicyId};
+use crate::policy::{Exception, Policy, PolicyId, TrustRoots};
 use crate::yaml::{self, Document, Places, YamlError};
 
 /// What policy documents hold.
@@ -16,6 +16,8 @@ pub struct PolicySet {
     pub policies: Vec<Policy>,
     /// Exceptions.
     pub exceptions: Vec<Exception>,
+    /// Trust roots by name. Policies have them after [`PolicySet::name_roots`].
+    pub trust_roots: TrustRoots,
     /// Names of policies of kinds that are not ours to judge.
     pub not_handled: Vec<String>,
     /// What their authors should know, with where.
@@ -57,6 +59,9 @@ impl fmt::Display for SetError {
         match self {
             Self::Unreadable { file, error } => write!(f, "{file}: {error}"),
             Self::Empty { file } => write!(f, "{file}: holds no policy"),
+            Self::Twice { place, id } if id.kind == "TrustRoot" => {
+                write!(f, "{place}: there are two trust roots of the name {id}")
+            }
             Self::Twice { place, id } => write!(f, "{place}: there are two policies of the name {id}"),
             Self::Invalid { problems } => f.write_str(&problems.join("\n")),
         }
@@ -92,6 +97,19 @@ impl PolicySet {
         self.add(&Source { name, text: None }, object)
     }
 
+    /// Gives every policy the trust roots that it names; to be called when all documents have been taken in. A root
+    /// that is not there is a warning, and a fault of whatever needs it.
+    pub fn name_roots(&mut self) {
+        for policy in &mut self.policies {
+            for missing in policy.name_roots(&self.trust_roots) {
+                self.warnings.push(format!(
+                    "{} {}: there is no TrustRoot {missing}; what needs it cannot be decided",
+                    policy.id.kind, policy.id
+                ));
+            }
+        }
+    }
+
     fn add(&mut self, source: &Source<'_>, document: &Value) -> Result<(), SetError> {
         if is_other_policy(document) {
             let ObjectRef { kind, name, .. } = ObjectRef::of(document);
@@ -100,11 +118,8 @@ impl PolicySet {
             return Ok(());
         }
         let compiled = compile(document).map_err(|errors| source.invalid(&errors))?;
-        let warnings = match &compiled {
-            Compiled::Policy(policy) => &policy.warnings,
-            Compiled::Exception(exception) => &exception.warnings,
-        };
-        self.warnings.extend(warnings.iter().map(|warning| format!("{}: {warning}", source.place())));
+        self.warnings
+            .extend(compiled.warnings().iter().map(|warning| format!("{}: {warning}", source.place())));
         match compiled {
             Compiled::Policy(policy) => {
                 if self.policies.iter().any(|known| known.id == policy.id) {
@@ -113,6 +128,13 @@ impl PolicySet {
                 self.policies.push(policy);
             }
             Compiled::Exception(exception) => self.exceptions.push(exception),
+            Compiled::TrustRoot(NamedTrustRoot { name, root }) => {
+                if self.trust_roots.contains_key(&name) {
+                    let id = PolicyId { kind: "TrustRoot".to_owned(), name, ..PolicyId::default() };
+                    return Err(SetError::Twice { place: source.place(), id });
+                }
+                self.trust_roots.insert(name, root);
+            }
         }
         Ok(())
     }

@@ -173,7 +173,8 @@ impl Considered<'_> {
         Ok(self.signatures.iter().zip(facts).map(same).collect())
     }
 
-    /// The configured trust root, with the pieces that a rule names in place of its own.
+    /// The trust root that a rule names, or the configured one, with the pieces that the rule names in place of its
+    /// own.
     fn trust_root(&self, roots: Option<&str>, log: &LogOptions) -> Result<Arc<TrustRoot>, Reason> {
         let pieces = Pieces {
             ca_roots: roots,
@@ -182,7 +183,14 @@ impl Considered<'_> {
             ct_keys: log.ct_key.as_deref(),
             tsa_chain: log.tsa_chain.as_deref(),
         };
-        let configured = self.world.sources.trust_root().ok_or(Reason::TrustRootMissing)?;
+        let configured = match &log.trust_root {
+            // Attack: a root that is deleted must not leave its policies to those whom another one trusts.
+            Some(named) => {
+                let unknown = || Reason::TrustRootUnknown { name: named.name.clone() };
+                named.root.clone().ok_or_else(unknown)?
+            }
+            None => self.world.sources.trust_root().ok_or(Reason::TrustRootMissing)?,
+        };
         if pieces.is_empty() {
             return Ok(configured);
         }

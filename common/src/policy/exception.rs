@@ -32,8 +32,14 @@ pub struct ExceptionTarget {
 
 impl Exception {
     /// Whether the exception names a rule (`spec/kyverno.md` 4.6: the policy exactly, rules by wildcard).
+    ///
+    /// Attack: an exception that was granted from a `ClusterPolicy` must not lift another kind of policy that has
+    /// its name. It speaks of the kinds of its own group, and no others have exceptions yet.
     #[must_use]
     pub fn names(&self, policy: &PolicyId, rule: &str) -> bool {
+        if !["ClusterPolicy", "Policy"].contains(&policy.kind.as_str()) {
+            return false;
+        }
         let policy = policy.to_string();
         let covers = |target: &ExceptionTarget| {
             target.policy == policy && wildcard::any_matches(target.rules.iter().map(String::as_str), rule)

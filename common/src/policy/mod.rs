@@ -18,6 +18,7 @@ pub mod requirement;
 pub mod selector;
 pub mod template;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,12 +31,16 @@ pub use manifest::{
     DefaultFields, DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector,
 };
 pub use requirement::{
-    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Requirement,
+    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, NamedRoot, Requirement,
 };
 pub use selector::{Operation, ReviewFacts, Selector, UserInfo};
 
 use crate::object::FieldPath;
+use crate::trust::TrustRoot;
 pub use crate::wildcard;
+
+/// Trust roots by the names that policies call them.
+pub type TrustRoots = BTreeMap<String, Arc<TrustRoot>>;
 
 /// What a policy is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +112,40 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Gives the policy the roots that it names, and takes those away that are gone. The answer is the names for
+    /// which there is none: whatever needs one of them cannot be decided.
+    pub fn name_roots(&mut self, roots: &TrustRoots) -> BTreeSet<String> {
+        let mut missing = BTreeSet::new();
+        let mut give = |attestor: &mut Attestor| {
+            for named in attestor.named_roots_mut() {
+                named.root = roots.get(&named.name).cloned();
+                missing.extend(named.root.is_none().then(|| named.name.clone()));
+            }
+        };
+        for rule in &mut self.rules {
+            rule.body.requirements_mut(&mut |requirement| requirement.attestors_mut(&mut give));
+        }
+        missing
+    }
+}
+
+impl Body {
+    /// Everybody who must have signed something.
+    pub(crate) fn requirements_mut(&mut self, each: &mut impl FnMut(&mut Requirement)) {
+        match self {
+            Self::Manifest(rule) => each(&mut rule.requirement),
+            Self::Images(rule) => {
+                for entry in &mut rule.entries {
+                    let attestations = entry.attestations.iter_mut().flat_map(|one| &mut one.requirement);
+                    entry.requirement.iter_mut().chain(attestations).for_each(&mut *each);
+                }
+            }
+            Self::NotHandled { .. } => {}
+        }
+    }
+}
+
 /// What a fault means for a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnFault {
@@ -154,7 +193,7 @@ pub struct Rule {
     /// we do not handle; manifest and image rules never look at it (`spec/kyverno.md` 3.7).
     pub allow_existing_violations: bool,
     /// Properties copied to reports.
-    pub report_properties: std::collections::BTreeMap<String, String>,
+    pub report_properties: BTreeMap<String, String>,
     /// What it demands.
     pub body: Body,
 }

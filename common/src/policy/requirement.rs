@@ -1,10 +1,12 @@
 //! Who must have signed: a boolean tree over attestors.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use super::Matcher;
 use crate::key::PublicKey;
 use crate::object::FieldPath;
+use crate::trust::TrustRoot;
 
 /// Who must have signed. Never empty and at most [`crate::limits::ATTESTOR_DEPTH`] deep once compiled,
 /// so "nothing demanded" cannot be written down by accident.
@@ -87,6 +89,18 @@ impl Requirement {
         let mut attestors = Vec::new();
         self.collect(&mut attestors);
         attestors
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn attestors_mut(&mut self, each: &mut impl FnMut(&mut Attestor)) {
+        match self {
+            Self::All(of) | Self::AtLeast { of, .. } => {
+                for part in of {
+                    part.attestors_mut(each);
+                }
+            }
+            Self::Attestor(attestor) => each(attestor),
+        }
     }
 
     fn collect<'r>(&'r self, attestors: &mut Vec<&'r Attestor>) {
@@ -174,6 +188,23 @@ pub struct Attestor {
     /// How logs are proven for a *key*; certificates and keyless identities carry their own. Manifests
     /// signed by a key need no proof.
     pub log: LogOptions,
+}
+
+impl Attestor {
+    /// How logs are proven, in all places that say so.
+    fn log_options_mut(&mut self) -> impl Iterator<Item = &mut LogOptions> {
+        let of_authority = match &mut self.authority {
+            Authority::Certificate(authority) => Some(&mut authority.log),
+            Authority::Keyless(keyless) => Some(&mut keyless.log),
+            Authority::Key(_) | Authority::Unsupported { .. } => None,
+        };
+        std::iter::once(&mut self.log).chain(of_authority)
+    }
+
+    /// Trust roots that are named, to be given or taken away.
+    pub(super) fn named_roots_mut(&mut self) -> impl Iterator<Item = &mut NamedRoot> {
+        self.log_options_mut().filter_map(|log| log.trust_root.as_mut())
+    }
 }
 
 /// Who may have signed.
@@ -264,6 +295,8 @@ impl Keyless {
 /// How time and logs are proven.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
+    /// The trust root of authorities and logs; `None` = the configured one.
+    pub trust_root: Option<NamedRoot>,
     /// URL of the signature log.
     pub rekor_url: Option<String>,
     /// PEM of the signature log's key.
@@ -277,6 +310,36 @@ pub struct LogOptions {
     /// PEM of the timestamp authority's chain.
     pub tsa_chain: Option<String>,
 }
+
+/// A trust root that a policy names. Policies are given the roots of their names after all have been read
+/// ([`Policy::name_roots`](super::Policy::name_roots)); one that is not there is a fault when it is needed.
+#[derive(Clone, Debug)]
+pub struct NamedRoot {
+    /// Its name.
+    pub name: String,
+    /// The root, where there is one of the name.
+    pub root: Option<Arc<TrustRoot>>,
+}
+
+impl NamedRoot {
+    /// A name of which nobody has looked yet what it stands for.
+    #[must_use]
+    pub fn unknown(name: String) -> Self {
+        Self { name, root: None }
+    }
+
+    fn identity(&self) -> (&str, Option<&str>) {
+        (&self.name, self.root.as_deref().map(TrustRoot::fingerprint))
+    }
+}
+
+impl PartialEq for NamedRoot {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for NamedRoot {}
 
 #[cfg(test)]
 mod tests {

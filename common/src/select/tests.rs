@@ -36,7 +36,7 @@ fn named(kind: &str, rules: &[Value], spec: &Value) -> Policy {
     }
     match compile(&document).unwrap_or_else(|errors| panic!("{errors}")) {
         Compiled::Policy(policy) => policy,
-        Compiled::Exception(exception) => panic!("{}", exception.id),
+        other @ (Compiled::Exception(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     }
 }
 
@@ -53,7 +53,7 @@ fn exception(spec: &Value) -> Exception {
     }
     match compile(&document).unwrap_or_else(|errors| panic!("{errors}")) {
         Compiled::Exception(exception) => exception,
-        Compiled::Policy(policy) => panic!("{}", policy.id),
+        other @ (Compiled::Policy(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     }
 }
 

@@ -20,6 +20,10 @@ use sigstore_verify::Verifier;
 
 use crate::limits;
 
+/// A root that trusts nobody.
+const NOTHING: &str = r#"{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "tlogs": [], "certificateAuthorities": [], "ctlogs": [], "timestampAuthorities": []}"#;
+
 /// A trust root, checked and prepared for verification.
 pub struct TrustRoot {
     verifier: Verifier,
@@ -93,6 +97,15 @@ impl TrustRoot {
     /// [`TrustError::Piece`] names the piece that cannot be read.
     pub fn from_pieces(pieces: &Pieces<'_>) -> Result<Self, TrustError> {
         Self::replaced(SIGSTORE_PRODUCTION_TRUSTED_ROOT, pieces)
+    }
+
+    /// A root of these pieces and nothing else: of a private Sigstore, whose policies must not trust the public
+    /// one's logs where it has none.
+    ///
+    /// # Errors
+    /// As [`Self::from_pieces`]; [`TrustError::Empty`] for no piece at all.
+    pub fn of_pieces_alone(pieces: &Pieces<'_>) -> Result<Self, TrustError> {
+        Self::replaced(NOTHING, pieces)
     }
 
     /// This root with pieces replaced.

@@ -79,6 +79,7 @@ impl Reason {
             Self::PolicyUnsupported { .. } => ("policy-unsupported", 207),
             Self::KeyUnavailable { .. } => ("key-unavailable", 206),
             Self::TrustRootMissing => ("trust-root-missing", 205),
+            Self::TrustRootUnknown { .. } => ("trust-root-unknown", 202),
             Self::NamespaceLabelsUnknown { .. } => ("namespace-labels-unknown", 204),
             Self::VariableUnresolved { .. } => ("variable-unresolved", 203),
             Self::NotHandled { .. } => ("not-handled", 104),

@@ -154,6 +154,9 @@ impl fmt::Display for Words<'_> {
                 write!(f, "the key {reference} is not at hand: {problem}")
             }
             Reason::TrustRootMissing => write!(f, "no trust root to verify identities with"),
+            Reason::TrustRootUnknown { name } => {
+                write!(f, "the policy names the trust root {name}, and there is none that can be used")
+            }
             Reason::NamespaceLabelsUnknown { namespace } => {
                 write!(f, "the rule selects by namespace labels, and those of `{namespace}` are not known")
             }

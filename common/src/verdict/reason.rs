@@ -195,6 +195,9 @@ pub enum Reason {
         problem: Unavailable,
     },
     TrustRootMissing,
+    TrustRootUnknown {
+        name: String,
+    },
     NamespaceLabelsUnknown {
         namespace: String,
     },

@@ -27,7 +27,7 @@ fn fixture(name: &str) -> Value {
 fn policy(name: &str) -> Policy {
     match dialect::compile(&fixture(name)).unwrap_or_else(|errors| panic!("{name}:\n{errors}")) {
         Compiled::Policy(policy) => policy,
-        Compiled::Exception(exception) => panic!("{}", exception.id),
+        other @ (Compiled::Exception(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     }
 }
 

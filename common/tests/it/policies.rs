@@ -54,7 +54,7 @@ fn policy(manifests: &Value, more: &Value) -> Policy {
     let document = json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "p"}, "spec": {"rules": [rule]}});
     match compile(&document).unwrap() {
         Compiled::Policy(policy) => policy,
-        Compiled::Exception(_) => panic!("a policy"),
+        other @ (Compiled::Exception(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     }
 }
 
@@ -190,7 +190,7 @@ fn other_rule_types_are_named_and_never_pass() {
         {"name": "labels", "match": {"any": [{"resources": {"kinds": ["ConfigMap"]}}]}, "validate": {"pattern": {"metadata": {"labels": {"a": "?*"}}}}}]}});
     let compiled = |document: &Value| match compile(document).unwrap() {
         Compiled::Policy(policy) => policy,
-        Compiled::Exception(_) => panic!("a policy"),
+        other @ (Compiled::Exception(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     };
     let decision = judge(&config("safe"), &compiled(&document), &BTreeMap::new());
     expect(&decision, Outcome::Skip, "not-handled");

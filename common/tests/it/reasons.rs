@@ -225,6 +225,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
             Reason::KeyUnavailable { reference: text("k8s://ns/name"), problem: Unavailable::NeedsCluster },
         ),
         ("fault", Reason::TrustRootMissing),
+        ("fault", Reason::TrustRootUnknown { name: text("private") }),
         ("fault", Reason::NamespaceLabelsUnknown { namespace: text("prod") }),
         (
             "fault",

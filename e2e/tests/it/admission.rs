@@ -5,6 +5,7 @@ mod fixtures;
 mod image_policy;
 mod load;
 mod outages;
+mod own_kinds;
 mod story;
 
 use std::time::Duration;

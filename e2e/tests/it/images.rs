@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod examples;
-mod fixtures;
+pub(crate) mod fixtures;
 mod ours;
 
 use base64::Engine as _;

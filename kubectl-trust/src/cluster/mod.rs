@@ -3,10 +3,11 @@
 mod client;
 mod discovery;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use common::dialect::PolicySet;
+use common::dialect::{self, PolicySet};
 use common::manifest::{Annotations, DEFAULT_DOMAIN, Message};
 use common::object::ObjectRef;
 use common::policy::images::RegistryCredentials;
@@ -99,19 +100,20 @@ impl World {
         let client = self.client().await.map_err(anyhow::Error::msg)?;
         let resources = discovery::resources(client).await?;
         let mut set = PolicySet::default();
-        let kinds = ["ClusterPolicy", "Policy", "PolicyException"];
-        for kind in kinds {
-            let Some(resource) =
-                resources.iter().find(|known| known.group == "kyverno.io" && known.kind == kind)
-            else {
+        // Several versions of a kind hold the same objects.
+        let mut kinds = BTreeSet::new();
+        for resource in &resources {
+            let Resource { group, version, kind, .. } = resource;
+            if !dialect::reads(group, version, kind) || !kinds.insert((group, kind)) {
                 continue;
-            };
+            }
             for mut value in client.list(&resource.path(None), None).await? {
                 restore_type(&mut value, resource);
                 let name = format!("{}/{}", resource.plural, ObjectRef::of(&value).name);
                 set.add_object(&name, &value)?;
             }
         }
+        set.name_roots();
         if set.policies.is_empty() {
             bail!("the cluster has no policies of a kind that kubectl trust reads");
         }

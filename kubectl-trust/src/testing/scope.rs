@@ -6,7 +6,7 @@ use common::object::ObjectRef;
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Kinds that live in no namespace, by their group: anybody can define a kind `Node` in another one.
-const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
+const CLUSTER_SCOPED: [(&str, &[&str]); 13] = [
     ("", &["Namespace", "Node", "PersistentVolume"]),
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
@@ -27,6 +27,7 @@ const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
     ("certificates.k8s.io", &["CertificateSigningRequest"]),
     ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
     ("kyverno.io", &["ClusterPolicy"]),
+    ("kubectl-trust.io", &["ClusterTrustPolicy", "TrustRoot"]),
 ];
 
 /// The namespace of an object; empty for kinds that are known to live in none. A custom resource without

@@ -1,11 +1,14 @@
-//! Policies and exceptions as the cluster has them, and the snapshot that follows. Pure.
+//! Policies, exceptions and trust roots as the cluster has them, and the snapshot that follows. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use common::dialect::{Compiled, PolicySet, compile};
 use common::object::ObjectRef;
-use common::policy::Exception;
-use serde_json::Value;
+use common::policy::{Exception, Policy};
+use serde_json::{Value, json};
+
+use super::status::{self, Condition, State};
 
 /// One kind of documents that are watched.
 pub(super) type Kind = &'static str;
@@ -37,15 +40,6 @@ pub(super) struct Broken {
     pub(super) problem: String,
 }
 
-/// Rules that nobody here judges.
-#[derive(Debug)]
-pub(super) struct NotJudged {
-    /// Their names and types.
-    pub(super) rules: String,
-    /// Whether the policy has no others.
-    pub(super) all: bool,
-}
-
 /// What the cluster has.
 #[derive(Debug)]
 pub(super) struct Assembly {
@@ -58,6 +52,8 @@ pub(super) struct Assembly {
     kinds: BTreeSet<Kind>,
     /// Namespaces from which exceptions count.
     exceptions_from: BTreeSet<String>,
+    /// Documents of which something is new.
+    touched: BTreeSet<Name>,
 }
 
 type Name = (Kind, String, String);
@@ -72,6 +68,10 @@ struct Document {
     compiled: Option<Compiled>,
     /// What is wrong with the newest version.
     problem: Option<String>,
+    /// Trust roots that it names and that are not there.
+    missing: BTreeSet<String>,
+    /// Of the newest version: its metadata and status.
+    seen: Value,
 }
 
 impl Assembly {
@@ -82,6 +82,7 @@ impl Assembly {
             listing: BTreeMap::new(),
             kinds: kinds.into_iter().collect(),
             exceptions_from,
+            touched: BTreeSet::new(),
         }
     }
 
@@ -109,10 +110,12 @@ impl Assembly {
             listed.insert(key.clone());
         }
         let called = format!("{kind} {}/{}", key.1, key.2);
-        let document = self.documents.entry(key).or_insert(Document { compiled: None, problem: None });
+        self.touched.insert(key.clone());
+        let document = self.documents.entry(key).or_insert_with(Document::unknown);
+        document.seen = seen(object);
         match compile(object) {
             Ok(compiled) => {
-                *document = Document { compiled: Some(compiled), problem: None };
+                (document.compiled, document.problem) = (Some(compiled), None);
                 None
             }
             Err(errors) => {
@@ -121,42 +124,52 @@ impl Assembly {
                 if let Some(Compiled::Exception(_)) = document.compiled {
                     document.compiled = None;
                 }
-                let stays = match document.compiled {
-                    Some(_) => "the version before stays in force",
-                    None => "it is not in force",
-                };
                 document.problem = Some(problem.clone());
-                Some(Broken { called, problem: format!("{stays}: {problem}") })
+                Some(Broken { called, problem: format!("{}: {problem}", document.stays()) })
             }
         }
     }
 
-    /// What of a policy in force nobody here judges: all of it, or some rules by name. `None`: nothing.
-    pub(super) fn not_judged(&self, kind: Kind, object: &Value) -> Option<NotJudged> {
-        let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
-        let document = self.documents.get(&(kind, namespace, name))?;
-        let Some(Compiled::Policy(policy)) = &document.compiled else { return None };
-        let rules: Vec<_> = policy.not_handled().map(|(name, of)| format!("{name} ({of})")).collect();
-        let all = rules.len() == policy.rules.len();
-        (!rules.is_empty()).then(|| NotJudged { rules: rules.join(", "), all })
-    }
-
-    /// Policies and exceptions in force; `None` until everything has been listed once.
-    pub(super) fn set(&self) -> Option<PolicySet> {
+    /// What is in force; `None` until everything has been listed once.
+    pub(super) fn set(&mut self) -> Option<PolicySet> {
         if self.known.len() < self.kinds.len() {
             return None;
         }
         let mut set = PolicySet::default();
-        for document in self.documents.values() {
+        let mut names = Vec::new();
+        for (name, document) in &self.documents {
             match &document.compiled {
-                Some(Compiled::Policy(policy)) => set.policies.push(policy.clone()),
+                Some(Compiled::Policy(policy)) => {
+                    names.push(name.clone());
+                    set.policies.push(policy.clone());
+                }
                 Some(Compiled::Exception(exception)) if self.counts(exception) => {
                     set.exceptions.push(exception.clone());
+                }
+                Some(Compiled::TrustRoot(named)) => {
+                    set.trust_roots.insert(named.name.clone(), Arc::clone(&named.root));
                 }
                 Some(Compiled::Exception(_)) | None => {}
             }
         }
+        for (name, policy) in names.into_iter().zip(&mut set.policies) {
+            let missing = policy.name_roots(&set.trust_roots);
+            let Some(document) = self.documents.get_mut(&name) else { continue };
+            if document.missing != missing {
+                document.missing = missing;
+                self.touched.insert(name);
+            }
+        }
         Some(set)
+    }
+
+    /// What documents of which something is new should say of themselves, where they do not yet.
+    pub(super) fn conditions(&mut self) -> Vec<(Kind, Condition)> {
+        let touched = std::mem::take(&mut self.touched);
+        let documents = touched.into_iter().filter_map(|name| Some((name.0, self.documents.get(&name)?)));
+        documents
+            .filter_map(|(kind, document)| Some((kind, Condition::of(&document.seen, &document.state())?)))
+            .collect()
     }
 
     /// Attack: whoever may make an exception in a namespace of his own would lift every policy.
@@ -170,10 +183,56 @@ impl Assembly {
     }
 }
 
+impl Document {
+    fn unknown() -> Self {
+        Self { compiled: None, problem: None, missing: BTreeSet::new(), seen: Value::Null }
+    }
+
+    /// What becomes of a document whose newest version does not compile.
+    fn stays(&self) -> &'static str {
+        match self.compiled {
+            Some(_) => "the version before stays in force",
+            None => "it is not in force",
+        }
+    }
+
+    fn state(&self) -> State {
+        if let Some(problem) = &self.problem {
+            return State::Broken(format!("{}: {problem}", self.stays()));
+        }
+        match &self.compiled {
+            Some(Compiled::Policy(policy)) => self.state_of(policy),
+            Some(Compiled::TrustRoot(named)) => State::InForce(Some(status::trusts(&named.root))),
+            Some(Compiled::Exception(_)) | None => State::InForce(None),
+        }
+    }
+
+    fn state_of(&self, policy: &Policy) -> State {
+        let rules: Vec<_> = policy.not_handled().map(|(name, of)| format!("{name} ({of})")).collect();
+        if !self.missing.is_empty() {
+            let names: Vec<_> = self.missing.iter().map(String::as_str).collect();
+            return State::WithoutRoots(names.join(", "));
+        }
+        match rules.len() {
+            0 => State::InForce(None),
+            all if all == policy.rules.len() => State::NotJudged(rules.join(", ")),
+            _ => State::InForce(Some(format!("but for what is not judged here: {}", rules.join(", ")))),
+        }
+    }
+}
+
+/// What of an object its condition depends on.
+fn seen(object: &Value) -> Value {
+    let of = |path: &str| object.pointer(path).cloned().unwrap_or_default();
+    json!({
+        "metadata": {"name": of("/metadata/name"), "namespace": of("/metadata/namespace"),
+            "generation": of("/metadata/generation")},
+        "status": {"conditions": of("/status/conditions")},
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn policy(name: &str, kind: &str) -> Value {
@@ -197,7 +256,7 @@ mod tests {
         Change::Gone { namespace: String::new(), name: name.into() }
     }
 
-    fn names(assembly: &Assembly) -> Vec<String> {
+    fn names(assembly: &mut Assembly) -> Vec<String> {
         assembly.set().unwrap().policies.iter().map(|policy| policy.id.name.clone()).collect()
     }
 
@@ -216,17 +275,17 @@ mod tests {
     #[test]
     fn the_set_follows_the_cluster() {
         let mut assembly = assembly();
-        assert_eq!(names(&assembly), ["a"]);
+        assert_eq!(names(&mut assembly), ["a"]);
         assembly.take("P", &put(policy("b", "Pod")));
-        assert_eq!(names(&assembly), ["a", "b"]);
+        assert_eq!(names(&mut assembly), ["a", "b"]);
         assembly.take("P", &gone("a"));
-        assert_eq!(names(&assembly), ["b"]);
+        assert_eq!(names(&mut assembly), ["b"]);
         // Listed anew, as after a lost connection: what is there until then stays until everything is listed.
         assembly.take("P", &Change::Begin);
         assembly.take("P", &put(policy("c", "Pod")));
-        assert_eq!(names(&assembly), ["b", "c"]);
+        assert_eq!(names(&mut assembly), ["b", "c"]);
         assembly.take("P", &Change::Done);
-        assert_eq!(names(&assembly), ["c"]);
+        assert_eq!(names(&mut assembly), ["c"]);
     }
 
     /// Attack: an edit that makes a policy unreadable.
@@ -240,12 +299,12 @@ mod tests {
             told.contains("the version before stays in force") && told.contains("imageReferencse"),
             "{told}"
         );
-        assert_eq!((names(&assembly), assembly.broken()), (vec!["a".to_owned()], 1));
+        assert_eq!((names(&mut assembly), assembly.broken()), (vec!["a".to_owned()], 1));
         // Listed anew, it is still there, and so is the version before.
         assembly.take("P", &Change::Begin);
         assembly.take("P", &put(broken));
         assembly.take("P", &Change::Done);
-        assert_eq!(names(&assembly), ["a"]);
+        assert_eq!(names(&mut assembly), ["a"]);
         assert!(assembly.take("P", &put(policy("a", "Job"))).is_none());
         assert_eq!(assembly.broken(), 0);
         let told = assembly.take("P", &put(json!({"metadata": {"name": "x"}}))).unwrap().problem;
@@ -259,15 +318,56 @@ mod tests {
         let rule = json!({"name": "p", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
             "validate": {"message": "m", "pattern": {"metadata": {"name": "?*"}}}});
         other["spec"]["rules"].as_array_mut().unwrap().push(rule.clone());
-        let judged = |assembly: &Assembly, object: &Value| {
-            assembly.not_judged("P", object).map(|one| (one.rules, one.all))
+        let state = |assembly: &mut Assembly, object: &Value| {
+            assembly.take("P", &put(object.clone()));
+            let key = ("P", String::new(), object["metadata"]["name"].as_str().unwrap().to_owned());
+            assembly.documents[&key].state()
         };
-        assembly.take("P", &put(other.clone()));
-        assert_eq!(judged(&assembly, &other), Some(("p (validate.pattern)".to_owned(), false)));
+        let some = "but for what is not judged here: p (validate.pattern)".to_owned();
+        assert_eq!(state(&mut assembly, &other), State::InForce(Some(some)));
         other["spec"]["rules"] = json!([rule]);
-        assembly.take("P", &put(other.clone()));
-        assert_eq!(judged(&assembly, &other), Some(("p (validate.pattern)".to_owned(), true)));
-        assert_eq!(judged(&assembly, &policy("a", "Pod")), None);
+        assert_eq!(state(&mut assembly, &other), State::NotJudged("p (validate.pattern)".to_owned()));
+        assert_eq!(state(&mut assembly, &policy("a", "Pod")), State::InForce(None));
+    }
+
+    /// A policy of ours that names a trust root, and the root.
+    fn named() -> (Value, Value) {
+        let keyless = json!({"subject": "a", "issuer": "b", "trustRoot": "private"});
+        let policy = json!({"apiVersion": "kubectl-trust.io/v1alpha1", "kind": "ClusterTrustPolicy",
+            "metadata": {"name": "t", "generation": 1},
+            "spec": {"rules": [{"name": "r", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
+                "verifyImages": [{"imageReferences": ["*"],
+                    "attestors": [{"entries": [{"keyless": keyless}]}]}]}]}});
+        let key = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEHRIF45w4yuBQU453/EiBVPJI/mWe\n\
+            Yja8yfaj11YjJmhlQY65lKytVvz3ztkX6W0139IPMQWgEXuvS/BsIb+gcQ==\n-----END PUBLIC KEY-----\n";
+        let root = json!({"apiVersion": "kubectl-trust.io/v1alpha1", "kind": "TrustRoot",
+            "metadata": {"name": "private"}, "spec": {"pem": {"rekorKeys": key}}});
+        (policy, root)
+    }
+
+    /// What the condition of a document says, if it is to be written anew.
+    fn told(assembly: &mut Assembly, of: &str) -> Option<(bool, String)> {
+        let conditions = assembly.conditions();
+        let one = conditions.into_iter().find(|(_, condition)| condition.name == of);
+        one.map(|(_, condition)| (condition.is_ready(), condition.message().to_owned()))
+    }
+
+    #[test]
+    fn a_policy_says_whether_its_trust_root_is_there() {
+        let mut assembly = assembly();
+        let (policy, root) = named();
+        assembly.take("P", &put(policy));
+        let root_of = |set: &PolicySet| set.trust_roots.keys().cloned().collect::<Vec<_>>();
+        assert!(root_of(&assembly.set().unwrap()).is_empty());
+        let missing = (false, "it refuses what it is about: there is no TrustRoot private".to_owned());
+        assert_eq!(told(&mut assembly, "t"), Some(missing.clone()));
+        assembly.take("P", &put(root));
+        assert_eq!(root_of(&assembly.set().unwrap()), ["private"]);
+        // Nothing of the policy itself is new.
+        assert_eq!(told(&mut assembly, "t"), Some((true, "in force".to_owned())));
+        assembly.take("P", &gone("private"));
+        assert!(root_of(&assembly.set().unwrap()).is_empty());
+        assert_eq!(told(&mut assembly, "t"), Some(missing));
     }
 
     /// Attack: an exception from a namespace of one's own.

@@ -1,4 +1,4 @@
-//! The policies of the cluster: watched where their kinds exist, compiled, put in force.
+//! The policies of the cluster, and what belongs to them: watched where their kinds exist, compiled, put in force.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,16 +17,20 @@ use super::assembly::{Assembly, Broken, Change, Kind};
 use super::status::Condition;
 use super::watching;
 use crate::clock;
+use crate::resources;
 use crate::snapshot::Snapshot;
 use crate::webhook::server::Server;
 
-/// Kinds that are watched: kind, version, plural.
-const KINDS: [(Kind, &str, &str); 3] = [
-    ("ClusterPolicy", "v1", "clusterpolicies"),
-    ("Policy", "v1", "policies"),
-    ("PolicyException", "v2", "policyexceptions"),
+/// Kinds that are watched: kind, group, version, plural.
+const KINDS: [(Kind, &str, &str, &str); 6] = [
+    ("ClusterTrustPolicy", resources::GROUP, resources::VERSION, "clustertrustpolicies"),
+    ("TrustPolicy", resources::GROUP, resources::VERSION, "trustpolicies"),
+    ("TrustRoot", resources::GROUP, resources::VERSION, "trustroots"),
+    ("ClusterPolicy", "kyverno.io", "v1", "clusterpolicies"),
+    ("Policy", "kyverno.io", "v1", "policies"),
+    (EXCEPTION, "kyverno.io", "v2", "policyexceptions"),
 ];
-const GROUP: &str = "kyverno.io";
+/// It has no status.
 const EXCEPTION: Kind = "PolicyException";
 
 /// Changes that may wait to be taken in.
@@ -35,17 +39,17 @@ const WAITING: usize = 256;
 /// Keeps the snapshot in step with the cluster, for as long as the process lives.
 pub(crate) async fn follow(client: Client, server: Arc<Server>, exceptions_from: BTreeSet<String>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    for of in KINDS.iter().filter_map(|(kind, _, _)| Some((*kind, resource(kind)?))) {
+    for of in KINDS.iter().filter_map(|(kind, ..)| Some((*kind, resource(kind)?))) {
         tokio::spawn(watch(client.clone(), of, sender.clone()));
     }
     drop(sender);
-    let kinds = KINDS.map(|(kind, _, _)| kind);
+    let kinds = KINDS.map(|(kind, ..)| kind);
     assemble(receiver, Assembly::new(kinds, exceptions_from), &client, &server).await;
 }
 
 fn resource(kind: Kind) -> Option<ApiResource> {
-    let (kind, version, plural) = KINDS.iter().find(|(known, _, _)| *known == kind)?;
-    Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, version, kind), plural))
+    let (kind, group, version, plural) = KINDS.iter().find(|(known, ..)| *known == kind)?;
+    Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural))
 }
 
 async fn watch(client: Client, (kind, of): (Kind, ApiResource), changes: mpsc::Sender<(Kind, Change)>) {
@@ -86,26 +90,23 @@ async fn assemble(
     client: &Client,
     server: &Arc<Server>,
 ) {
-    let (mut waiting, mut conditions) = (Vec::new(), Vec::new());
+    let mut waiting = Vec::new();
     // All that came in the meantime at once: a thousand policies are one snapshot.
     while changes.recv_many(&mut waiting, WAITING).await > 0 {
         for (kind, change) in waiting.drain(..) {
             let broken = assembly.take(kind, &change);
-            if let Some(Broken { called, problem }) = &broken {
+            if let Some(Broken { called, problem }) = broken {
                 warn!("{called} does not compile, {problem}");
             }
-            // Exceptions have no status.
-            let Change::Put(object) = &change else { continue };
-            let problem = broken.as_ref().map(|broken| broken.problem.as_str());
-            let not_judged = assembly.not_judged(kind, object);
-            let condition = Condition::of(object, problem, not_judged.as_ref());
-            conditions.extend(condition.filter(|_| kind != EXCEPTION).map(|one| (kind, one)));
         }
         let Some(set) = assembly.set() else { continue };
-        let (policies, exceptions) = (set.policies.len(), set.exceptions.len());
+        let (policies, exceptions, trust_roots) =
+            (set.policies.len(), set.exceptions.len(), set.trust_roots.len());
         let number = server.engine().snapshots.put(Snapshot::new(set));
-        info!(policies, exceptions, broken = assembly.broken(), "policies in force");
-        tokio::spawn(tell(client.clone(), Arc::clone(server), number, std::mem::take(&mut conditions)));
+        info!(policies, exceptions, trust_roots, broken = assembly.broken(), "policies in force");
+        let with_status = |(kind, _): &(Kind, Condition)| *kind != EXCEPTION;
+        let conditions = assembly.conditions().into_iter().filter(with_status).collect();
+        tokio::spawn(tell(client.clone(), Arc::clone(server), number, conditions));
     }
 }
 

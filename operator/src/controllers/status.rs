@@ -1,22 +1,77 @@
-//! What policies say about themselves: whether they are in force (`kubectl get clusterpolicy`, column READY).
+//! What policies and trust roots say about themselves: whether they are in force (`kubectl get clusterpolicy`, column
+//! READY).
 //!
 //! Every replica would write the same, so whoever is first does; nothing is written that is there already.
 
+use common::trust::{PartKind, TrustRoot};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::assembly::NotJudged;
+/// What became of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is in force; what else there is to say.
+    InForce(Option<String>),
+    /// Its newest version does not compile: what became of it, and why.
+    Broken(String),
+    /// These rules of it, which are all, nobody here judges.
+    NotJudged(String),
+    /// These trust roots that it names are not there.
+    WithoutRoots(String),
+}
 
-/// Whether a policy is in force, and why not.
+impl State {
+    fn is_ready(&self) -> bool {
+        matches!(self, Self::InForce(_))
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::InForce(_) => "Succeeded",
+            Self::Broken(_) => "Invalid",
+            Self::NotJudged(_) => "NotJudged",
+            Self::WithoutRoots(_) => "TrustRootMissing",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::InForce(None) => "in force".to_owned(),
+            Self::InForce(Some(more)) => format!("in force, {more}"),
+            Self::Broken(problem) => problem.clone(),
+            Self::NotJudged(rules) => format!("nothing of it is judged here: {rules}"),
+            Self::WithoutRoots(names) => {
+                format!("it refuses what it is about: there is no TrustRoot {names}")
+            }
+        }
+    }
+}
+
+/// Whom a trust root trusts, in few words.
+pub(super) fn trusts(root: &TrustRoot) -> String {
+    const KINDS: [PartKind; 4] = [
+        PartKind::CertificateAuthority,
+        PartKind::TransparencyLog,
+        PartKind::CertificateLog,
+        PartKind::TimestampAuthority,
+    ];
+    let count = |kind| root.parts().iter().filter(|part| part.kind == kind).count();
+    let parts = KINDS.map(|kind| (kind.word(), count(kind)));
+    let named = parts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}"));
+    format!("trusts {} (sha256:{}…)", named.collect::<Vec<_>>().join(", "), &root.fingerprint()[..12])
+}
+
+/// Whether a document is in force, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
     /// Of the object that it is about.
     pub(super) namespace: String,
     pub(super) name: String,
     ready: bool,
+    reason: &'static str,
     message: String,
     generation: Option<i64>,
 }
@@ -25,31 +80,30 @@ pub(super) struct Condition {
 const MESSAGE: usize = 4_096;
 
 impl Condition {
-    /// What the object should say of itself; `None` where it does. `problem` is why its newest version is not in force,
-    /// `not_judged` what of it nobody here judges.
-    pub(super) fn of(object: &Value, problem: Option<&str>, not_judged: Option<&NotJudged>) -> Option<Self> {
+    /// What the object should say of itself; `None` where it does.
+    pub(super) fn of(object: &Value, state: &State) -> Option<Self> {
         let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let message = match (problem, not_judged) {
-            (Some(problem), _) => problem.to_owned(),
-            (None, Some(NotJudged { rules, all: true })) => format!("nothing of it is judged here: {rules}"),
-            (None, Some(NotJudged { rules, all: false })) => {
-                format!("in force, but for what is not judged here: {rules}")
-            }
-            (None, None) => "in force".to_owned(),
-        };
-        let message = message.chars().take(MESSAGE).collect();
-        let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
-        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
         let wanted = Self {
-            namespace,
-            name,
-            ready: problem.is_none() && !not_judged.is_some_and(|one| one.all),
-            message,
-            generation,
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+            ready: state.is_ready(),
+            reason: state.reason(),
+            message: state.message().chars().take(MESSAGE).collect(),
+            generation: object.pointer("/metadata/generation").and_then(Value::as_i64),
         };
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
         let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
         (!ready.is_some_and(|there| wanted.is(there))).then_some(wanted)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     fn is(&self, there: &Value) -> bool {
@@ -60,9 +114,9 @@ impl Condition {
     }
 
     fn condition(&self, now: Timestamp) -> Value {
-        let (status, reason) = if self.ready { ("True", "Succeeded") } else { ("False", "Invalid") };
+        let status = if self.ready { "True" } else { "False" };
         let at = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        json!({"type": "Ready", "status": status, "reason": reason, "message": self.message,
+        json!({"type": "Ready", "status": status, "reason": self.reason, "message": self.message,
             "observedGeneration": self.generation, "lastTransitionTime": at})
     }
 
@@ -84,33 +138,37 @@ impl Condition {
 mod tests {
     use super::*;
 
-    /// A policy that nobody enforces must not be called ready.
-    #[test]
-    fn what_is_not_judged_is_said() {
-        let policy = json!({"metadata": {"name": "a"}});
-        let of = |all| {
-            let not_judged = NotJudged { rules: "r (validate.pattern)".to_owned(), all };
-            let wanted = Condition::of(&policy, None, Some(&not_judged)).unwrap();
-            (wanted.ready, wanted.message)
-        };
-        assert_eq!(of(true), (false, "nothing of it is judged here: r (validate.pattern)".to_owned()));
-        assert_eq!(
-            of(false),
-            (true, "in force, but for what is not judged here: r (validate.pattern)".to_owned())
-        );
-    }
-
     #[test]
     fn only_what_is_not_there_is_written() {
         let mut policy = json!({"metadata": {"name": "a", "generation": 3}});
         let now = Timestamp::UNIX_EPOCH;
-        for problem in [None, Some("spec.rules: missing")] {
-            let wanted = Condition::of(&policy, problem, None).unwrap();
+        for state in
+            [State::InForce(None), State::Broken("it is not in force: spec.rules: missing".to_owned())]
+        {
+            let wanted = Condition::of(&policy, &state).unwrap();
             policy["status"] = json!({"conditions": [{"type": "Other"}, wanted.condition(now)]});
-            assert_eq!(Condition::of(&policy, problem, None), None);
+            assert_eq!(Condition::of(&policy, &state), None);
         }
-        assert_eq!(policy["status"]["conditions"][1]["message"], "spec.rules: missing");
+        assert_eq!(policy["status"]["conditions"][1]["message"], "it is not in force: spec.rules: missing");
         policy["metadata"]["generation"] = json!(4);
-        assert!(Condition::of(&policy, Some("spec.rules: missing"), None).is_some());
+        assert!(Condition::of(&policy, &State::InForce(None)).is_some());
+    }
+
+    /// A policy that nobody enforces, or that cannot let anything in, must not be called ready.
+    #[test]
+    fn ready_is_what_is_in_force() {
+        let of = |state| Condition::of(&json!({"metadata": {"name": "a"}}), &state).unwrap();
+        assert!(of(State::InForce(Some("but for x".to_owned()))).ready);
+        for state in
+            [State::NotJudged("r".into()), State::WithoutRoots("r".into()), State::Broken("p".into())]
+        {
+            assert!(!of(state).ready);
+        }
+    }
+
+    #[test]
+    fn a_trust_root_says_whom_it_trusts() {
+        let said = trusts(&TrustRoot::public_good().unwrap());
+        assert!(said.starts_with("trusts certificate authority: 2, transparency log: "), "{said}");
     }
 }

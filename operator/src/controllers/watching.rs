@@ -32,10 +32,9 @@ where
                     absent = false;
                     vec![event]
                 }
+                Err(error) if is_absent(&error) && absent => Vec::new(),
                 Err(error) if is_absent(&error) => {
-                    if !absent {
-                        info!(what, "the API server does not serve the kind; it is looked for again");
-                    }
+                    info!(what, "the API server does not serve the kind; it is looked for again");
                     absent = true;
                     vec![Event::Init, Event::InitDone]
                 }

@@ -124,20 +124,18 @@ pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Setting
 /// The webhook for policies themselves. While nobody answers none is written: it would not be known whether it is in
 /// force. Deleting one needs nobody.
 fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook> {
-    let mut versions: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for served in served.iter().filter(|served| dialect::reads(&served.group, &served.version, &served.kind))
     {
-        versions.entry(&served.version).or_default().insert(served.plural.clone());
+        kinds.entry((&served.group, &served.version)).or_default().insert(served.plural.clone());
     }
-    let group = served
-        .iter()
-        .find(|served| dialect::reads(&served.group, &served.version, &served.kind))?
-        .group
-        .clone();
-    let rule = |(version, resources): (&str, BTreeSet<String>)| {
-        Asked { group: group.clone(), version: version.to_owned(), connect: false }.rule(resources)
+    if kinds.is_empty() {
+        return None;
+    }
+    let rule = |((group, version), resources): ((&str, &str), BTreeSet<String>)| {
+        Asked { group: group.to_owned(), version: version.to_owned(), connect: false }.rule(resources)
     };
-    let rules = versions.into_iter().map(rule).collect();
+    let rules = kinds.into_iter().map(rule).collect();
     let route = Route { phase: Phase::Validate, on_fault: OnFault::Refuse };
     let webhook = Webhook { path: admit_policy::PATH.to_owned(), route, rules };
     // Also in namespaces that are not judged.
@@ -484,16 +482,19 @@ mod tests {
             kind("kyverno.io", "v2", "PolicyException", "policyexceptions"),
             kind("kyverno.io", "v2", "CleanupPolicy", "cleanuppolicies"),
             kind("kyverno.io", "v9", "Policy", "policies"),
+            kind("kubectl-trust.io", "v1alpha1", "TrustRoot", "trustroots"),
+            kind("kubectl-trust.io", "v1", "TrustRoot", "trustroots"),
             kind("example.com", "v1", "Policy", "policies"),
         ];
         let of = |served: &[Served]| configurations(&Snapshot::default(), served, &settings()).policies;
-        assert!(of(&served[3..]).is_none());
+        assert!(of(&served[3..5]).is_none());
         let found = serde_json::to_value(of(&served).unwrap()).unwrap();
         assert_eq!(found["metadata"]["name"], POLICIES);
         let webhook = &found["webhooks"][0];
         assert_eq!(webhook["name"], "policies.kubectl-trust.io");
         assert_eq!((&webhook["failurePolicy"], &webhook["namespaceSelector"]), (&json!("Fail"), &json!({})));
         let expected = [
+            ("kubectl-trust.io/v1alpha1", "CREATE,UPDATE trustroots"),
             ("kyverno.io/v1", "CREATE,UPDATE clusterpolicies,policies"),
             ("kyverno.io/v2", "CREATE,UPDATE policyexceptions"),
         ];

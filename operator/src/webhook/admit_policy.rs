@@ -2,7 +2,7 @@
 //! controllers use, so that no policy is believed to be in force that is not.
 
 use common::dialect::{Compiled, compile};
-use common::policy::{Operation, Policy, PolicyWarning};
+use common::policy::{Operation, Policy};
 use common::verdict::printable;
 
 use super::respond;
@@ -11,7 +11,7 @@ use super::review::{Request, Response};
 /// The path that is served.
 pub const PATH: &str = "/policies";
 
-/// Whether a policy or an exception may be written.
+/// Whether a policy, an exception or a trust root may be written.
 #[must_use]
 pub fn admit(request: &Request) -> Response {
     if !matches!(request.operation, Operation::Create | Operation::Update) {
@@ -19,7 +19,7 @@ pub fn admit(request: &Request) -> Response {
     }
     match compile(&request.object) {
         Ok(compiled) => {
-            respond::warned(not_judged(&compiled).chain(warnings(&compiled).iter().map(ToString::to_string)))
+            respond::warned(not_judged(&compiled).chain(compiled.warnings().iter().map(ToString::to_string)))
         }
         Err(errors) => {
             let called = respond::called(request);
@@ -37,15 +37,8 @@ pub fn admit(request: &Request) -> Response {
 fn not_judged(compiled: &Compiled) -> impl Iterator<Item = String> {
     let policy = match compiled {
         Compiled::Policy(policy) => Some(policy),
-        Compiled::Exception(_) => None,
+        Compiled::Exception(_) | Compiled::TrustRoot(_) => None,
     };
     let said = |(rule, of)| format!("rule {rule} is not judged by trust-operator: {of} is not handled");
     policy.into_iter().flat_map(Policy::not_handled).map(said)
-}
-
-fn warnings(compiled: &Compiled) -> &[PolicyWarning] {
-    match compiled {
-        Compiled::Policy(policy) => &policy.warnings,
-        Compiled::Exception(exception) => &exception.warnings,
-    }
 }

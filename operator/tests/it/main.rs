@@ -5,5 +5,6 @@ mod admission;
 mod binary;
 mod faults;
 mod images;
+mod resources;
 mod shelf;
 mod webhook;

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::matching::{self, Allowed};
-use super::{conditions, settings};
+use super::settings;
 use crate::dialect::reader::{Fields, Node, Report};
+use crate::dialect::vocabulary::conditions;
+use crate::dialect::vocabulary::matching::{self, Allowed};
 use crate::dialect::{Compiled, Problem};
 use crate::policy::{Exception, ExceptionTarget, PolicyId};
 

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::attestors::{self, Purpose};
-use super::{ACTIONS, PolicyContext, conditions};
+use super::{ACTIONS, PolicyContext, reading};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
+use crate::dialect::vocabulary::attestors::{self, Purpose, Words};
+use crate::dialect::vocabulary::images::{attestation, deny, pattern, patterns};
 use crate::image::ImagePattern;
 use crate::object::FieldPath;
-use crate::policy::expression::Expression;
-use crate::policy::images::{
-    AttestationEntry, CUSTOM_EXTRACTOR, DenyRule, ImageEntry, ImageExtractor, ImagesRule,
-    RegistryCredentials, SignatureStorage,
-};
-use crate::policy::{Action, Attestor, Authority, Conditions, LogOptions, Requirement};
+use crate::policy::images::{ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage};
+use crate::policy::{Action, Attestor, Authority, LogOptions, Requirement};
 
 /// Compiles the body of an image rule, and the action its entries ask for: Enforce if any does, else
 /// what the first one says that says anything.
@@ -64,12 +61,12 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
         ("Notary", SignatureStorage::Notary),
     ];
     let storage = fields.choice("type", &STORAGE).unwrap_or_default();
-    let purpose = if storage == SignatureStorage::Notary { Purpose::Notary } else { Purpose::Image };
+    let reading = reading(if storage == SignatureStorage::Notary { Purpose::Notary } else { Purpose::Image });
     let mut references = patterns(fields, "imageReferences");
     let attestors = fields.get("attestors");
-    let mut requirement = attestors.as_ref().and_then(|node| attestors::sets(node, purpose));
+    let mut requirement = attestors.as_ref().and_then(|node| attestors::sets(node, reading));
     let attestations: Vec<_> =
-        fields.list("attestations").iter().filter_map(|node| attestation(node, purpose)).collect();
+        fields.list("attestations").iter().filter_map(|node| attestation(node, reading)).collect();
     if let Some((image, signer)) = legacy(fields, policy.legacy, attestors.is_some()) {
         references.extend(image);
         requirement = requirement.or(signer);
@@ -103,26 +100,6 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
         signed_reference: policy.settings.signed_reference,
         platform: policy.settings.platform.clone(),
         newest_by: policy.settings.newest_by.clone(),
-    }
-}
-
-fn patterns(fields: &mut Fields<'_, '_>, name: &'static str) -> Vec<ImagePattern> {
-    fields.list(name).iter().filter_map(pattern).collect()
-}
-
-/// A pattern of images; one that is likely not what its author means is a warning.
-fn pattern(node: &Node<'_, '_>) -> Option<ImagePattern> {
-    match ImagePattern::parse(attestors::plain(node)?) {
-        Ok(pattern) => {
-            if let Some(message) = pattern.warning() {
-                node.warn(message);
-            }
-            Some(pattern)
-        }
-        Err(error) => {
-            node.error(Problem::ImagePattern(error));
-            None
-        }
     }
 }
 
@@ -170,7 +147,7 @@ fn legacy(
         (None, true) => vec![],
         (None, false) => {
             let path = fields.path.clone();
-            attestors::identity(fields, LogOptions::default())
+            attestors::identity(fields, LogOptions::default(), Words::Kyverno)
                 .into_iter()
                 .map(|one| (path.clone(), one))
                 .collect()
@@ -193,43 +170,6 @@ fn legacy_key(
     keys.into_iter().map(|source| (node.path.clone(), Authority::Key(source))).collect()
 }
 
-fn attestation(node: &Node<'_, '_>, purpose: Purpose) -> Option<AttestationEntry> {
-    node.map(|fields| {
-        let name = fields.text("name", "write a name or remove the field");
-        let (new, old) = (fields.get("type"), fields.get("predicateType"));
-        if new.is_some() && old.is_some() {
-            fields.error(Problem::Conflict { with: "predicateType", instead: "keep `type`" });
-        }
-        let predicate_type = new.or(old).and_then(|node| attestors::plain(&node).map(str::to_owned));
-        if fields.present(&["type", "predicateType"]).is_empty() {
-            fields.report.error(&fields.path.key("type"), Problem::Missing("write the predicate type"));
-        }
-        let requirement = fields.get("attestors").and_then(|node| attestors::sets(&node, purpose));
-        if requirement.is_none() {
-            let message = "no attestors: any attestation of this type counts, whoever signed it";
-            fields.report.warn(&fields.path, message);
-        }
-        let conditions = fields.list("conditions").iter().map(conditions::any_all).collect();
-        let path = node.path.clone();
-        Some(AttestationEntry { path, name, predicate_type: predicate_type?, requirement, conditions })
-    })
-    .flatten()
-}
-
-fn deny(node: &Node<'_, '_>) -> Option<DenyRule> {
-    node.map(|fields| {
-        let message = fields.string("message");
-        let deny = fields.required("deny", "write the conditions under which the image is refused")?;
-        let conditions = deny.map(|fields| {
-            let node = fields.required("conditions", "write the conditions under which the image is refused");
-            node.map(|node| conditions::conditions(&node))
-        });
-        let conditions: Conditions = conditions.flatten()?;
-        Some(DenyRule { message, conditions })
-    })
-    .flatten()
-}
-
 fn credentials(node: &Node<'_, '_>) -> RegistryCredentials {
     const PROVIDERS: [(&str, &str); 5] = [
         ("default", "default"),
@@ -249,45 +189,4 @@ fn credentials(node: &Node<'_, '_>) -> RegistryCredentials {
         secrets: fields.strings("secrets"),
     };
     node.map(read).unwrap_or_default()
-}
-
-/// `imageExtractors`: lists of places, by kind.
-pub(super) fn extractors(node: &Node<'_, '_>) -> BTreeMap<String, Vec<ImageExtractor>> {
-    let kind = |(kind, node): (&str, Node<'_, '_>)| {
-        if node.value.as_array().is_some_and(Vec::is_empty) {
-            node.error(Problem::Empty("list the places of images"));
-        }
-        (kind.to_owned(), node.list().iter().filter_map(extractor).collect())
-    };
-    node.entries().into_iter().map(kind).collect()
-}
-
-fn extractor(node: &Node<'_, '_>) -> Option<ImageExtractor> {
-    const PATH: &str = "write a path like /spec/image";
-    let read = |fields: &mut Fields<'_, '_>| {
-        let path = fields.required("path", PATH);
-        let mut text = |name| fields.text(name, "write a name or remove the field");
-        let (value, name, key) = (text("value"), text("name"), text("key"));
-        let rewrite = fields.get("jmesPath").map(|node| rewrite(&node));
-        let path = path?;
-        let steps = path.text(PATH)?.split('/').filter(|step| !step.is_empty());
-        let mut steps: Vec<_> = steps.map(str::to_owned).collect();
-        if steps.is_empty() {
-            path.error(Problem::Empty(PATH));
-        }
-        let value = if value.is_some() { value } else { steps.pop() }?;
-        // The last step of a path alone is a field, and no field is called so.
-        if value == "*" {
-            let problem = Problem::Missing("write the field below `path` that holds the image");
-            fields.report.error(&fields.path.key("value"), problem);
-        }
-        let name = name.unwrap_or_else(|| CUSTOM_EXTRACTOR.to_owned());
-        Some(ImageExtractor { path: steps, value, name, key, rewrite: rewrite.flatten() })
-    };
-    node.map(read).flatten()
-}
-
-fn rewrite(node: &Node<'_, '_>) -> Option<Expression> {
-    let text = node.text("write an expression or remove the field")?;
-    Expression::of_value(text).map_err(|error| node.error(Problem::Expression(error))).ok()
 }

@@ -1,17 +1,20 @@
 //! `validate.manifests` (`spec/kyverno.md` 1.7 and 3).
 
-use super::attestors::{self, Purpose};
+use super::reading;
 use super::settings::Settings;
 use crate::dialect::Problem;
-use crate::dialect::reader::{Fields, Node};
+use crate::dialect::reader::Node;
+use crate::dialect::vocabulary::attestors::{self, Purpose};
+use crate::dialect::vocabulary::manifests::ignore_field;
 use crate::policy::manifest::ANNOTATION_DOMAIN;
-use crate::policy::{DryRun, IgnoreField, ManifestRule, ObjectSelector};
+use crate::policy::{DryRun, ManifestRule};
 
 /// Compiles the body of a manifest rule.
 pub(super) fn compile(node: &Node<'_, '_>, settings: &Settings) -> Option<ManifestRule> {
     node.map(|fields| {
         let attestors = fields.get("attestors");
-        let requirement = attestors.as_ref().and_then(|node| attestors::sets(node, Purpose::Manifest));
+        let requirement =
+            attestors.as_ref().and_then(|node| attestors::sets(node, reading(Purpose::Manifest)));
         // Kyverno takes a rule without attestors for a rule without a body; it demands nothing.
         let absent = attestors.is_none_or(|node| node.value.as_array().is_some_and(Vec::is_empty));
         if absent {
@@ -33,34 +36,6 @@ pub(super) fn compile(node: &Node<'_, '_>, settings: &Settings) -> Option<Manife
         })
     })
     .flatten()
-}
-
-fn ignore_field(node: &Node<'_, '_>) -> Option<IgnoreField> {
-    node.map(|fields| {
-        let objects = fields.list("objects").iter().filter_map(object_selector).collect();
-        let list = fields.required("fields", "list the fields that may differ")?;
-        if list.value.as_array().is_some_and(Vec::is_empty) {
-            list.error(Problem::Empty("list the fields that may differ"));
-        }
-        for pattern in list.list().iter().filter(|node| node.value == "*" || node.value == "**") {
-            pattern.warn("every field may differ: any object passes that carries any valid signature");
-        }
-        Some(IgnoreField { objects, fields: list.strings(), path: node.path.clone() })
-    })
-    .flatten()
-}
-
-fn object_selector(node: &Node<'_, '_>) -> Option<ObjectSelector> {
-    node.map(|fields: &mut Fields<'_, '_>| {
-        let mut text = |name| fields.string(name).unwrap_or_default();
-        ObjectSelector {
-            group: text("group"),
-            version: text("version"),
-            kind: text("kind"),
-            name: text("name"),
-            namespace: text("namespace"),
-        }
-    })
 }
 
 fn read_dry_run(node: &Node<'_, '_>) -> Option<DryRun> {

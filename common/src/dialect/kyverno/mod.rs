@@ -1,12 +1,8 @@
 //! Kyverno's `ClusterPolicy`, `Policy` and `PolicyException` (`spec/kyverno.md` 1 and 4.6).
 
-mod attestors;
-mod autogen;
-mod conditions;
 mod exception;
 mod images;
 mod manifests;
-mod matching;
 mod rule;
 mod settings;
 
@@ -15,6 +11,8 @@ use serde_json::Value;
 pub(super) use exception::compile_exception;
 
 use super::reader::{Fields, Node, Report};
+use super::vocabulary::attestors::{Purpose, Reading, Words};
+use super::vocabulary::{matching, metadata};
 use super::{Compiled, Problem};
 use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};
 use settings::Settings;
@@ -29,6 +27,11 @@ const ACTIONS: [(&str, Action); 4] = [
     ("enforce", Action::Enforce),
 ];
 const FAILURE_POLICIES: [(&str, OnFault); 2] = [("Fail", OnFault::Refuse), ("Ignore", OnFault::Allow)];
+
+/// How attestors are read here.
+const fn reading(purpose: Purpose) -> Reading {
+    Reading { purpose, words: Words::Kyverno }
+}
 
 /// What the rules of a policy need to know about it.
 #[expect(clippy::struct_excessive_bools, reason = "one per option of the policy language")]
@@ -56,14 +59,7 @@ pub(super) fn compile_policy(document: &Value, report: &Report) -> Option<Compil
         let (metadata, spec) = (metadata?, spec?);
         let (id, settings) = settings::metadata(&metadata)?;
         let kind = if namespaced { "Policy" } else { "ClusterPolicy" };
-        let mut id = PolicyId { kind: kind.to_owned(), ..id };
-        if namespaced && id.namespace.is_empty() {
-            metadata
-                .warn("no namespace: taken for `default`; a namespaced Policy sees only its own namespace");
-            "default".clone_into(&mut id.namespace);
-        } else if !namespaced {
-            id.namespace.clear();
-        }
+        let id = metadata::namespace(&metadata, PolicyId { kind: kind.to_owned(), ..id }, namespaced);
         spec.map(|spec| compile_spec(spec, id, settings, (namespaced, legacy))).flatten()
     });
     let mut policy = policy.flatten()?;
@@ -183,19 +179,7 @@ fn policy_overrides(spec: &mut Fields<'_, '_>, namespaced: bool) -> Vec<ActionOv
 
 /// `[{action, namespaces, namespaceSelector}]`.
 fn action_overrides(node: &Node<'_, '_>) -> Vec<ActionOverride> {
-    let entry = |node: &Node<'_, '_>| {
-        node.map(|fields| {
-            let action = fields.required("action", "write Audit or Enforce");
-            let namespaces = fields.strings("namespaces");
-            let selector = fields.get("namespaceSelector");
-            if namespaces.is_empty() && selector.is_none() {
-                fields.error(Problem::Empty("name namespaces or a namespaceSelector"));
-            }
-            let namespace_selector = selector.map(|node| matching::label_selector(&node));
-            Some(ActionOverride { action: action?.choice(&ACTIONS)?, namespaces, namespace_selector })
-        })
-    };
-    node.list().iter().filter_map(|node| entry(node).flatten()).collect()
+    matching::action_overrides(node, &ACTIONS)
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::matching::{self, Allowed};
-use super::{ACTIONS, PolicyContext, action_overrides, autogen, conditions, images, manifests};
+use super::{ACTIONS, PolicyContext, action_overrides, images, manifests};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
-use crate::limits;
+use crate::dialect::vocabulary::matching::{self, Allowed};
+use crate::dialect::vocabulary::{autogen, conditions, extractors, rules};
 use crate::policy::{Action, ActionOverride, ActionRules, Body, Rule, Selector};
 
 const BODIES: [&str; 4] = ["validate", "mutate", "generate", "verifyImages"];
@@ -18,7 +18,8 @@ pub(super) fn compile_rules(list: &Node<'_, '_>, policy: &PolicyContext) -> Vec<
         list.error(Problem::Empty("add a rule"));
     }
     let values: Vec<_> = nodes.iter().map(|node| node.value).collect();
-    let targets = autogen::Targets::of(&values, policy.settings.autogen.as_deref(), list);
+    let wanted = || autogen::annotated(policy.settings.autogen.as_deref(), list);
+    let targets = autogen::Targets::of(&values, wanted);
     let (mut rules, mut names) = (Vec::new(), BTreeSet::new());
     for node in &nodes {
         let generated = targets.generate(node.value);
@@ -37,16 +38,10 @@ pub(super) fn compile_rules(list: &Node<'_, '_>, policy: &PolicyContext) -> Vec<
 
 fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
     node.map(|fields| {
-        let name = fields.required("name", "give the rule a name").and_then(|node| rule_name(&node));
-        let allowed = Allowed::by(policy);
-        let matching = fields.required("match", "say which objects the rule is about");
-        let matching = matching.and_then(|node| {
-            let clause = matching::clause(&node, allowed);
-            if clause.is_none() {
-                node.error(Problem::Empty("say which objects the rule is about"));
-            }
-            clause
-        });
+        let name = fields.required("name", "give the rule a name").and_then(|node| rules::name(&node));
+        let allowed = allowed(policy);
+        let matching = fields.required("match", rules::ABOUT);
+        let matching = matching.and_then(|node| rules::about(&node, allowed));
         let exclude = fields.get("exclude").and_then(|node| matching::clause(&node, allowed));
         let found = fields.present(&BODIES);
         let parts = body(fields, policy);
@@ -59,7 +54,9 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
             not_read(fields);
             return None;
         };
-        check_kinds(fields, matching.as_ref(), &parts.body);
+        if let Body::Images(_) = parts.body {
+            rules::check_kinds(fields, matching.as_ref());
+        }
         let handled = !matches!(parts.body, Body::NotHandled { .. });
         let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };
         Some(Rule {
@@ -78,13 +75,9 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
     .flatten()
 }
 
-fn rule_name(node: &Node<'_, '_>) -> Option<String> {
-    let name = node.text("give the rule a name")?;
-    if name.chars().count() > limits::RULE_NAME {
-        node.error(Problem::TooLong { max: limits::RULE_NAME });
-        return None;
-    }
-    Some(name.to_owned())
+/// What its clauses may say.
+fn allowed(policy: &PolicyContext) -> Allowed {
+    Allowed { legacy: policy.legacy, namespaces: !policy.namespaced, users: !policy.background }
 }
 
 type Circumstances = (Vec<crate::policy::ContextEntry>, Option<crate::policy::Conditions>);
@@ -101,16 +94,6 @@ fn circumstances(fields: &mut Fields<'_, '_>) -> Circumstances {
 fn not_read(fields: &mut Fields<'_, '_>) -> Circumstances {
     fields.skip(&["celPreconditions", "context", "preconditions", "imageExtractors"]);
     (vec![], None)
-}
-
-/// `verifyImages` on every kind would stop whatever the cluster does.
-fn check_kinds(fields: &Fields<'_, '_>, matching: Option<&crate::policy::selector::Clause>, body: &Body) {
-    let Body::Images(_) = body else { return };
-    for filter in matching.iter().flat_map(|clause| &clause.filters) {
-        if filter.kinds.iter().any(crate::policy::selector::KindPattern::is_any_kind) {
-            fields.report.error(&filter.path, Problem::AnyKind);
-        }
-    }
 }
 
 /// What a body says.
@@ -139,7 +122,7 @@ fn body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<Parts> {
                 });
             }
             let extractors =
-                fields.get("imageExtractors").map(|node| images::extractors(&node)).unwrap_or_default();
+                fields.get("imageExtractors").map(|node| extractors::extractors(&node)).unwrap_or_default();
             let (rule, action) = images::compile(&node, extractors, policy);
             Some(Parts::of(Body::Images(Box::new(rule)), action))
         }

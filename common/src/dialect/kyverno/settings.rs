@@ -1,6 +1,7 @@
 //! A policy's name, and what its annotations say.
 
 use crate::dialect::reader::{Fields, Node};
+use crate::dialect::vocabulary::{images, metadata};
 use crate::dialect::{Problem, reader};
 use crate::image::Platform;
 use crate::policy::expression::Expression;
@@ -31,16 +32,9 @@ const OURS: [&str; 6] =
 /// Reads `metadata`.
 pub(super) fn metadata(node: &Node<'_, '_>) -> Option<(PolicyId, Settings)> {
     let read = |fields: &mut Fields<'_, '_>| {
-        // What else an object's metadata may hold (apimachinery's ObjectMeta).
-        fields.skip(&["generateName", "labels", "uid", "resourceVersion", "generation", "creationTimestamp"]);
-        fields.skip(&["deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers"]);
-        fields.skip(&["managedFields", "selfLink"]);
         let annotations = fields.get("annotations");
         let settings = annotations.map_or_else(Settings::unannotated, |node| settings(&node));
-        let namespace = fields.string("namespace").unwrap_or_default();
-        let name =
-            fields.required("name", "a policy needs a name")?.text("a policy needs a name")?.to_owned();
-        Some((PolicyId { kind: String::new(), namespace, name }, settings))
+        Some((metadata::id(fields)?, settings))
     };
     node.map(read).flatten()
 }
@@ -83,11 +77,7 @@ fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> 
     match name {
         "match" => settings.matching = one_of(value, &KNOWN)?,
         "signed-reference" => settings.signed_reference = one_of(value, &REFERENCES)?,
-        "platform" => {
-            let unreadable =
-                |_| Problem::NotSupported("this platform; write OS/ARCHITECTURE, as linux/amd64");
-            settings.platform = Some(value.parse().map_err(unreadable)?);
-        }
+        "platform" => settings.platform = Some(images::platform(value)?),
         "newest-by" => settings.newest_by = Some(Expression::of_value(value).map_err(Problem::Expression)?),
         "allow-namespace" if value.trim() == "*" => settings.allow_namespace = NamespaceAllowance::Any,
         "allow-namespace" => settings.allow_namespace = NamespaceAllowance::Named(names(value)?),

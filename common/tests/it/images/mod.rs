@@ -17,6 +17,7 @@ mod superseded;
 mod tampering;
 mod texts;
 mod timestamps;
+mod trust_roots;
 mod whole;
 
 use std::collections::BTreeMap;

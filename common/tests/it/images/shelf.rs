@@ -311,7 +311,7 @@ pub(crate) fn annotated(metadata: &Value, entries: &str) -> Result<Policy, Strin
     let document = yaml::read(text.as_bytes()).unwrap().remove(0).value;
     match compile(&document) {
         Ok(Compiled::Policy(policy)) => Ok(policy),
-        Ok(Compiled::Exception(_)) => panic!("a policy"),
+        Ok(other @ (Compiled::Exception(_) | Compiled::TrustRoot(_))) => panic!("{other:?}"),
         Err(errors) => Err(errors.to_string()),
     }
 }

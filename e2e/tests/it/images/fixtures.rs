@@ -9,7 +9,7 @@ use e2e::sigstore::{self, Rekor, Sigstore};
 use crate::world::World;
 
 /// Who signs without a key.
-pub(super) const EMAIL: &str = "release@example.com";
+pub(crate) const EMAIL: &str = "release@example.com";
 /// Which workflow signs without a key.
 pub(crate) const WORKFLOW: &str = "example/app/.github/workflows/release.yaml@refs/heads/main";
 /// The repository that every fixture lies in; each stage has a registry of its own.

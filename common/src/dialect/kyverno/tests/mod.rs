@@ -71,7 +71,7 @@ fn errors(document: &Value) -> Vec<(String, Problem)> {
 fn compiled(document: &Value) -> Policy {
     match compile(document).unwrap_or_else(|errors| panic!("{errors}")) {
         Compiled::Policy(policy) => policy,
-        Compiled::Exception(exception) => panic!("{}", exception.id),
+        other @ (Compiled::Exception(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     }
 }
 
@@ -286,7 +286,7 @@ fn exception(spec: &Value) -> Result<Exception, CompileErrors> {
     });
     compile(&document).map(|compiled| match compiled {
         Compiled::Exception(exception) => exception,
-        Compiled::Policy(policy) => panic!("{}", policy.id),
+        other @ (Compiled::Policy(_) | Compiled::TrustRoot(_)) => panic!("{other:?}"),
     })
 }
 

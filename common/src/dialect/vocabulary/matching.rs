@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::PolicyContext;
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
+pub(in crate::dialect) use crate::policy::selector::Clause;
 use crate::policy::selector::{
-    Clause, Combine, Filter, KindPattern, LabelExpression, LabelOperator, LabelSelector, Operation,
-    UserPattern,
+    Combine, Filter, KindPattern, LabelExpression, LabelOperator, LabelSelector, Operation, UserPattern,
 };
+use crate::policy::{Action, ActionOverride};
 
 const LEGACY: [&str; 4] = ["resources", "roles", "clusterRoles", "subjects"];
 const OPERATIONS: [(&str, Operation); 4] = [
@@ -20,23 +20,17 @@ const OPERATIONS: [(&str, Operation); 4] = [
 
 /// What a clause may say.
 #[derive(Clone, Copy)]
-pub(super) struct Allowed {
+pub(in crate::dialect) struct Allowed {
     /// Attributes directly under the clause (before `any` and `all`).
-    pub(super) legacy: bool,
+    pub(in crate::dialect) legacy: bool,
     /// `namespaces`.
-    pub(super) namespaces: bool,
+    pub(in crate::dialect) namespaces: bool,
     /// Users: there are none in background scans.
-    pub(super) users: bool,
-}
-
-impl Allowed {
-    pub(super) fn by(policy: &PolicyContext) -> Self {
-        Self { legacy: policy.legacy, namespaces: !policy.namespaced, users: !policy.background }
-    }
+    pub(in crate::dialect) users: bool,
 }
 
 /// A clause; `None` when it says nothing (an error for `match`, no exclusion for `exclude`).
-pub(super) fn clause(node: &Node<'_, '_>, allowed: Allowed) -> Option<Clause> {
+pub(in crate::dialect) fn clause(node: &Node<'_, '_>, allowed: Allowed) -> Option<Clause> {
     node.map(|fields| {
         let given = fields.present(&["any", "all"]);
         let old = fields.present(&LEGACY);
@@ -148,8 +142,28 @@ fn subject(node: &Node<'_, '_>) -> Option<UserPattern> {
     .flatten()
 }
 
+/// `[{action, namespaces, namespaceSelector}]`, with the actions that the dialect knows.
+pub(in crate::dialect) fn action_overrides(
+    node: &Node<'_, '_>,
+    actions: &[(&'static str, Action)],
+) -> Vec<ActionOverride> {
+    let entry = |node: &Node<'_, '_>| {
+        node.map(|fields| {
+            let action = fields.required("action", "write Audit or Enforce");
+            let namespaces = fields.strings("namespaces");
+            let selector = fields.get("namespaceSelector");
+            if namespaces.is_empty() && selector.is_none() {
+                fields.error(Problem::Empty("name namespaces or a namespaceSelector"));
+            }
+            let namespace_selector = selector.map(|node| label_selector(&node));
+            Some(ActionOverride { action: action?.choice(actions)?, namespaces, namespace_selector })
+        })
+    };
+    node.list().iter().filter_map(|node| entry(node).flatten()).collect()
+}
+
 /// A label selector.
-pub(super) fn label_selector(node: &Node<'_, '_>) -> LabelSelector {
+pub(in crate::dialect) fn label_selector(node: &Node<'_, '_>) -> LabelSelector {
     let read = |fields: &mut Fields<'_, '_>| LabelSelector {
         labels: fields.string_map("matchLabels"),
         expressions: fields.list("matchExpressions").iter().filter_map(label_expression).collect(),

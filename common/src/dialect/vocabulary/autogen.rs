@@ -9,29 +9,23 @@ use crate::dialect::reader::{Node, nearest};
 use crate::limits;
 use crate::policy::selector::KindPattern;
 
-const CONTROLLERS: [&str; 7] =
+/// The controllers that there may be rules for.
+pub(in crate::dialect) const CONTROLLERS: [&str; 7] =
     ["DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet", "CronJob"];
 const CRON_JOB: &str = "CronJob";
 const ANNOTATION: &str = "pod-policies.kyverno.io/autogen-controllers";
 
 /// The controllers that rules are generated for; none when a rule of the policy forbids it.
-pub(super) struct Targets(Vec<&'static str>);
+pub(in crate::dialect) struct Targets(Vec<&'static str>);
 
 impl Targets {
-    /// Reads the annotation and looks at every rule of the policy.
-    pub(super) fn of(rules: &[&Value], annotation: Option<&str>, list: &Node<'_, '_>) -> Self {
-        if !rules.iter().all(|rule| allows(rule)) {
-            return Self(vec![]);
-        }
-        match annotation.unwrap_or("all").trim() {
-            "all" => Self(CONTROLLERS.to_vec()),
-            "none" => Self(vec![]),
-            named => Self(named.split(',').filter_map(|name| controller(name.trim(), list)).collect()),
-        }
+    /// Those of a list, unless one of the rules forbids it.
+    pub(in crate::dialect) fn of(rules: &[&Value], wanted: impl FnOnce() -> Vec<&'static str>) -> Self {
+        if rules.iter().all(|rule| allows(rule)) { Self(wanted()) } else { Self(vec![]) }
     }
 
     /// The rules generated from one.
-    pub(super) fn generate(&self, rule: &Value) -> Vec<Value> {
+    pub(in crate::dialect) fn generate(&self, rule: &Value) -> Vec<Value> {
         let for_pods =
             rule.get("verifyImages").is_some() && clauses(rule, "match").any(|kinds| names_pods(&kinds));
         let other_exclusions = clauses(rule, "exclude").any(|kinds| !kinds.is_empty() && !names_pods(&kinds));
@@ -47,6 +41,15 @@ impl Targets {
             .filter(|rewrite| !rewrite.kinds.is_empty())
             .map(|to| to.rule(rule))
             .collect()
+    }
+}
+
+/// What Kyverno's annotation lists.
+pub(in crate::dialect) fn annotated(annotation: Option<&str>, list: &Node<'_, '_>) -> Vec<&'static str> {
+    match annotation.unwrap_or("all").trim() {
+        "all" => CONTROLLERS.to_vec(),
+        "none" => vec![],
+        named => named.split(',').filter_map(|name| controller(name.trim(), list)).collect(),
     }
 }
 

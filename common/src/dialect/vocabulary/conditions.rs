@@ -10,7 +10,7 @@ use crate::policy::template::Template;
 use crate::policy::{Condition, Conditions, ContextEntry};
 
 /// `{any, all}` or a flat list, which means all.
-pub(super) fn conditions(node: &Node<'_, '_>) -> Conditions {
+pub(in crate::dialect) fn conditions(node: &Node<'_, '_>) -> Conditions {
     if node.value.is_array() {
         return Conditions { any: vec![], all: list(node) };
     }
@@ -18,7 +18,7 @@ pub(super) fn conditions(node: &Node<'_, '_>) -> Conditions {
 }
 
 /// `{any, all}`.
-pub(super) fn any_all(node: &Node<'_, '_>) -> Conditions {
+pub(in crate::dialect) fn any_all(node: &Node<'_, '_>) -> Conditions {
     let read = |fields: &mut Fields<'_, '_>| Conditions {
         any: fields.get("any").map(|node| list(&node)).unwrap_or_default(),
         all: fields.get("all").map(|node| list(&node)).unwrap_or_default(),
@@ -61,7 +61,7 @@ fn template(node: &Node<'_, '_>) -> Option<Template> {
 }
 
 /// A rule's named values.
-pub(super) fn context(list: &[Node<'_, '_>]) -> Vec<ContextEntry> {
+pub(in crate::dialect) fn context(list: &[Node<'_, '_>]) -> Vec<ContextEntry> {
     let mut entries: Vec<ContextEntry> = Vec::new();
     for node in list {
         let Some(entry) = context_entry(node) else { continue };

@@ -1,7 +1,10 @@
 //! Attestor sets (`spec/kyverno.md` 1.5): who must have signed.
+//!
+//! The dialects differ in how trust in logs and authorities is written down ([`Words`]), and in nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::logs;
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::key::PublicKey;
@@ -13,9 +16,25 @@ use crate::policy::{
     Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Matcher, Requirement,
 };
 
+/// How attestors are read.
+#[derive(Clone, Copy)]
+pub(in crate::dialect) struct Reading {
+    pub(in crate::dialect) purpose: Purpose,
+    pub(in crate::dialect) words: Words,
+}
+
+/// Who writes about logs and authorities how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::dialect) enum Words {
+    /// PEM beside each attestor: `rekor`, `ctlog`, `roots`.
+    Kyverno,
+    /// The name of a trust root: `trustRoot`.
+    Trust,
+}
+
 /// What the attestors are for; options mean different things.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::dialect) enum Purpose {
     Manifest,
     Image,
     /// Images signed with Notary, which knows certificates only.
@@ -24,13 +43,13 @@ pub(super) enum Purpose {
 
 /// A list of attestor sets, all of which must be satisfied; `None` for an empty list, or when an error
 /// was reported.
-pub(super) fn sets(node: &Node<'_, '_>, purpose: Purpose) -> Option<Requirement> {
+pub(in crate::dialect) fn sets(node: &Node<'_, '_>, reading: Reading) -> Option<Requirement> {
     let list = node.list();
-    let mut sets: Vec<Requirement> = list.iter().filter_map(|node| set(node, purpose, 1)).collect();
+    let mut sets: Vec<Requirement> = list.iter().filter_map(|node| set(node, reading, 1)).collect();
     if sets.len() == 1 { sets.pop() } else { (!sets.is_empty()).then_some(Requirement::All(sets)) }
 }
 
-fn set(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Option<Requirement> {
+fn set(node: &Node<'_, '_>, reading: Reading, depth: usize) -> Option<Requirement> {
     if depth > limits::ATTESTOR_DEPTH {
         node.error(Problem::TooDeep { max: limits::ATTESTOR_DEPTH });
         return None;
@@ -38,7 +57,7 @@ fn set(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Option<Requiremen
     node.map(|fields| {
         let count = fields.get("count").and_then(|node| node.integer(0, 1_000));
         let entries = fields.list("entries");
-        let of: Vec<Requirement> = entries.iter().flat_map(|node| entry(node, purpose, depth)).collect();
+        let of: Vec<Requirement> = entries.iter().flat_map(|node| entry(node, reading, depth)).collect();
         if entries.is_empty() {
             fields.error(Problem::NoAttestors);
             return None;
@@ -72,16 +91,16 @@ fn warn_same_key_twice(fields: &Fields<'_, '_>, of: &[Requirement]) {
 const KINDS: [&str; 4] = ["keys", "certificates", "keyless", "attestor"];
 
 /// An entry; several keys in one are several entries.
-fn entry(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Vec<Requirement> {
+fn entry(node: &Node<'_, '_>, reading: Reading, depth: usize) -> Vec<Requirement> {
     let read = |fields: &mut Fields<'_, '_>| {
         let found = fields.present(&KINDS);
         let annotations = fields.get("annotations").map(|node| plain_map(&node)).unwrap_or_default();
         let repository = fields.text("repository", "write a repository or remove the field");
-        signature_algorithm(fields);
+        logs::signature_algorithm(fields, reading.words);
         let nested = fields.get("attestor");
-        let keys = fields.get("keys").map(|node| keys(&node, purpose));
-        let certificates = fields.get("certificates").map(|node| certificates(&node));
-        let keyless = fields.get("keyless").map(|node| keyless(&node, purpose));
+        let keys = fields.get("keys").map(|node| keys(&node, reading));
+        let certificates = fields.get("certificates").map(|node| certificates(&node, reading));
+        let keyless = fields.get("keyless").map(|node| keyless(&node, reading));
         let [kind] = found[..] else {
             fields.error(Problem::NotExactlyOne { of: KINDS.to_vec(), found });
             return vec![];
@@ -90,7 +109,7 @@ fn entry(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Vec<Requirement
             return nested_set(
                 fields,
                 &nested,
-                (purpose, depth),
+                (reading, depth),
                 annotations.is_empty() && repository.is_none(),
             );
         }
@@ -115,32 +134,27 @@ fn entry(node: &Node<'_, '_>, purpose: Purpose, depth: usize) -> Vec<Requirement
 fn nested_set(
     fields: &Fields<'_, '_>,
     nested: &Node<'_, '_>,
-    (purpose, depth): (Purpose, usize),
+    (reading, depth): (Reading, usize),
     alone: bool,
 ) -> Vec<Requirement> {
     if !alone {
         let instead = "write annotations and repository into the entries of the nested set";
         fields.error(Problem::Conflict { with: "attestor", instead });
     }
-    set(nested, purpose, depth + 1).into_iter().collect()
+    set(nested, reading, depth + 1).into_iter().collect()
 }
 
 type Authorities = Vec<(Authority, LogOptions)>;
 
 const KEY_SOURCES: [&str; 3] = ["publicKeys", "secret", "kms"];
 
-fn keys(node: &Node<'_, '_>, purpose: Purpose) -> Authorities {
+fn keys(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     let read = |fields: &mut Fields<'_, '_>| {
-        if purpose == Purpose::Notary {
+        if reading.purpose == Purpose::Notary {
             fields.error(Problem::NotSupported("keys with type Notary; use certificates"));
         }
         let found = fields.present(&KEY_SOURCES);
-        let log = log_options(fields, "rekor", "ctlog");
-        if purpose == Purpose::Manifest {
-            let unneeded = "not needed: a manifest signed by a key is verified without a log";
-            fields.without_effect(&["rekor", "ctlog"], unneeded);
-        }
-        signature_algorithm(fields);
+        let log = logs::of_key(fields, reading);
         let inline = fields.get("publicKeys").map(|node| public_keys(&node));
         let secret = fields.get("secret").and_then(|node| secret(&node));
         let kms = fields.get("kms").and_then(|node| kms(&node));
@@ -156,7 +170,7 @@ fn keys(node: &Node<'_, '_>, purpose: Purpose) -> Authorities {
 const KMS_SCHEMES: [&str; 4] = ["awskms://", "azurekms://", "gcpkms://", "hashivault://"];
 
 /// PEM blocks, each a key of its own, or one reference.
-pub(super) fn public_keys(node: &Node<'_, '_>) -> Vec<KeySource> {
+pub(in crate::dialect) fn public_keys(node: &Node<'_, '_>) -> Vec<KeySource> {
     let Some(text) = node.text("write a public key") else { return vec![] };
     let text = text.trim();
     if text.contains("-----BEGIN") {
@@ -223,24 +237,13 @@ fn kms(node: &Node<'_, '_>) -> Option<KeySource> {
     Some(KeySource::Reference(KeyRef::Kms(text.to_owned())))
 }
 
-/// The hash is the one that belongs to the key's type; anything stronger than the default is only noted.
-fn signature_algorithm(fields: &mut Fields<'_, '_>) {
-    const BITS: [(&str, u16); 4] = [("sha224", 224), ("sha256", 256), ("sha384", 384), ("sha512", 512)];
-    let Some(node) = fields.get("signatureAlgorithm") else { return };
-    match node.choice(&BITS) {
-        Some(224) => node.error(Problem::NotSupported("SHA-224 signatures; use sha256")),
-        Some(384 | 512) => node.warn("the hash follows from the key's type; this option changes nothing"),
-        Some(_) | None => {}
-    }
-}
-
-fn certificates(node: &Node<'_, '_>) -> Authorities {
+fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     let read = |fields: &mut Fields<'_, '_>| {
         let (cert, chain) = (fields.get("cert"), fields.get("certChain"));
         if cert.is_none() && chain.is_none() {
             fields.error(Problem::Missing("write cert, certChain or both"));
         }
-        let log = log_options(fields, "rekor", "ctlog");
+        let log = logs::options(fields, reading.words);
         let pem = |node: Option<Node<'_, '_>>| node.and_then(|node| certificate_pem(&node));
         let authority = CertificateAuthority { cert: pem(cert), chain: pem(chain), log };
         vec![(Authority::Certificate(authority), LogOptions::default())]
@@ -249,7 +252,7 @@ fn certificates(node: &Node<'_, '_>) -> Authorities {
 }
 
 /// PEM certificates, or the base64 of such a text.
-fn certificate_pem(node: &Node<'_, '_>) -> Option<String> {
+pub(super) fn certificate_pem(node: &Node<'_, '_>) -> Option<String> {
     use base64::Engine as _;
     let text = plain(node)?;
     let decoded = || {
@@ -280,33 +283,29 @@ fn check_certificates(text: &str) -> Result<(), &'static str> {
     if all { Ok(()) } else { Err("a block of another kind") }
 }
 
-fn keyless(node: &Node<'_, '_>, purpose: Purpose) -> Authorities {
+fn keyless(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     let read = |fields: &mut Fields<'_, '_>| {
-        if purpose == Purpose::Notary {
+        if reading.purpose == Purpose::Notary {
             fields.error(Problem::NotSupported("keyless with type Notary; use certificates"));
         }
-        let log = log_options(fields, "rekor", "ctlog");
-        if log.ignore_tlog {
-            let message = match purpose {
-                Purpose::Manifest => {
-                    "rekor.ignoreTlog has no effect: the proof that a manifest carries is checked"
-                }
-                Purpose::Image | Purpose::Notary => {
-                    "no log proof is demanded: a signature counts although nobody can see when it was made"
-                }
-            };
-            fields.report.warn(&fields.path, message);
-        }
-        identity(fields, log)
+        let log = logs::of_identity(fields, reading);
+        identity(fields, log, reading.words)
     };
     node.map(read).unwrap_or_default().into_iter().map(|keyless| (keyless, LogOptions::default())).collect()
 }
 
 /// Identity, issuer, roots and extensions, which the older image rules carry directly.
-pub(super) fn identity(fields: &mut Fields<'_, '_>, log: LogOptions) -> Vec<Authority> {
+pub(in crate::dialect) fn identity(
+    fields: &mut Fields<'_, '_>,
+    log: LogOptions,
+    words: Words,
+) -> Vec<Authority> {
     let subjects = matchers(fields, "subject", "subjectRegExp");
     let issuers = matchers(fields, "issuer", "issuerRegExp");
-    let roots = fields.get("roots").and_then(|node| certificate_pem(&node));
+    let roots = match words {
+        Words::Kyverno => fields.get("roots").and_then(|node| certificate_pem(&node)),
+        Words::Trust => None,
+    };
     let extensions = fields.get("additionalExtensions").map(|node| plain_map(&node)).unwrap_or_default();
     let open = |matchers: &[Matcher]| matchers.iter().any(Matcher::accepts_anything);
     let (any_subject, any_issuer) = (open(&subjects), issuers.iter().all(Matcher::accepts_anything));
@@ -339,27 +338,8 @@ fn matchers(fields: &mut Fields<'_, '_>, plain_name: &'static str, regex_name: &
     matchers
 }
 
-fn log_options(fields: &mut Fields<'_, '_>, rekor: &'static str, ctlog: &'static str) -> LogOptions {
-    let mut log = LogOptions::default();
-    if let Some(node) = fields.get(rekor) {
-        node.map(|fields| {
-            log.rekor_url = fields.text("url", "write the log's URL");
-            log.rekor_key = fields.text("pubkey", "write the log's public key");
-            log.ignore_tlog = fields.boolean("ignoreTlog", false);
-        });
-    }
-    if let Some(node) = fields.get(ctlog) {
-        node.map(|fields| {
-            log.ignore_sct = fields.boolean("ignoreSCT", false);
-            log.ct_key = fields.text("pubkey", "write the log's public key");
-            log.tsa_chain = fields.get("tsaCertChain").and_then(|node| certificate_pem(&node));
-        });
-    }
-    log
-}
-
 /// A text without expressions: nobody would evaluate them, and they would match nothing.
-pub(super) fn plain<'v>(node: &Node<'v, '_>) -> Option<&'v str> {
+pub(in crate::dialect) fn plain<'v>(node: &Node<'v, '_>) -> Option<&'v str> {
     let text = node.text("write a text or remove the field")?;
     if text.contains("{{") {
         node.error(Problem::ExpressionNotAllowed);
@@ -368,7 +348,7 @@ pub(super) fn plain<'v>(node: &Node<'v, '_>) -> Option<&'v str> {
     Some(text)
 }
 
-pub(super) fn plain_map(node: &Node<'_, '_>) -> BTreeMap<String, String> {
+pub(in crate::dialect) fn plain_map(node: &Node<'_, '_>) -> BTreeMap<String, String> {
     let map = node.string_map();
     for (key, _) in map.iter().filter(|(_, value)| value.contains("{{")) {
         let path: FieldPath = node.path.key(key);
