@@ -226,6 +226,27 @@ config stable 4.2.0 > keyless-release/good.yaml; keyless keyless-release/good.ya
 config nightly 4.3.0-dev > "$work/other.yaml"; keyless "$work/other.yaml" intern@example.com
 config edge 4.2.1 > "$work/edge.yaml"; keyless "$work/edge.yaml" release@example.com; sed -i 's/4.2.1/4.2.2/' "$work/edge.yaml"
 { cat "$work/other.yaml"; echo ---; cat "$work/edge.yaml"; } > keyless-release/bad.yaml
+# --- private-sigstore: the same manifests, and the root as an object
+cp keyless-release/good.yaml keyless-release/bad.yaml private-sigstore/
+python3 - keyless-release/trusted-root.json > private-sigstore/trust-root.yaml <<'P'
+import json, sys
+def block(value, indent):
+    pad, lines = " " * indent, []
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, (dict, list)) and inner:
+                lines += [f"{pad}{key}:"] + block(inner, indent + (0 if isinstance(inner, list) else 2))
+            else:
+                lines.append(f"{pad}{key}: {json.dumps(inner)}")
+    else:
+        for inner in value:
+            first, *rest = block(inner, indent + 2)
+            lines += [f"{pad}- {first.lstrip()}"] + rest
+    return lines
+print("apiVersion: kubectl-trust.io/v1alpha1\nkind: TrustRoot\nmetadata:\n  name: release-sigstore\nspec:\n  trustedRoot:")
+print("\n".join(block(json.load(open(sys.argv[1])), 4)))
+P
+sed -i "s|issuer: .*|issuer: $issuer|" private-sigstore/policy.yaml
 cat > keyless-release/policy.yaml <<X
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy

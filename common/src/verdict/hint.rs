@@ -50,6 +50,10 @@ impl Reason {
             Self::SctInvalid { .. } => {
                 Some("if the authority has no CT log: --insecure-ignore-sct".to_owned())
             }
+            Self::TrustRootUnknown { name } => Some(format!(
+                "a TrustRoot of the name {}, in the cluster or among the policies",
+                shell_word(name)
+            )),
             Self::TargetMismatch { .. } => {
                 Some(format!("kubectl trust sign {file} --key cosign.key --replace"))
             }

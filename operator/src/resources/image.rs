@@ -91,7 +91,7 @@ pub struct Attestation {
     /// The name under which `validate` reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The predicate type, as https://slsa.dev/provenance/v1.
+    /// The predicate type, a URI.
     #[serde(rename = "type")]
     pub predicate_type: String,
     /// Sets of signers, all of which must have signed it.
