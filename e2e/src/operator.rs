@@ -52,10 +52,18 @@ impl Guarded {
     /// # Errors
     /// As [`shared`].
     pub fn start() -> anyhow::Result<Option<Self>> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments for the operator.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn start_with(arguments: &[&str]) -> anyhow::Result<Option<Self>> {
         let Some(this) = Self::bare()? else { return Ok(None) };
         this.deploy("kyverno-crds")?;
         this.deploy("default")?;
-        this.run(&[])?;
+        this.run(arguments)?;
         Ok(Some(this))
     }
 

@@ -85,6 +85,10 @@ pub struct ClusterArgs {
     /// A namespace whose PolicyExceptions count; those of all others do not (repeatable)
     #[arg(long, value_name = "NAMESPACE", conflicts_with = "standalone")]
     pub exceptions_from: Vec<String>,
+    /// Policies, exceptions and trust roots are taken only as this policy demands of them: a file of ClusterTrustPolicies
+    /// whose rules (validate.manifests) are about their kinds
+    #[arg(long, value_name = "FILE", conflicts_with = "standalone")]
+    pub signed_policies: Option<PathBuf>,
     /// A ClusterRole with which the webhook configurations go, when it is deleted
     #[arg(long, value_name = "NAME", conflicts_with = "standalone")]
     pub owner: Option<String>,

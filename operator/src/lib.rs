@@ -5,7 +5,7 @@
 //!
 //! 1. [`args`], [`run`]: flags, and what is started for them
 //! 2. [`webhook`]: reviews of the API server, and answers
-//! 3. [`snapshot`]: the policies that a request is judged by
+//! 3. [`snapshot`], [`signers`]: the policies that a request is judged by, and who must have signed them
 //! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
 //! 6. [`resources`]: our own kinds, as the API server is told of them
@@ -27,6 +27,7 @@ pub mod resources;
 pub mod roles;
 mod run;
 pub mod secrets;
+pub mod signers;
 pub mod snapshot;
 mod tls;
 pub mod webhook;

@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::registries::Registries;
 use crate::roles::Roles;
+use crate::signers::Signers;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::webhook::admit::Engine;
 use crate::webhook::server::{self, Server};
@@ -100,6 +101,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         snapshots,
         namespaces: Namespaces::default(),
         roles: Roles::default(),
+        signers: args.cluster.signed_policies.as_deref().map(Signers::read).transpose()?.unwrap_or_default(),
         world,
         facts: Facts::default(),
         metrics: Metrics::default(),

@@ -22,7 +22,7 @@ impl Reason {
                 let domain = domain.filter(|domain| *domain != DEFAULT_DOMAIN);
                 let domain = domain.map(|domain| format!(" --annotation-domain {}", shell_word(domain)));
                 let domain = domain.unwrap_or_default();
-                Some(format!("kubectl trust sign {file} --key cosign.key --in-place{domain}"))
+                Some(format!("kubectl trust sign {} --key cosign.key --in-place{domain}", source(subject)))
             }
             Self::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => Some(format!(
                 "if it was signed with another key: --key FILE; all that was tried: kubectl trust explain {file} --key FILE"
@@ -55,7 +55,7 @@ impl Reason {
                 shell_word(name)
             )),
             Self::TargetMismatch { .. } => {
-                Some(format!("kubectl trust sign {file} --key cosign.key --replace"))
+                Some(format!("kubectl trust sign {} --key cosign.key --replace", source(subject)))
             }
             Self::CertificateMissing => Some("if it was signed with a key: --key FILE".to_owned()),
             Self::VariableUnresolved { .. } => {
@@ -118,6 +118,12 @@ fn registry_hint(image: &str, problem: &RegistryProblem) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The file that is signed: what a cluster has is only a copy of it.
+fn source(subject: &Subject) -> String {
+    let is_copy = subject.kind == SubjectKind::Resource && !subject.source.contains('#');
+    if is_copy { "-f FILE".to_owned() } else { file_argument(subject) }
 }
 
 fn file_argument(subject: &Subject) -> String {

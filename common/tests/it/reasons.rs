@@ -287,6 +287,13 @@ The operator also answers with these, where no policy was asked (in the refusal,
 | `deadline-exceeded` | it took longer than the API server waits |
 | `not-ready` | policies, or the roles that they select by, are not loaded yet |
 | `internal-error` | a defect, which the log describes |
+
+And with these, where a policy itself is written; they are refusals:
+
+| code | when |
+|---|---|
+| `policy-invalid` | it does not compile |
+| `policy-unsigned` | `--signed-policies` has no rule about it; where a rule is, its own reason |
 ";
 
 #[test]

@@ -6,6 +6,7 @@ mod image_policy;
 mod load;
 mod outages;
 mod own_kinds;
+mod signed_policies;
 mod story;
 
 use std::time::Duration;

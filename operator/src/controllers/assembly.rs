@@ -20,6 +20,8 @@ pub(super) enum Change {
     Begin,
     /// An object is there, new or changed.
     Put(Box<Value>),
+    /// The same, and it does not count, for this reason.
+    Refused(Box<Value>, String),
     /// An object is gone.
     Gone {
         /// Its namespace; empty for objects of the cluster.
@@ -31,7 +33,7 @@ pub(super) enum Change {
     Done,
 }
 
-/// A document whose newest version does not compile.
+/// A document whose newest version does not count.
 #[derive(Debug)]
 pub(super) struct Broken {
     /// What it is called.
@@ -66,7 +68,7 @@ struct Document {
     /// Attack: an edit that makes a policy unreadable must not switch it off, so the one before stays. An exception
     /// weakens, so there it is the other way round.
     compiled: Option<Compiled>,
-    /// What is wrong with the newest version.
+    /// Why the newest version does not count.
     problem: Option<String>,
     /// Trust roots that it names and that are not there.
     missing: BTreeSet<String>,
@@ -90,7 +92,11 @@ impl Assembly {
     pub(super) fn take(&mut self, kind: Kind, change: &Change) -> Option<Broken> {
         match change {
             Change::Begin => drop(self.listing.insert(kind, BTreeSet::new())),
-            Change::Put(object) => return self.put(kind, object),
+            Change::Put(object) => {
+                let compiled = compile(object).map_err(|errors| errors.to_string().replace('\n', "; "));
+                return self.put(kind, object, compiled);
+            }
+            Change::Refused(object, problem) => return self.put(kind, object, Err(problem.clone())),
             Change::Gone { namespace, name } => {
                 self.documents.remove(&(kind, namespace.clone(), name.clone()));
             }
@@ -103,7 +109,7 @@ impl Assembly {
         None
     }
 
-    fn put(&mut self, kind: Kind, object: &Value) -> Option<Broken> {
+    fn put(&mut self, kind: Kind, object: &Value, compiled: Result<Compiled, String>) -> Option<Broken> {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
         let key = (kind, namespace, name);
         if let Some(listed) = self.listing.get_mut(kind) {
@@ -113,13 +119,12 @@ impl Assembly {
         self.touched.insert(key.clone());
         let document = self.documents.entry(key).or_insert_with(Document::unknown);
         document.seen = seen(object);
-        match compile(object) {
+        match compiled {
             Ok(compiled) => {
                 (document.compiled, document.problem) = (Some(compiled), None);
                 None
             }
-            Err(errors) => {
-                let problem = errors.to_string().replace('\n', "; ");
+            Err(problem) => {
                 // Attack: one that was to be narrowed must not go on as wide as before, for a slip.
                 if let Some(Compiled::Exception(_)) = document.compiled {
                     document.compiled = None;
@@ -177,7 +182,7 @@ impl Assembly {
         self.exceptions_from.contains(&exception.id.namespace)
     }
 
-    /// How many documents have a newest version that does not compile.
+    /// How many documents have a newest version that does not count.
     pub(super) fn broken(&self) -> usize {
         self.documents.values().filter(|document| document.problem.is_some()).count()
     }
@@ -188,7 +193,7 @@ impl Document {
         Self { compiled: None, problem: None, missing: BTreeSet::new(), seen: Value::Null }
     }
 
-    /// What becomes of a document whose newest version does not compile.
+    /// What becomes of a document whose newest version does not count.
     fn stays(&self) -> &'static str {
         match self.compiled {
             Some(_) => "the version before stays in force",

@@ -19,6 +19,7 @@ use super::watching;
 use crate::clock;
 use crate::resources;
 use crate::snapshot::Snapshot;
+use crate::webhook::admit::Engine;
 use crate::webhook::server::Server;
 
 /// Kinds that are watched: kind, group, version, plural.
@@ -94,9 +95,10 @@ async fn assemble(
     // All that came in the meantime at once: a thousand policies are one snapshot.
     while changes.recv_many(&mut waiting, WAITING).await > 0 {
         for (kind, change) in waiting.drain(..) {
+            let change = signed(change, server.engine()).await;
             let broken = assembly.take(kind, &change);
             if let Some(Broken { called, problem }) = broken {
-                warn!("{called} does not compile, {problem}");
+                warn!("{called}: {problem}");
             }
         }
         let Some(set) = assembly.set() else { continue };
@@ -107,6 +109,15 @@ async fn assemble(
         let with_status = |(kind, _): &(Kind, Condition)| *kind != EXCEPTION;
         let conditions = assembly.conditions().into_iter().filter(with_status).collect();
         tokio::spawn(tell(client.clone(), Arc::clone(server), number, conditions));
+    }
+}
+
+/// The change as it counts, where policies must be signed.
+async fn signed(change: Change, engine: &Engine) -> Change {
+    let Change::Put(object) = change else { return change };
+    match engine.signers.problem(&object, engine).await {
+        Some(problem) => Change::Refused(object, problem),
+        None => Change::Put(object),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::clock;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::roles::Roles;
+use crate::signers::Signers;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::world::World;
 
@@ -37,6 +38,8 @@ pub struct Engine {
     pub namespaces: Namespaces,
     /// The roles of users.
     pub roles: Roles,
+    /// Who must have signed policies themselves.
+    pub signers: Signers,
     /// Registries, keys, trust roots.
     pub world: World,
     /// Facts that never change.
@@ -64,7 +67,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
         user => user.clone(),
     };
     // (3)
-    let decisions = evaluate((request, user.as_ref()), route, deadline, &snapshot, engine).await;
+    let decisions = decide((request, user.as_ref()), route, deadline, &snapshot, engine).await;
     // (4)
     engine.metrics.decided(&decisions);
     match route.phase {
@@ -73,7 +76,8 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
     }
 }
 
-async fn evaluate(
+/// What the policies of a snapshot say of a request.
+pub(crate) async fn decide(
     (request, user): (&Request, Option<&UserInfo>),
     route: Route,
     deadline: Deadline,

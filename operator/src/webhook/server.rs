@@ -220,7 +220,7 @@ async fn judge(server: &Server, asked: Asked, request: Request, deadline: Deadli
 async fn ask(request: Arc<Request>, asked: Asked, deadline: Deadline, engine: Arc<Engine>) -> Response {
     match asked {
         Asked::Object(route) => admit(&request, route, deadline, &engine).await,
-        Asked::Policy => admit_policy::admit(&request),
+        Asked::Policy => admit_policy::admit(&request, deadline, &engine).await,
         Asked::Images => image_review::admit(&request, deadline, &engine).await,
     }
 }

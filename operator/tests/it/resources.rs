@@ -4,6 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::dialect::{Compiled, Problem, compile};
+use common::manifest::DEFAULT_DOMAIN;
+use common::manifest::diff::{Expectations, compare};
+use common::manifest::ignore::IgnoreRules;
+use common::object::Origin;
+use common::policy::NamespaceAllowance;
 use operator::resources::{
     Action, ActionOverride, Attestation, AttestorEntry, AttestorSet, Certificates, Clause, ContextEntry,
     Controller, Credentials, Deny, FailurePolicy, Filter, IgnoreField, ImageDeny, ImageEntry, ImageExtractor,
@@ -287,4 +292,69 @@ fn children(value: &Value) -> Vec<&Value> {
         Value::Object(map) => map.values().collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
     }
+}
+
+/// Every default of a schema: the keys on the way (lists are entered), and the value.
+fn defaults(schema: &Value, at: &[String]) -> Vec<(Vec<String>, Value)> {
+    let mut found: Vec<_> =
+        schema.get("default").map(|value| (at.to_vec(), value.clone())).into_iter().collect();
+    if let Some(items) = schema.get("items") {
+        found.extend(defaults(items, &[at, &["0".to_owned()]].concat()));
+    }
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    found.extend(properties.flat_map(|(name, schema)| defaults(schema, &[at, &[name.clone()]].concat())));
+    found
+}
+
+/// What the API server fills in is no difference from what was signed; anything else there is one. And filled in or not,
+/// a policy means the same.
+#[test]
+fn a_signed_policy_may_gain_its_defaults() {
+    let (_, definition) = definitions().remove(0);
+    let defaults = defaults(spec_of(&definition), &["spec".to_owned()]);
+    assert!(defaults.len() >= 8, "{defaults:?}");
+    let spec = serde_json::to_value(full(&certificate())).unwrap();
+    let whole = document("ClusterTrustPolicy", &spec);
+    for (path, value) in defaults {
+        let pointer = path.iter().fold(String::new(), |pointer, step| pointer + "/" + step);
+        let pointer =
+            if pointer.contains("/validate/") { pointer.replace("rules/0", "rules/1") } else { pointer };
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let with = |value: Option<&Value>| {
+            let mut document = whole.clone();
+            let parent = document.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            match value {
+                Some(value) => parent.insert(key.to_owned(), value.clone()),
+                None => parent.remove(key),
+            };
+            document
+        };
+        let (signed, found) = (with(None), with(Some(&value)));
+        assert!(matches(&signed, &found), "{pointer} may be filled in with {value}");
+        let other = if value.is_boolean() { json!(false) } else { json!(7) };
+        assert!(!matches(&signed, &with(Some(&other))), "{pointer} may be anything");
+        // Rules about users, of which the example has some, have to say that they are not for the background.
+        if key != "background" {
+            assert!(meaning(&signed) == meaning(&found), "{pointer} means something else when it is absent");
+        }
+    }
+}
+
+/// All that a policy compiles to, but for the time that is the API server's own anyway.
+fn meaning(document: &Value) -> String {
+    let compiled = compile(document).unwrap_or_else(|errors| panic!("{errors}"));
+    format!("{compiled:?}").replace("timeout_seconds: Some(10)", "timeout_seconds: None")
+}
+
+fn matches(signed: &Value, found: &Value) -> bool {
+    let how = Expectations {
+        origin: Origin::Review,
+        stored: None,
+        pinned: &[],
+        domain: DEFAULT_DOMAIN,
+        ignore: &IgnoreRules::none(),
+        allow_namespace: &NamespaceAllowance::None,
+        allow_finalizers: &[],
+    };
+    compare(signed, found, &how).is_match()
 }

@@ -15,6 +15,7 @@ use operator::metrics::Metrics;
 use operator::namespaces::Namespaces;
 use operator::registries::Registries;
 use operator::roles::Roles;
+use operator::signers::Signers;
 use operator::snapshot::{Snapshot, Snapshots};
 use operator::webhook::admit::Engine;
 use operator::webhook::server::{self, Server};
@@ -58,6 +59,7 @@ impl Webhook {
             snapshots: Snapshots::default(),
             namespaces: Namespaces::default(),
             roles: Roles::default(),
+            signers: Signers::default(),
             world: World {
                 registries: registries(Arc::clone(&shelf)),
                 trust_root: None,

@@ -10,6 +10,7 @@ mod cluster;
 pub(super) mod every;
 mod extension;
 mod pod;
+mod policy;
 pub(super) mod quantity;
 mod rules;
 pub(super) mod site;

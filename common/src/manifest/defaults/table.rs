@@ -8,7 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 use serde_json::Value;
 
 use super::site::{Level, Step};
-use super::{Kind, Pods, Row, Rule, cluster, extension, pod, workload};
+use super::{Kind, Pods, Row, Rule, cluster, extension, pod, policy, workload};
 
 /// A row and its constant, parsed once.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ type Kinds = BTreeMap<&'static str, Vec<(&'static Kind, OnceLock<Node>)>>;
 
 static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
     let mut kinds = Kinds::new();
-    for kind in workload::KINDS.iter().chain(cluster::KINDS).chain(extension::KINDS) {
+    for kind in workload::KINDS.iter().chain(cluster::KINDS).chain(extension::KINDS).chain(policy::KINDS) {
         kinds.entry(kind.name).or_default().push((kind, OnceLock::new()));
     }
     kinds

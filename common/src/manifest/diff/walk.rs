@@ -66,8 +66,7 @@ pub(super) struct Walk<'w, 'v> {
 impl<'v> Walk<'_, 'v> {
     fn table(&self) -> Option<&'static Node> {
         let of = self.object;
-        let look_up = || self.built_in.then(|| table::of(of.group(), of.version(), &of.kind)).flatten();
-        *self.table.get_or_init(look_up)
+        *self.table.get_or_init(|| table::of(of.group(), of.version(), &of.kind))
     }
 
     /// Compares one step further down.
