@@ -302,7 +302,9 @@ fn defaults(schema: &Value, at: &[String]) -> Vec<(Vec<String>, Value)> {
         found.extend(defaults(items, &[at, &["0".to_owned()]].concat()));
     }
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    found.extend(properties.flat_map(|(name, schema)| defaults(schema, &[at, &[name.clone()]].concat())));
+    found.extend(
+        properties.flat_map(|(name, schema)| defaults(schema, &[at, std::slice::from_ref(name)].concat())),
+    );
     found
 }
 
