@@ -1,8 +1,8 @@
 //! Registries with the logins of a policy and of a Pod.
 //!
 //! 1. The logins that a policy names are used for the images that it is about.
-//! 2. Those of the Pod (`imagePullSecrets`) are read only where a registry refuses us without them: most images are
-//!    open to everybody, and reading Secrets takes a right that need not be there.
+//! 2. Those of the Pod (`imagePullSecrets`, or of its service account) are read only where a registry refuses us without
+//!    them: most images are open to everybody, and reading Secrets takes a right that need not be there.
 //! 3. Each login is for the registry that it is written for, and what is remembered with one set of logins does not
 //!    answer for another (`common::registry::credentials`, `common::registry::cached`). Attack A38: an image in a
 //!    registry of one's own, to which the logins of others would be sent.
@@ -20,19 +20,49 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::registries::Registries;
-use crate::secrets::SecretName;
+use crate::secrets::{AccountName, SecretName};
 
-/// Where the specification of a Pod may stand, and with it the names of pull secrets.
-const PODS: [&str; 3] = ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
+/// Where the specification of a Pod may stand in what makes Pods.
+const TEMPLATES: [&str; 2] = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec"];
 /// Pull secrets of one object that are read. Each costs a question to the API server.
 const SECRETS: usize = 8;
+/// The service account of Pods that name none.
+const DEFAULT_ACCOUNT: &str = "default";
 
-/// The pull secrets that an object names, in its namespace.
-#[must_use]
-pub fn of_object(object: &Value, namespace: &str) -> Vec<SecretName> {
-    let lists = PODS.iter().filter_map(|place| object.pointer(place)?.get("imagePullSecrets")?.as_array());
-    let names =
-        lists.flatten().filter_map(|secret| secret.get("name")?.as_str()).filter(|name| !name.is_empty());
+/// What an object names for pulling its images, all of it in its namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pulls {
+    /// Secrets.
+    pub secrets: Vec<SecretName>,
+    /// The service account that will give a template's Pods its own, where the template names no Secret. The API server
+    /// has given them to Pods before it asks about them (admission plugin `ServiceAccount`).
+    pub account: Option<AccountName>,
+}
+
+impl Pulls {
+    /// Those of an object.
+    #[must_use]
+    pub fn of(object: &Value, namespace: &str) -> Self {
+        let template = TEMPLATES.iter().find_map(|place| object.pointer(place));
+        let Some(spec) = template.or_else(|| object.get("spec")) else { return Self::default() };
+        let secrets = names(spec.get("imagePullSecrets"), namespace);
+        let named = spec.get("serviceAccountName").and_then(Value::as_str).filter(|name| !name.is_empty());
+        let account = (template.is_some() && secrets.is_empty()).then(|| AccountName {
+            namespace: namespace.to_owned(),
+            name: named.unwrap_or(DEFAULT_ACCOUNT).to_owned(),
+        });
+        Self { secrets, account }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.account.is_none()
+    }
+}
+
+/// The Secrets of a list `[{name}]`.
+fn names(list: Option<&Value>, namespace: &str) -> Vec<SecretName> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    let names = list.filter_map(|secret| secret.get("name")?.as_str()).filter(|name| !name.is_empty());
     let named = |name: &str| SecretName { namespace: namespace.to_owned(), name: name.to_owned() };
     names.map(named).take(SECRETS).collect()
 }
@@ -54,7 +84,7 @@ pub struct WithLogins<'w> {
     /// Those of the policy.
     own: Vec<SecretName>,
     /// Those of the object.
-    pulls: Arc<[SecretName]>,
+    pulls: Arc<Pulls>,
     opened: OnceCell<Opened>,
     refused: OnceCell<Opened>,
 }
@@ -65,12 +95,7 @@ type Opened = Result<Until, String>;
 impl<'w> WithLogins<'w> {
     /// With the Secrets of a policy, and those of an object where need be, until `end`.
     #[must_use]
-    pub fn new(
-        registries: &'w Registries,
-        own: Vec<SecretName>,
-        pulls: Arc<[SecretName]>,
-        end: Instant,
-    ) -> Self {
+    pub fn new(registries: &'w Registries, own: Vec<SecretName>, pulls: Arc<Pulls>, end: Instant) -> Self {
         Self { registries, end, own, pulls, opened: OnceCell::new(), refused: OnceCell::new() }
     }
 
@@ -87,10 +112,18 @@ impl<'w> WithLogins<'w> {
         if !denied || self.pulls.is_empty() {
             return Ok(None);
         }
-        let all: Vec<_> = self.own.iter().chain(self.pulls.iter()).cloned().collect();
-        let opened =
-            self.refused.get_or_init(|| async move { self.registries.open(&all, self.end).await }).await;
-        usable(opened, what).map(Some)
+        usable(self.refused.get_or_init(|| self.with_pulls()).await, what).map(Some)
+    }
+
+    async fn with_pulls(&self) -> Opened {
+        let mut all = [&self.own[..], &self.pulls.secrets].concat();
+        if let (Some(account), Some(secrets)) = (&self.pulls.account, self.registries.secrets()) {
+            let of_it = secrets.of_account(account).await;
+            all.extend(
+                of_it.map_err(|why| format!("the service account {account}, which is not at hand: {why}"))?,
+            );
+        }
+        self.registries.open(&all, self.end).await
     }
 }
 
@@ -159,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn names(all: &[SecretName]) -> Vec<String> {
+    fn texts(all: &[SecretName]) -> Vec<String> {
         all.iter().map(ToString::to_string).collect()
     }
 
@@ -173,17 +206,30 @@ mod tests {
             json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": spec}}}}}),
         ] {
             // A name holds no slash, so nothing outside of the namespace can be named.
-            assert_eq!(names(&of_object(&object, "shop")), ["shop/a", "shop/other/b"]);
+            assert_eq!(texts(&Pulls::of(&object, "shop").secrets), ["shop/a", "shop/other/b"]);
         }
-        assert_eq!(of_object(&json!({"spec": {"imagePullSecrets": "a"}}), "shop"), []);
+        assert!(Pulls::of(&json!({"spec": {"imagePullSecrets": "a"}}), "shop").is_empty());
         let many: Vec<_> = (0..99).map(|n| json!({"name": format!("n{n}")})).collect();
-        assert_eq!(of_object(&json!({"spec": {"imagePullSecrets": many}}), "shop").len(), SECRETS);
+        assert_eq!(Pulls::of(&json!({"spec": {"imagePullSecrets": many}}), "shop").secrets.len(), SECRETS);
+    }
+
+    /// Pods have them already when we are asked.
+    #[test]
+    fn a_template_has_those_of_its_service_account_where_it_names_none() {
+        let of = |spec: Value| {
+            let account = Pulls::of(&json!({"spec": {"template": {"spec": spec}}}), "shop").account;
+            account.map(|account| account.to_string())
+        };
+        assert_eq!(of(json!({})), Some("shop/default".to_owned()));
+        assert_eq!(of(json!({"serviceAccountName": "web"})), Some("shop/web".to_owned()));
+        assert_eq!(of(json!({"serviceAccountName": "web", "imagePullSecrets": [{"name": "a"}]})), None);
+        assert_eq!(Pulls::of(&json!({"spec": {"serviceAccountName": "web"}}), "shop").account, None);
     }
 
     #[test]
     fn secrets_of_a_policy_are_in_our_namespace_or_in_the_one_it_names() {
         let secrets = vec!["a".to_owned(), "shop/b".to_owned()];
         let credentials = RegistryCredentials { secrets, ..RegistryCredentials::default() };
-        assert_eq!(names(&of_policy(&credentials, "trust")), ["trust/a", "shop/b"]);
+        assert_eq!(texts(&of_policy(&credentials, "trust")), ["trust/a", "shop/b"]);
     }
 }

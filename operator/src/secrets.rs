@@ -1,16 +1,17 @@
-//! Secrets of the cluster: keys of policies, and logins of registries.
+//! Secrets of the cluster: keys of policies, logins of registries, and which of them service accounts have.
 //!
 //! None is watched, and none is read that nobody asked for by name. What rights there are is for the administrator to
 //! say: without one, the answer names the right that is missing.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::registry::credentials::{Credentials, DockerConfig};
 use common::verdict::Unavailable;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::{Api, Client};
 use lru::LruCache;
 use tokio::time::Instant;
@@ -19,6 +20,8 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(10);
 /// The same where there was none, or no right.
 const ABSENT: Duration = Duration::from_secs(2);
+/// Pull secrets of one service account that are read.
+const SECRETS_OF_ACCOUNT: usize = 8;
 /// Secrets that are remembered.
 const KEPT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
@@ -37,22 +40,39 @@ impl std::fmt::Display for SecretName {
     }
 }
 
+/// The name of a service account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for AccountName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// What a Secret holds.
 type Data = Arc<BTreeMap<String, Vec<u8>>>;
-/// An answer, and when it was given.
-type Known = (Instant, Result<Data, Unavailable>);
+/// Answers, and when they were given.
+type Known<K, T> = Mutex<LruCache<K, (Instant, Result<T, Unavailable>)>>;
 
 /// The Secrets of a cluster.
 pub struct Secrets {
     client: Client,
-    known: Mutex<LruCache<SecretName, Known>>,
+    known: Known<SecretName, Data>,
+    accounts: Known<AccountName, Vec<SecretName>>,
 }
 
 impl Secrets {
     /// Those that `client` may read.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, known: Mutex::new(LruCache::new(KEPT)) }
+        let (known, accounts) = (Mutex::new(LruCache::new(KEPT)), Mutex::new(LruCache::new(KEPT)));
+        Self { client, known, accounts }
     }
 
     /// The public key of a Secret, as cosign keeps it.
@@ -84,34 +104,61 @@ impl Secrets {
         parsed.map(|config| config.credentials).map_err(|error| Unavailable::Unreadable(error.to_string()))
     }
 
+    /// The pull secrets that a service account gives to Pods.
+    ///
+    /// # Errors
+    /// Why nobody can say.
+    pub async fn of_account(&self, account: &AccountName) -> Result<Vec<SecretName>, Unavailable> {
+        remembered(&self.accounts, account, self.read_account(account)).await
+    }
+
     async fn get(&self, name: &SecretName) -> Result<Data, Unavailable> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((since, answer)) = known().get(name) {
-            let fresh = if answer.is_ok() { FRESH } else { ABSENT };
-            if since.elapsed() < fresh {
-                return answer.clone();
-            }
-        }
-        let began = Instant::now();
-        let answer = self.read(name).await;
-        known().put(name.clone(), (began, answer.clone()));
-        answer
+        remembered(&self.known, name, self.read(name)).await
+    }
+
+    async fn read_account(&self, account: &AccountName) -> Result<Vec<SecretName>, Unavailable> {
+        let AccountName { namespace, name } = account;
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        let found =
+            api.get(name).await.map_err(|error| unavailable(&error, "serviceaccounts", namespace, name))?;
+        let secrets = found.image_pull_secrets.unwrap_or_default().into_iter();
+        let named = |name| SecretName { namespace: namespace.clone(), name };
+        Ok(secrets.map(|secret| named(secret.name)).take(SECRETS_OF_ACCOUNT).collect())
     }
 
     async fn read(&self, name: &SecretName) -> Result<Data, Unavailable> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &name.namespace);
-        let secret = api.get(&name.name).await.map_err(|error| unavailable(&error, name))?;
+        let SecretName { namespace, name } = name;
+        let secret = api.get(name).await.map_err(|error| unavailable(&error, "secrets", namespace, name))?;
         let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
         Ok(Arc::new(data.collect()))
     }
 }
 
-fn unavailable(error: &kube::Error, name: &SecretName) -> Unavailable {
-    let SecretName { namespace, name } = name;
+/// The answer to a question that was asked not long ago, or the one that `asking` brings.
+async fn remembered<K: Clone + Eq + Hash, T: Clone>(
+    known: &Known<K, T>,
+    name: &K,
+    asking: impl Future<Output = Result<T, Unavailable>>,
+) -> Result<T, Unavailable> {
+    let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((since, answer)) = known().get(name) {
+        let fresh = if answer.is_ok() { FRESH } else { ABSENT };
+        if since.elapsed() < fresh {
+            return answer.clone();
+        }
+    }
+    let began = Instant::now();
+    let answer = asking.await;
+    known().put(name.clone(), (began, answer.clone()));
+    answer
+}
+
+fn unavailable(error: &kube::Error, what: &str, namespace: &str, name: &str) -> Unavailable {
     if let kube::Error::Api(status) = error {
         return match status.code {
             404 => Unavailable::NotFound,
-            403 => Unavailable::Forbidden(format!("get secrets/{name} in namespace {namespace}")),
+            403 => Unavailable::Forbidden(format!("get {what}/{name} in namespace {namespace}")),
             _ => Unavailable::Unreachable(status.message.clone()),
         };
     }

@@ -11,7 +11,7 @@ use common::verdict::Unavailable;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::pulls::{self, WithLogins};
+use crate::pulls::{self, Pulls, WithLogins};
 use crate::registries::Registries;
 use crate::secrets::SecretName;
 use crate::snapshot::Snapshot;
@@ -36,10 +36,10 @@ impl World {
         snapshot: &Snapshot,
     ) -> Asking<'w> {
         let registries = &self.registries;
-        let pulls: Arc<[SecretName]> = match registries.secrets() {
-            Some(_) => pulls::of_object(object, namespace).into(),
-            None => Arc::default(),
-        };
+        let pulls = Arc::new(match registries.secrets() {
+            Some(_) => Pulls::of(object, namespace),
+            None => Pulls::default(),
+        });
         let with = |credentials: &RegistryCredentials| {
             let secrets = pulls::of_policy(credentials, &self.namespace);
             (credentials.clone(), WithLogins::new(registries, secrets, Arc::clone(&pulls), end))

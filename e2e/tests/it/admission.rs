@@ -362,4 +362,54 @@ fn a45_secrets_are_read_where_somebody_gave_the_right() {
     eventually("it is let in", || shop.apply(&with).code == 0);
     // The login of one Pod is not used for another that does not name it.
     expect(&pod(&image.by_tag()).replace("name: web", "name: other"), &["not allowed with no credentials"]);
+    // A workload is judged with what its Pods will have: the logins of their service account.
+    let workload = deployment(&image.by_tag());
+    expect(&workload, &["not allowed with no credentials"]);
+    kubectl(r#"patch serviceaccount default -p {"imagePullSecrets":[{"name":"regcred"}]}"#);
+    eventually("the login of the service account is used", || shop.apply(&workload).code == 0);
+}
+
+fn deployment(image: &str) -> String {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": image}]}},
+    }})
+    .to_string()
+}
+
+/// Attack A15: a namespace that is relabelled to leave the set of those that are judged. Which are not is said by name,
+/// and the API server keeps that label.
+#[test]
+fn a15_a_label_of_a_namespace_exempts_nothing() {
+    let Some(shop) = Shop::open("relabelled") else { return };
+    let evil = shop.push("evil");
+    shop.enforce(&policy("relabelled", &shop, "Pod", "{}"), &pod(&evil.by_tag()));
+    let label = |label: &str| {
+        shop.guarded.api.kubectl(["label", "namespace", "relabelled", "--overwrite", label]).unwrap()
+    };
+    assert!(label("kubernetes.io/metadata.name=kube-system").code != 0);
+    for other in
+        ["kubernetes.io/metadata.name-", "name=kube-system", "pod-security.kubernetes.io/enforce=privileged"]
+    {
+        label(other);
+        shop.refused(&pod(&evil.by_tag()));
+    }
+    let said =
+        shop.guarded.field(&["namespace", "relabelled"], r"{.metadata.labels.kubernetes\.io/metadata\.name}");
+    assert_eq!(said.unwrap(), "relabelled");
+}
+
+/// The Deployment keeps to what the restricted standard of Pod Security asks, which its own namespace enforces.
+#[test]
+fn our_own_pods_are_as_restricted_as_can_be() {
+    let Some(guarded) = operator::shared().unwrap() else { return };
+    let enforced = r"{.metadata.labels.pod-security\.kubernetes\.io/enforce}";
+    assert_eq!(guarded.field(&["namespace", operator::NAMESPACE], enforced).unwrap(), "restricted");
+    eventually("its Pod is made", || {
+        let pods = guarded.api.kubectl(["get", "pods", "-n", operator::NAMESPACE, "-o", "name"]).unwrap();
+        pods.stdout.contains("pod/trust-operator-")
+    });
+    let wanton = pod("registry.example.com/x:1").replace("name: web\nspec", "name: wanton\nspec");
+    let refused = guarded.apply(&wanton, &["-n", operator::NAMESPACE]).unwrap();
+    assert!(refused.stderr.contains("violates PodSecurity \"restricted:latest\""), "{refused:?}");
 }

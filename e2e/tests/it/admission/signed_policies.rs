@@ -78,7 +78,7 @@ impl Security {
 
 /// Attack: rights to write policies, and nobody's signature.
 #[test]
-fn only_signed_policies_count() {
+fn a45_only_signed_policies_count() {
     let team = Security::new();
     let file = team.trust.write("signed-policies.yaml", rules(&team.key)).unwrap();
     let flags = ["--signed-policies", &file.to_string_lossy()];
