@@ -6,6 +6,7 @@ mod image_policy;
 mod load;
 mod outages;
 mod own_kinds;
+mod requests;
 mod story;
 
 use std::time::Duration;
@@ -189,7 +190,7 @@ fn a_signed_manifest_is_scaled_but_not_changed() {
     assert!(refused.code != 0 && refused.stderr.contains("metadata.labels"), "{refused:?}");
 }
 
-fn manifest_policy(shop: &Shop) -> String {
+fn manifest_policy(shop: &Shop<'_>) -> String {
     format!(
         "apiVersion: kyverno.io/v1
 kind: Policy
