@@ -8,6 +8,7 @@ mod outages;
 mod own_kinds;
 mod requests;
 mod story;
+mod traffic;
 
 use std::time::Duration;
 
