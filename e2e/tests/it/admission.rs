@@ -6,6 +6,7 @@ mod image_policy;
 mod load;
 mod outages;
 mod own_kinds;
+mod replicas;
 mod requests;
 mod story;
 mod traffic;
