@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,19 @@ impl Replica {
     fn new(log: PathBuf) -> anyhow::Result<Self> {
         let [port, health] = process::free_ports()?;
         Ok(Self { port, health, log, running: Mutex::new(None) })
+    }
+
+    fn start(&self, command: &Command) -> anyhow::Result<()> {
+        *self.running() = Some(Server::start(command, &self.log, None)?);
+        Ok(())
+    }
+
+    /// Waits until it is ready.
+    fn wait(&self) -> anyhow::Result<()> {
+        let client = Client::builder().no_proxy().build()?;
+        let url = format!("http://127.0.0.1:{}/readyz", self.health);
+        let ready = || client.get(&url).send().ok()?.error_for_status().ok();
+        process::wait_for("trust-operator", &self.log, ready).map(drop)
     }
 
     /// Takes it away, as when its machine dies.
@@ -130,10 +144,12 @@ impl Guarded {
         this.service = Some(Forwarder::start(&ports)?);
         this.deploy("kyverno-crds")?;
         this.deploy("default")?;
-        for replica in &this.replicas {
-            this.begin(replica, &[])?;
+        let commands = this.replicas.iter().map(|replica| this.command(replica, &[]));
+        let commands = commands.collect::<anyhow::Result<Vec<_>>>()?;
+        for (replica, command) in this.replicas.iter().zip(&commands) {
+            replica.start(command)?;
         }
-        this.replicas.iter().try_for_each(Self::wait)?;
+        this.replicas.iter().try_for_each(Replica::wait)?;
         Ok(Some(this))
     }
 
@@ -169,12 +185,11 @@ impl Guarded {
     /// # Errors
     /// It does not come up.
     pub fn start_again(&self, replica: &Replica, arguments: &[&str]) -> anyhow::Result<()> {
-        self.begin(replica, arguments)?;
-        Self::wait(replica)
+        replica.start(&self.command(replica, arguments)?)?;
+        replica.wait()
     }
 
-    fn begin(&self, replica: &Replica, arguments: &[&str]) -> anyhow::Result<()> {
-        let Replica { port, health, log, .. } = replica;
+    fn command(&self, Replica { port, health, .. }: &Replica, arguments: &[&str]) -> anyhow::Result<Command> {
         let kubeconfig = self.api.account(NAMESPACE, "trust-operator")?;
         let mut command = process::isolated(trust::binary("trust-operator")?, &self.folder);
         // What keeps other programs off the network keeps this one off the cluster: it knows no NO_PROXY.
@@ -189,15 +204,7 @@ impl Guarded {
             format!("--health-listen=127.0.0.1:{health}"),
         ]);
         command.args(["--exempt-namespace", "kube-system", "--exceptions-from", NAMESPACE]).args(arguments);
-        *replica.running() = Some(Server::start(&command, log, None)?);
-        Ok(())
-    }
-
-    fn wait(replica: &Replica) -> anyhow::Result<()> {
-        let client = Client::builder().no_proxy().build()?;
-        let url = format!("http://127.0.0.1:{}/readyz", replica.health);
-        let ready = || client.get(&url).send().ok()?.error_for_status().ok();
-        process::wait_for("trust-operator", &replica.log, ready).map(drop)
+        Ok(command)
     }
 
     /// Takes the operator away, as when its machine dies.
