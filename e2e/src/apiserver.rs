@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -25,7 +25,10 @@ const TOKEN: &str = "admin-token";
 pub struct ApiServer {
     folder: PathBuf,
     kubectl: PathBuf,
-    servers: Vec<Server>,
+    /// The API server itself: how it is started, and its process unless it is stopped.
+    api: Command,
+    serving: Mutex<Option<Server>>,
+    others: Vec<Server>,
 }
 
 /// The one control plane that the tests of a process share, each in a namespace of its own; started by
@@ -77,22 +80,40 @@ impl ApiServer {
         let [etcd_port, peer, api_port, manager_port] = process::free_ports()?;
         let ports = Ports { etcd: etcd_port, peer, api: api_port, manager: manager_port };
         write_credentials(&folder, ports.api)?;
-        let mut this = Self { folder, kubectl, servers: Vec::new() };
-        this.serve("etcd", &mut etcd_command(&etcd, &this.folder, &ports))?;
-        this.serve("kube-apiserver", api_command(&api, &this.folder, &ports).args(arguments))?;
+        let mut api = api_command(&api, &folder, &ports);
+        api.args(arguments);
+        let mut this = Self { folder, kubectl, api, serving: Mutex::new(None), others: Vec::new() };
+        this.others.push(this.serve("etcd", &etcd_command(&etcd, &this.folder, &ports))?);
         let deadline = Instant::now() + START;
-        this.wait("kube-apiserver", "/readyz", deadline)?;
-        this.serve("kube-controller-manager", &mut manager_command(&manager, &this.folder, &ports))?;
+        this.resume()?;
+        let manager = manager_command(&manager, &this.folder, &ports);
+        this.others.push(this.serve("kube-controller-manager", &manager)?);
         let account = "/api/v1/namespaces/default/serviceaccounts/default";
         this.wait("kube-controller-manager", account, deadline)?;
         Ok(Some(this))
     }
 
-    fn serve(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+    /// Takes the API server away, as when its machine dies; what it stored stays.
+    pub fn stop(&self) {
+        *self.serving() = None;
+    }
+
+    /// Starts the API server, which does not run now, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn resume(&self) -> anyhow::Result<()> {
+        *self.serving() = Some(self.serve("kube-apiserver", &self.api)?);
+        self.wait("kube-apiserver", "/readyz", Instant::now() + START)
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<Server>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, name: &str, command: &Command) -> anyhow::Result<Server> {
         let owned = (name == "etcd").then_some(self.folder.as_path());
-        let log = self.folder.join(format!("{name}.log"));
-        self.servers.push(Server::start(command, &log, owned)?);
-        Ok(())
+        Server::start(command, &self.folder.join(format!("{name}.log")), owned)
     }
 
     /// Waits until a path answers.
@@ -131,13 +152,18 @@ impl ApiServer {
         self.folder.join("kubeconfig")
     }
 
+    fn as_administrator<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = process::isolated(&self.kubectl, &self.folder);
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments);
+        command
+    }
+
     /// Runs real kubectl as administrator.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn kubectl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Run> {
-        let mut command = process::isolated(&self.kubectl, &self.folder);
-        process::run(command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments))
+        process::run(&mut self.as_administrator(arguments))
     }
 
     /// The same with a text on its standard input.
@@ -149,8 +175,7 @@ impl ApiServer {
         arguments: impl IntoIterator<Item = &'a str>,
         input: &[u8],
     ) -> anyhow::Result<Run> {
-        let mut command = process::isolated(&self.kubectl, &self.folder);
-        process::run_with(command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments), input)
+        process::run_with(&mut self.as_administrator(arguments), input)
     }
 
     /// Makes a namespace, complete with its service account, and gives its name. Namespaces are not

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -11,6 +12,7 @@ use reqwest::blocking::Client;
 use tempfile::TempDir;
 
 use crate::apiserver::ApiServer;
+use crate::forwarder::Forwarder;
 use crate::process::{self, Run, Server};
 use crate::registry::{Kind, Registry};
 use crate::trust;
@@ -28,9 +30,81 @@ pub struct Guarded {
     pub api: ApiServer,
     /// A registry, which the operator reaches.
     pub registry: Registry,
+    /// The operator: one process, or several behind [`Self::service`].
+    pub replicas: Vec<Replica>,
+    /// What stands for the Service in front of the replicas, where there are several.
+    pub service: Option<Forwarder>,
     folder: PathBuf,
-    ports: [u16; 2],
+}
+
+/// One process of the operator, which runs or does not.
+#[derive(Debug)]
+pub struct Replica {
+    /// The port that it is asked on.
+    pub port: u16,
+    health: u16,
+    log: PathBuf,
     running: Mutex<Option<Server>>,
+}
+
+impl Replica {
+    fn new(log: PathBuf) -> anyhow::Result<Self> {
+        let [port, health] = process::free_ports()?;
+        Ok(Self { port, health, log, running: Mutex::new(None) })
+    }
+
+    fn start(&self, command: &Command) -> anyhow::Result<()> {
+        *self.running() = Some(Server::start(command, &self.log, None)?);
+        Ok(())
+    }
+
+    /// Waits until it is ready.
+    fn wait(&self) -> anyhow::Result<()> {
+        let client = Client::builder().no_proxy().build()?;
+        let url = format!("http://127.0.0.1:{}/readyz", self.health);
+        let ready = || client.get(&url).send().ok()?.error_for_status().ok();
+        process::wait_for("trust-operator", &self.log, ready).map(drop)
+    }
+
+    /// Takes it away, as when its machine dies.
+    pub fn kill(&self) {
+        *self.running() = None;
+    }
+
+    /// Tells it to end, as a kubelet does.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        self.running().as_mut().context("it does not run")?.terminate()
+    }
+
+    /// Waits until it has ended by itself, and gives its exit code.
+    ///
+    /// # Errors
+    /// It does not run, or goes on.
+    pub fn ended(&self) -> anyhow::Result<i32> {
+        let mut server = self.running().take().context("it does not run")?;
+        server.ended()
+    }
+
+    /// Whether it has been started and has not ended since.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn is_running(&self) -> anyhow::Result<bool> {
+        self.running().as_mut().map_or(Ok(false), Server::is_running)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Server>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it has said to its log since it was started.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
 }
 
 /// The one guarded cluster that the tests of a process share, each in a namespace of its own with policies that are
@@ -67,7 +141,27 @@ impl Guarded {
         Ok(Some(this))
     }
 
-    /// The same before anything is deployed.
+    /// The same with two replicas behind one address, which start at the same time.
+    ///
+    /// # Errors
+    /// As [`shared`].
+    pub fn start_two() -> anyhow::Result<Option<Self>> {
+        let Some(mut this) = Self::bare()? else { return Ok(None) };
+        this.replicas.push(Replica::new(this.folder.join("second.log"))?);
+        let ports: Vec<_> = this.replicas.iter().map(|replica| replica.port).collect();
+        this.service = Some(Forwarder::start(&ports)?);
+        this.deploy("kyverno-crds")?;
+        this.deploy("default")?;
+        let commands = this.replicas.iter().map(|replica| this.command(replica, &[]));
+        let commands = commands.collect::<anyhow::Result<Vec<_>>>()?;
+        for (replica, command) in this.replicas.iter().zip(&commands) {
+            replica.start(command)?;
+        }
+        this.replicas.iter().try_for_each(Replica::wait)?;
+        Ok(Some(this))
+    }
+
+    /// The same as [`Self::start`] before anything is deployed.
     ///
     /// # Errors
     /// As [`shared`].
@@ -76,8 +170,8 @@ impl Guarded {
             return Ok(None);
         };
         let folder = TempDir::with_prefix("trust-e2e-operator-")?.keep();
-        let ports = process::free_ports()?;
-        Ok(Some(Self { api, registry, folder, ports, running: Mutex::new(None) }))
+        let replicas = vec![Replica::new(folder.join("operator.log"))?];
+        Ok(Some(Self { api, registry, replicas, service: None, folder }))
     }
 
     fn deploy(&self, what: &str) -> anyhow::Result<()> {
@@ -91,7 +185,19 @@ impl Guarded {
     /// # Errors
     /// It does not come up.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let [port, health] = self.ports;
+        self.start_again(&self.replicas[0], arguments)
+    }
+
+    /// The same with one of the replicas.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub fn start_again(&self, replica: &Replica, arguments: &[&str]) -> anyhow::Result<()> {
+        replica.start(&self.command(replica, arguments)?)?;
+        replica.wait()
+    }
+
+    fn command(&self, Replica { port, health, .. }: &Replica, arguments: &[&str]) -> anyhow::Result<Command> {
         let kubeconfig = self.api.account(NAMESPACE, "trust-operator")?;
         let mut command = process::isolated(trust::binary("trust-operator")?, &self.folder);
         // What keeps other programs off the network keeps this one off the cluster: it knows no NO_PROXY.
@@ -99,37 +205,25 @@ impl Guarded {
             command.env_remove(name);
         }
         command.arg("--kubeconfig").arg(kubeconfig).args(["--owner", "trust-operator"]);
-        command
-            .args([format!("--webhook-url=https://127.0.0.1:{port}"), format!("--listen=127.0.0.1:{port}")]);
-        command.arg(format!("--health-listen=127.0.0.1:{health}"));
+        let reached = self.service.as_ref().map_or(*port, Forwarder::port);
+        command.args([
+            format!("--webhook-url=https://127.0.0.1:{reached}"),
+            format!("--listen=127.0.0.1:{port}"),
+            format!("--health-listen=127.0.0.1:{health}"),
+        ]);
         command.args(["--exempt-namespace", "kube-system", "--exceptions-from", NAMESPACE]).args(arguments);
-        let log = self.log();
-        let server = Server::start(&command, &log, None)?;
-        let client = Client::builder().no_proxy().build()?;
-        let ready =
-            || client.get(format!("http://127.0.0.1:{health}/readyz")).send().ok()?.error_for_status().ok();
-        process::wait_for("trust-operator", &log, ready)?;
-        *self.running() = Some(server);
-        Ok(())
+        Ok(command)
     }
 
     /// Takes the operator away, as when its machine dies.
     pub fn kill(&self) {
-        *self.running() = None;
-    }
-
-    fn running(&self) -> std::sync::MutexGuard<'_, Option<Server>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("operator.log")
+        self.replicas.iter().for_each(Replica::kill);
     }
 
     /// What the operator says to its log.
     #[must_use]
     pub fn said(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
+        self.replicas.iter().map(Replica::said).collect()
     }
 
     /// kubectl with a file on its standard input.

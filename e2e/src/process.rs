@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
@@ -96,7 +97,6 @@ pub const PASSWORD: &str = "correct horse";
 /// # Errors
 /// The program cannot be started, or its input not be written.
 pub fn run_with(command: &mut Command, input: &[u8]) -> anyhow::Result<Run> {
-    use std::io::Write as _;
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| name.clone())?;
@@ -127,11 +127,15 @@ pub struct Server {
     keeper: Child,
 }
 
-/// `$0` is a folder to delete at the end, or empty; the rest is the command.
-const KEEPER: &str = r#""$@" </dev/null & pid=$!
-cat >/dev/null
-kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null
-[ -z "$0" ] || rm -rf "$0""#;
+/// `$0` is a folder to delete at the end, or empty; the rest is the command. A line of the standard input is a signal
+/// to pass on. Ends as the command does.
+const KEEPER: &str = r#"exec 3<&0
+"$@" </dev/null 3<&- & pid=$!
+{ while read -r signal; do kill -"$signal" $pid; done; kill -9 $pid; } <&3 2>/dev/null & watcher=$!
+wait $pid 2>/dev/null; status=$?
+kill $watcher 2>/dev/null
+[ -z "$0" ] || { cat <&3 >/dev/null; rm -rf "$0"; }
+exit $status"#;
 
 impl Server {
     /// Starts a command; its output goes to `log`. `owned` is deleted once the server has ended.
@@ -154,6 +158,38 @@ impl Server {
             .spawn()
             .with_context(|| command.get_program().to_string_lossy().into_owned())?;
         Ok(Self { keeper })
+    }
+
+    /// Whether it has not ended by itself.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.keeper.try_wait()?.is_none())
+    }
+
+    /// Tells it to end, as a kubelet does; see [`Self::ended`].
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn terminate(&mut self) -> anyhow::Result<()> {
+        let pipe = self.keeper.stdin.as_mut().context("a server without a pipe")?;
+        pipe.write_all(b"TERM\n").context("SIGTERM")
+    }
+
+    /// Waits until a server that owns no folder has ended by itself, and gives its exit code.
+    ///
+    /// # Errors
+    /// It does not within [`START`].
+    pub fn ended(&mut self) -> anyhow::Result<i32> {
+        let begin = Instant::now();
+        while begin.elapsed() < START {
+            if let Some(status) = self.keeper.try_wait()? {
+                return Ok(status.code().unwrap_or(-1));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("the server does not end")
     }
 }
 

@@ -113,8 +113,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         args.client_ca.as_deref().map(|path| files::text(path, limits::CERTIFICATE_BYTES)).transpose()?;
     let settings = tls::settings(&served.chain, &served.key, clients.as_deref());
     let tls = RustlsConfig::from_config(settings.context("--tls-cert, --tls-key, --client-ca")?);
-    let handles = [Handle::new(), Handle::new()];
-    let [reviews, looks] = &handles;
+    let (reviews, looks) = (Handle::new(), Handle::new());
     let admission = tokio::spawn(admission(args.listen, tls.clone(), &server, reviews.clone()));
     let health = tokio::spawn(health(args.health_listen, &server, looks.clone()));
     // `None` where nothing could be bound; then the task below has ended, and says why.
@@ -128,7 +127,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     tokio::select! {
         ended = admission => ended?.with_context(|| format!("--listen {}", args.listen)),
         ended = health => ended?.with_context(|| format!("--health-listen {}", args.health_listen)),
-        ended = until_told(args, &server, &handles) => ended,
+        ended = until_told(args, &server, &reviews) => ended,
     }
 }
 
@@ -154,8 +153,9 @@ fn health(address: SocketAddr, server: &Arc<Server>, handle: Handle<SocketAddr>)
     Box::pin(serving.serve(health::router(Arc::clone(server)).into_make_service()))
 }
 
-/// Reads the policies anew on SIGHUP; ends on SIGTERM and SIGINT, after those who are being served.
-async fn until_told(args: &Args, server: &Server, handles: &[Handle<SocketAddr>]) -> anyhow::Result<()> {
+/// Reads the policies anew on SIGHUP; ends on SIGTERM and SIGINT, after those who are being served. Whoever looks after
+/// us is answered to the very end.
+async fn until_told(args: &Args, server: &Server, reviews: &Handle<SocketAddr>) -> anyhow::Result<()> {
     let mut reload = signal(SignalKind::hangup())?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     loop {
@@ -174,10 +174,8 @@ async fn until_told(args: &Args, server: &Server, handles: &[Handle<SocketAddr>]
     info!("ending");
     server.end();
     tokio::time::sleep(args.shutdown_delay).await;
-    for handle in handles {
-        handle.graceful_shutdown(Some(DRAIN));
-    }
-    while handles.iter().any(|handle| handle.connection_count() > 0) {
+    reviews.graceful_shutdown(Some(DRAIN));
+    while reviews.connection_count() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -6,8 +6,11 @@ mod image_policy;
 mod load;
 mod outages;
 mod own_kinds;
+mod replicas;
+mod requests;
 mod signed_policies;
 mod story;
+mod traffic;
 
 use std::time::Duration;
 
@@ -190,7 +193,7 @@ fn a_signed_manifest_is_scaled_but_not_changed() {
     assert!(refused.code != 0 && refused.stderr.contains("metadata.labels"), "{refused:?}");
 }
 
-fn manifest_policy(shop: &Shop) -> String {
+fn manifest_policy(shop: &Shop<'_>) -> String {
     format!(
         "apiVersion: kyverno.io/v1
 kind: Policy

@@ -231,7 +231,7 @@ fn seen(object: &Value) -> Value {
     let of = |path: &str| object.pointer(path).cloned().unwrap_or_default();
     json!({
         "metadata": {"name": of("/metadata/name"), "namespace": of("/metadata/namespace"),
-            "generation": of("/metadata/generation")},
+            "generation": of("/metadata/generation"), "resourceVersion": of("/metadata/resourceVersion")},
         "status": {"conditions": of("/status/conditions")},
     })
 }

@@ -1,7 +1,8 @@
 //! What policies and trust roots say about themselves: whether they are in force (`kubectl get clusterpolicy`, column
 //! READY).
 //!
-//! Every replica would write the same, so whoever is first does; nothing is written that is there already.
+//! Every replica would write the same, so whoever is first does: the others are told that the object has changed since
+//! they looked. Nothing is written that is there already.
 
 use common::trust::{PartKind, TrustRoot};
 use jiff::Timestamp;
@@ -70,6 +71,8 @@ pub(super) struct Condition {
     /// Of the object that it is about.
     pub(super) namespace: String,
     pub(super) name: String,
+    /// The version of the object that was looked at.
+    version: Value,
     ready: bool,
     reason: &'static str,
     message: String,
@@ -86,6 +89,7 @@ impl Condition {
         let wanted = Self {
             namespace: text("/metadata/namespace"),
             name: text("/metadata/name"),
+            version: object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default(),
             ready: state.is_ready(),
             reason: state.reason(),
             message: state.message().chars().take(MESSAGE).collect(),
@@ -120,16 +124,19 @@ impl Condition {
             "observedGeneration": self.generation, "lastTransitionTime": at})
     }
 
-    /// Writes it.
+    /// Writes it, unless somebody has written the object since: then the watch brings it once more, and it is looked at
+    /// anew.
     pub(super) async fn write(self, client: &Client, of: &ApiResource, now: Timestamp) {
         let api: Api<DynamicObject> = match self.namespace.as_str() {
             "" => Api::all_with(client.clone(), of),
             namespace => Api::namespaced_with(client.clone(), namespace, of),
         };
-        let status = json!({"status": {"ready": self.ready, "conditions": [self.condition(now)]}});
-        let written = api.patch_status(&self.name, &PatchParams::default(), &Patch::Merge(status)).await;
-        if let Err(error) = written {
-            warn!(kind = of.kind, name = self.name, %error, "the status cannot be written");
+        let status = json!({"metadata": {"resourceVersion": self.version},
+            "status": {"ready": self.ready, "conditions": [self.condition(now)]}});
+        match api.patch_status(&self.name, &PatchParams::default(), &Patch::Merge(status)).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => warn!(kind = of.kind, name = self.name, %error, "the status cannot be written"),
         }
     }
 }

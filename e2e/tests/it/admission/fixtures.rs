@@ -7,21 +7,26 @@ use e2e::process::Run;
 use e2e::registry::Image;
 use e2e::trust::Trust;
 
-/// A namespace of its own on the shared guarded cluster, with a key.
-pub(crate) struct Shop {
-    pub(crate) guarded: &'static Guarded,
+/// A namespace of its own on a guarded cluster, with a key.
+pub(crate) struct Shop<'g> {
+    pub(crate) guarded: &'g Guarded,
     pub(crate) trust: Trust,
     pub(crate) namespace: &'static str,
 }
 
-impl Shop {
-    /// `None`, already said loudly, when a program cannot be had here.
+impl Shop<'static> {
+    /// On the shared cluster. `None`, already said loudly, when a program cannot be had here.
     pub(crate) fn open(namespace: &'static str) -> Option<Self> {
-        let guarded = operator::shared().unwrap()?;
+        Some(Self::within(operator::shared().unwrap()?, namespace))
+    }
+}
+
+impl<'g> Shop<'g> {
+    pub(crate) fn within(guarded: &'g Guarded, namespace: &'static str) -> Self {
         guarded.api.namespace(namespace).unwrap();
         let trust = Trust::new().unwrap();
         trust.keygen("k").unwrap();
-        Some(Self { guarded, trust, namespace })
+        Self { guarded, trust, namespace }
     }
 
     /// An image of this shop.
@@ -80,7 +85,7 @@ pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// A policy for images of the shop in its namespace; `more` is its `webhookConfiguration`.
-pub(crate) fn policy(name: &str, shop: &Shop, kinds: &str, more: &str) -> String {
+pub(crate) fn policy(name: &str, shop: &Shop<'_>, kinds: &str, more: &str) -> String {
     format!(
         "apiVersion: kyverno.io/v1
 kind: ClusterPolicy

@@ -1,11 +1,14 @@
 //! What happens while the operator is away, and when it comes back; and that nothing is left of it.
 
+use std::net::TcpStream;
 use std::path::Path;
 
+use e2e::forwarder::Forwarder;
 use e2e::operator::{Guarded, NAMESPACE};
 use e2e::trust::Trust;
 
-use super::fixtures::{eventually, pod};
+use super::fixtures::{Shop, eventually, pod, policy};
+use super::traffic::Traffic;
 
 const PODS: &str = "apiVersion: kyverno.io/v1
 kind: ClusterPolicy
@@ -88,4 +91,74 @@ fn the_failure_policy_decides_while_nobody_answers_and_nothing_is_left_behind() 
         let left = kubectl("get namespace,clusterrole,clusterrolebinding -o name");
         !left.stdout.contains("trust-operator")
     });
+}
+
+/// A new version of the operator: who is being served is answered before it ends, and until the next one serves nothing
+/// unsigned gets in.
+#[test]
+fn a_restart_cuts_nobody_off_and_lets_nothing_in() {
+    let Some(guarded) = Guarded::start().unwrap() else { return };
+    let shop = Shop::within(&guarded, "restarted");
+    let (good, evil) = (shop.signed("good"), shop.push("evil"));
+    // Only the validating webhook: a request is one question.
+    let any = policy("restarted", &shop, "Pod", "{timeoutSeconds: 30}")
+        .replace(&format!("'{}/*'", guarded.registry.host()), "'*'")
+        .replace(
+            "      failureAction",
+            "      mutateDigest: false\n      verifyDigest: false\n      failureAction",
+        );
+    shop.enforce(&any, &pod(&evil.by_tag()));
+    let (_, port) = guarded.registry.host().split_once(':').unwrap();
+    let slow = Forwarder::start(&[port.parse().unwrap()]).unwrap();
+    let host = format!("127.0.0.1:{}", slow.port());
+    let through = good.by_tag().replace(guarded.registry.host(), &host);
+    shop.trust.run(&format!("sign {through} --key k.key")).unwrap().success().unwrap();
+    let operator = &guarded.replicas[0];
+    Traffic::during(&shop, [&pod(&good.by_tag()), &pod(&evil.by_tag())], |_| {
+        std::thread::scope(|scope| {
+            slow.hold();
+            let in_flight =
+                scope.spawn(|| shop.apply(&pod(&through).replace("name: web", "name: in-flight")));
+            eventually("the registry is asked", || slow.waiting() > 0);
+            operator.terminate().unwrap();
+            eventually("nobody is served any more", || {
+                TcpStream::connect(("127.0.0.1", operator.port)).is_err()
+            });
+            slow.release();
+            let answered = in_flight.join().unwrap();
+            assert!(answered.code == 0, "{answered:?}\n{}", guarded.said());
+        });
+        assert_eq!(operator.ended().unwrap(), 0, "{}", guarded.said());
+        guarded.run(&[]).unwrap();
+    });
+}
+
+/// The API server is away for a while, and comes back with what it had stored.
+#[test]
+fn the_operator_outlives_a_restart_of_the_api_server() {
+    let Some(guarded) = Guarded::start().unwrap() else { return };
+    let [kept, freed, late] = ["kept", "freed", "late"].map(|name| Shop::within(&guarded, name));
+    let evil = pod(&kept.push("evil").by_tag());
+    for shop in [&kept, &freed] {
+        shop.enforce(&policy(shop.namespace, shop, "Pod", "{}"), &evil);
+    }
+    late.guarded.apply(&evil, &["-n", "late", "--dry-run=server"]).unwrap().success().unwrap();
+    guarded.api.stop();
+    eventually("it is noticed", || guarded.said().contains("cannot be watched"));
+    guarded.api.resume().unwrap();
+    // From the first answer on: what was known stays in force.
+    let refused = guarded.until(&evil, "kept", |run| {
+        assert!(run.code != 0, "{run:?}");
+        run.stderr.contains("denied the request")
+    });
+    assert!(refused.unwrap().stderr.contains("signature not found"));
+    guarded.api.kubectl(["delete", "clusterpolicy", "freed"]).unwrap().success().unwrap();
+    eventually("a policy that is gone does not count", || freed.apply(&evil).code == 0);
+    late.enforce(&policy("late", &late, "Pod", "{}"), &evil);
+    kept.refused(&evil);
+    // Attack A44: somebody takes the webhooks away, in the hope that nobody looks any more.
+    let on = |what| guarded.api.kubectl([what, "validatingwebhookconfiguration", "trust-operator"]).unwrap();
+    on("delete").success().unwrap();
+    eventually("the webhooks are put back", || on("get").code == 0);
+    assert!(guarded.replicas[0].is_running().unwrap());
 }

@@ -7,7 +7,7 @@ use super::fixtures::{Shop, eventually, pod};
 use crate::images::fixtures::EMAIL;
 
 /// A policy of one attestor for the images of a shop, in its namespace.
-fn policy(shop: &Shop, name: &str, attestor: &str) -> String {
+fn policy(shop: &Shop<'_>, name: &str, attestor: &str) -> String {
     format!(
         "apiVersion: kubectl-trust.io/v1alpha1
 kind: ClusterTrustPolicy
@@ -30,12 +30,12 @@ spec:
     )
 }
 
-fn by_key(shop: &Shop) -> String {
+fn by_key(shop: &Shop<'_>) -> String {
     let key = shop.trust.read("k.pub").unwrap().replace('\n', "\\n");
     format!("keys: {{publicKeys: \"{key}\", insecureIgnoreTlog: true}}")
 }
 
-fn kubectl(shop: &Shop, arguments: &str) -> String {
+fn kubectl(shop: &Shop<'_>, arguments: &str) -> String {
     shop.guarded.api.kubectl(arguments.split_whitespace()).unwrap().success().unwrap()
 }
 
