@@ -141,6 +141,10 @@ pub const SEARCHED_BYTES: usize = 64 * 1024;
 /// Compiled regular expressions kept for one scope; a filter over a list uses the same few again.
 pub const KEPT_REGEXES: usize = 8;
 
+/// Conditions of one policy that the API server evaluates: as many as it takes of a webhook (Kubernetes API reference,
+/// `matchConditions`).
+pub const MATCH_CONDITIONS: usize = 64;
+
 /// Characters of a rule name: the API server's limit on Kyverno's CRD.
 pub const RULE_NAME: usize = 63;
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::args::Args;
 use crate::certificate::{self, Served};
+use crate::conditions::Conditions;
 use crate::controllers::certificates::{self, Place, Renewal};
 use crate::controllers::registration::{self, Registration};
 use crate::controllers::webhooks::Reach;
@@ -55,6 +56,11 @@ impl Cluster {
     /// The Secrets that we may read.
     pub(crate) fn secrets(&self) -> Secrets {
         Secrets::new(self.client.clone())
+    }
+
+    /// Who knows whether conditions of policies can be evaluated.
+    pub(crate) fn conditions(&self) -> Conditions {
+        Conditions::of(self.client.clone())
     }
 
     /// Starts everything that keeps in step with the cluster.

@@ -5,7 +5,8 @@
 //!
 //! 1. [`args`], [`run`]: flags, and what is started for them
 //! 2. [`webhook`]: reviews of the API server, and answers
-//! 3. [`snapshot`], [`signers`]: the policies that a request is judged by, and who must have signed them
+//! 3. [`snapshot`], [`group`], [`conditions`], [`signers`]: the policies that a request is judged by, which of them together, and who
+//!    must have signed them
 //! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
 //! 6. [`resources`]: our own kinds, as the API server is told of them
@@ -16,8 +17,10 @@ pub mod args;
 mod certificate;
 mod clock;
 mod cluster;
+pub mod conditions;
 pub mod controllers;
 mod files;
+pub mod group;
 pub mod health;
 pub mod metrics;
 pub mod namespaces;

@@ -102,6 +102,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         namespaces: Namespaces::default(),
         roles: Roles::default(),
         signers: args.cluster.signed_policies.as_deref().map(Signers::read).transpose()?.unwrap_or_default(),
+        conditions: cluster.as_ref().map(Cluster::conditions).unwrap_or_default(),
         world,
         facts: Facts::default(),
         metrics: Metrics::default(),

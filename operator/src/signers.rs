@@ -21,7 +21,7 @@ use crate::webhook::admit::{self, Engine};
 use crate::webhook::review::{Request, Response};
 use crate::webhook::{Deadline, Phase, Route, respond};
 
-const ROUTE: Route = Route { phase: Phase::Validate, on_fault: OnFault::Refuse };
+const ROUTE: Route = Route::new(Phase::Validate, OnFault::Refuse);
 
 /// The rules that policies themselves are judged by; by default there are none, and every policy counts.
 #[derive(Debug, Default)]

@@ -92,6 +92,9 @@ pub struct Policy {
     pub emit_warning: bool,
     /// Seconds the API server waits for the webhook, if the policy says so (1 to 30).
     pub timeout_seconds: Option<u32>,
+    /// Conditions that the API server evaluates before it asks. Nobody else does: without an API server the policy
+    /// applies to more, never to less.
+    pub match_conditions: Vec<MatchCondition>,
     /// `critical`, `high`, … for reports; as written.
     pub severity: Option<String>,
     /// The category for reports; as written.
@@ -144,6 +147,15 @@ impl Body {
             Self::NotHandled { .. } => {}
         }
     }
+}
+
+/// A condition that the API server evaluates (`admissionregistration.k8s.io/v1` `MatchCondition`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MatchCondition {
+    /// Its name, unique in its policy.
+    pub name: String,
+    /// The expression (CEL).
+    pub expression: String,
 }
 
 /// What a fault means for a request.

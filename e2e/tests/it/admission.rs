@@ -1,5 +1,6 @@
 //! The operator in front of a real API server, as people see it: with kubectl.
 
+mod conditions;
 mod effects;
 mod fixtures;
 mod image_policy;

@@ -104,7 +104,7 @@ async fn assemble(
         let Some(set) = assembly.set() else { continue };
         let (policies, exceptions, trust_roots) =
             (set.policies.len(), set.exceptions.len(), set.trust_roots.len());
-        let number = server.engine().snapshots.put(Snapshot::new(set));
+        let number = server.engine().snapshots.put(Snapshot::of_cluster(set));
         info!(policies, exceptions, trust_roots, broken = assembly.broken(), "policies in force");
         let with_status = |(kind, _): &(Kind, Condition)| *kind != EXCEPTION;
         let conditions = assembly.conditions().into_iter().filter(with_status).collect();

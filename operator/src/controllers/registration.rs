@@ -115,11 +115,20 @@ async fn register(client: &Client, snapshot: &Snapshot, registration: &Registrat
 trait Configuration: Clone + Debug + DeserializeOwned + Serialize {
     fn metadata(&mut self) -> &mut ObjectMeta;
     fn is_as(&self, wanted: &Self) -> bool;
+    /// The same without conditions; `None` where there are none.
+    fn without_conditions(&self) -> Option<Self>;
 }
 
 impl Configuration for MutatingWebhookConfiguration {
     fn metadata(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+
+    fn without_conditions(&self) -> Option<Self> {
+        let mut without = self.clone();
+        let webhooks = without.webhooks.iter_mut().flatten();
+        let taken = webhooks.filter_map(|webhook| webhook.match_conditions.take()).count();
+        (taken > 0).then_some(without)
     }
 
     fn is_as(&self, wanted: &Self) -> bool {
@@ -132,13 +141,32 @@ impl Configuration for ValidatingWebhookConfiguration {
         &mut self.metadata
     }
 
+    fn without_conditions(&self) -> Option<Self> {
+        let mut without = self.clone();
+        let webhooks = without.webhooks.iter_mut().flatten();
+        let taken = webhooks.filter_map(|webhook| webhook.match_conditions.take()).count();
+        (taken > 0).then_some(without)
+    }
+
     fn is_as(&self, wanted: &Self) -> bool {
         self.webhooks == wanted.webhooks && self.metadata.owner_references == wanted.metadata.owner_references
     }
 }
 
-/// Puts a configuration there, or takes it away.
+/// Puts a configuration there, or takes it away. One whose conditions the API server does not take is put there
+/// without any: then policies apply to more than they want to, and none of the others is gone.
 async fn put<C: Configuration>(api: Api<C>, name: &str, wanted: Option<C>) -> kube::Result<()> {
+    let without = wanted.as_ref().and_then(Configuration::without_conditions);
+    match (put_as_it_is(&api, name, wanted).await, without) {
+        (Err(kube::Error::Api(status)), Some(without)) if status.code == 422 => {
+            error!(name, problem = status.message, "registered without the conditions of policies");
+            put_as_it_is(&api, name, Some(without)).await
+        }
+        (result, _) => result,
+    }
+}
+
+async fn put_as_it_is<C: Configuration>(api: &Api<C>, name: &str, wanted: Option<C>) -> kube::Result<()> {
     match (api.get_opt(name).await?, wanted) {
         (None, None) => {}
         (Some(_), None) => {

@@ -9,17 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::dialect;
 use common::object::ObjectRef;
 use common::policy::selector::KindPattern;
-use common::policy::{Body, OnFault, Operation, Policy, Rule};
+use common::policy::{self, Body, OnFault, Operation, Policy, Rule};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
-    ValidatingWebhookConfiguration, WebhookClientConfig,
+    MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference,
+    ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference,
 };
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Together};
 use crate::webhook::{Phase, Route, admit_policy};
 
 /// What the configurations for objects are called.
@@ -87,22 +87,11 @@ pub struct Configurations {
 /// The configurations for the policies in force and the kinds that the API server serves.
 #[must_use]
 pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Settings) -> Configurations {
-    let webhooks = |phase| Route::ALL.iter().filter(move |(_, route)| route.phase == phase);
-    let needed = |(path, route): &(&str, Route)| {
-        let rules = rules(snapshot.policies(route.on_fault), route.phase, served);
-        (!rules.is_empty()).then(|| Webhook { path: (*path).to_owned(), route: *route, rules })
+    let needed = |phase| {
+        snapshot.all_together().filter_map(move |together| Webhook::of(snapshot, (phase, together), served))
     };
-    let seconds = |route: Route| timeout(snapshot.policies(route.on_fault));
-    let mutating: Vec<_> = webhooks(Phase::Mutate)
-        .filter_map(needed)
-        .map(|webhook| (seconds(webhook.route), webhook))
-        .map(|(seconds, webhook)| webhook.mutating(seconds, settings))
-        .collect();
-    let validating: Vec<_> = webhooks(Phase::Validate)
-        .filter_map(needed)
-        .map(|webhook| (seconds(webhook.route), webhook))
-        .map(|(seconds, webhook)| webhook.validating(seconds, settings))
-        .collect();
+    let mutating: Vec<_> = needed(Phase::Mutate).map(|webhook| webhook.mutating(settings)).collect();
+    let validating: Vec<_> = needed(Phase::Validate).map(|webhook| webhook.validating(settings)).collect();
     let metadata = |name: &str| ObjectMeta {
         name: Some(name.to_owned()),
         labels: Some(BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), NAME.to_owned())])),
@@ -136,27 +125,42 @@ fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook>
         Asked { group: group.to_owned(), version: version.to_owned(), connect: false }.rule(resources)
     };
     let rules = kinds.into_iter().map(rule).collect();
-    let route = Route { phase: Phase::Validate, on_fault: OnFault::Refuse };
-    let webhook = Webhook { path: admit_policy::PATH.to_owned(), route, rules };
+    let (path, on_fault) = (admit_policy::PATH.to_owned(), OnFault::Refuse);
+    let webhook = Webhook { path, on_fault, rules, conditions: Vec::new(), seconds: TIMEOUT };
     // Also in namespaces that are not judged.
-    Some(webhook.validating(TIMEOUT, &Settings { exempt: BTreeSet::new(), ..settings.clone() }))
+    Some(webhook.validating(&Settings { exempt: BTreeSet::new(), ..settings.clone() }))
 }
 
 /// One webhook.
 struct Webhook {
     path: String,
-    route: Route,
+    on_fault: OnFault,
     rules: Vec<RuleWithOperations>,
+    conditions: Vec<MatchCondition>,
+    seconds: i32,
 }
 
 impl Webhook {
+    /// That of policies which are asked together; `None` where their rules need none.
+    fn of(snapshot: &Snapshot, (phase, together): (Phase, Together), served: &[Served]) -> Option<Self> {
+        let (on_fault, group) = together;
+        let policies = snapshot.policies(together);
+        let rules = rules(policies, phase, served);
+        let (path, _) =
+            Route::ALL.iter().find(|(_, route)| route.phase == phase && route.on_fault == on_fault)?;
+        let path = group.map_or_else(|| (*path).to_owned(), |group| format!("{path}/{group}"));
+        let conditions = snapshot.conditions(together).iter().map(condition).collect();
+        let seconds = timeout(policies);
+        (!rules.is_empty()).then_some(Self { path, on_fault, rules, conditions, seconds })
+    }
+
     /// `validate-fail.kubectl-trust.io`: what a refusal begins with.
     fn name(&self) -> String {
         format!("{}.kubectl-trust.io", self.path.trim_start_matches('/').replace('/', "-"))
     }
 
     fn failure_policy(&self) -> String {
-        match self.route.on_fault {
+        match self.on_fault {
             OnFault::Refuse => "Fail".to_owned(),
             OnFault::Allow => "Ignore".to_owned(),
         }
@@ -182,39 +186,47 @@ impl Webhook {
         }
     }
 
-    fn mutating(self, seconds: i32, settings: &Settings) -> MutatingWebhook {
+    fn match_conditions(&self) -> Option<Vec<MatchCondition>> {
+        (!self.conditions.is_empty()).then(|| self.conditions.clone())
+    }
+
+    fn mutating(self, settings: &Settings) -> MutatingWebhook {
         MutatingWebhook {
             name: self.name(),
             client_config: self.client(settings),
             failure_policy: Some(self.failure_policy()),
+            match_conditions: self.match_conditions(),
             rules: Some(self.rules),
             namespace_selector: Some(all_but(&settings.exempt)),
             object_selector: Some(LabelSelector::default()),
-            timeout_seconds: Some(seconds),
+            timeout_seconds: Some(self.seconds),
             // Another webhook may add a container after us.
             reinvocation_policy: Some("IfNeeded".to_owned()),
             match_policy: Some("Equivalent".to_owned()),
             side_effects: "None".to_owned(),
             admission_review_versions: vec!["v1".to_owned()],
-            ..MutatingWebhook::default()
         }
     }
 
-    fn validating(self, seconds: i32, settings: &Settings) -> ValidatingWebhook {
+    fn validating(self, settings: &Settings) -> ValidatingWebhook {
         ValidatingWebhook {
             name: self.name(),
             client_config: self.client(settings),
             failure_policy: Some(self.failure_policy()),
+            match_conditions: self.match_conditions(),
             rules: Some(self.rules),
             namespace_selector: Some(all_but(&settings.exempt)),
             object_selector: Some(LabelSelector::default()),
-            timeout_seconds: Some(seconds),
+            timeout_seconds: Some(self.seconds),
             match_policy: Some("Equivalent".to_owned()),
             side_effects: "None".to_owned(),
             admission_review_versions: vec!["v1".to_owned()],
-            ..ValidatingWebhook::default()
         }
     }
+}
+
+fn condition(of: &policy::MatchCondition) -> MatchCondition {
+    MatchCondition { name: of.name.clone(), expression: of.expression.clone() }
 }
 
 /// Every namespace but some, by the label that the API server itself keeps. Attack: a label of one's own choice
@@ -325,6 +337,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::group::Group;
 
     fn served() -> Vec<Served> {
         let one =
@@ -388,7 +401,7 @@ mod tests {
             set.add_object("p", policy).unwrap();
         }
         let Configurations { mutating, validating, .. } =
-            configurations(&Snapshot::new(set), &served(), &settings());
+            configurations(&Snapshot::of_cluster(set), &served(), &settings());
         json!({"mutating": mutating, "validating": validating})
     }
 
@@ -414,6 +427,38 @@ mod tests {
         );
         let unknown = policy("a", &["Gadget"], &json!({}), &images("Enforce"));
         assert_eq!(of(&[unknown]), json!({"mutating": null, "validating": null}));
+    }
+
+    /// Conditions narrow what is asked about the policies that have them, and nobody else.
+    #[test]
+    fn policies_of_the_same_conditions_have_a_webhook_of_their_own() {
+        let with = |name: &str, expression: &str| {
+            let conditions = json!([{"name": "a", "expression": expression}]);
+            let spec = json!({"webhookConfiguration": {"matchConditions": conditions}});
+            policy(name, &["Pod"], &spec, &images("Enforce"))
+        };
+        let plain = policy("plain", &["ConfigMap"], &json!({}), &images("Enforce"));
+        let found = of(&[with("a", "x"), plain, with("b", "x"), with("c", "y")]);
+        let group = |expression: &str| {
+            let condition = policy::MatchCondition { name: "a".into(), expression: expression.into() };
+            Group::of(&[condition]).unwrap().to_string()
+        };
+        let mut expected =
+            BTreeSet::from(["x", "y"].map(|expression| (group(expression), Some(expression.to_owned()))));
+        expected.insert(("fail".to_owned(), None));
+        for list in ["validating", "mutating"] {
+            let webhooks = found[list]["webhooks"].as_array().unwrap();
+            let place = |webhook: &Value| {
+                let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap();
+                let condition = webhook["matchConditions"][0]["expression"].as_str();
+                (path.rsplit('/').next().unwrap().to_owned(), condition.map(str::to_owned))
+            };
+            assert_eq!(webhooks.iter().map(place).collect::<BTreeSet<_>>(), expected);
+            assert_eq!(rules_of(&webhooks[0])[0].1, "CREATE,UPDATE configmaps");
+            // A label of a DNS name holds 63 characters (RFC 1123).
+            let labels = webhooks.iter().flat_map(|webhook| webhook["name"].as_str().unwrap().split('.'));
+            assert!(labels.map(str::len).all(|length| length <= 63));
+        }
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 30), extend("default" = 10))]
     pub timeout_seconds: Option<u32>,
+    /// Conditions under which the API server asks at all (CEL); all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub match_conditions: Vec<Condition>,
     /// Whether the policy also judges what is in the cluster already. Rules about users need false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = true))]
@@ -49,6 +53,15 @@ pub struct PolicySpec {
     /// The rules, all of which are judged.
     #[schemars(length(min = 1, max = 64))]
     pub rules: Vec<Rule>,
+}
+
+/// A condition that the API server evaluates.
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
+pub struct Condition {
+    /// Unique in its policy.
+    pub name: String,
+    /// The expression, over object, oldObject, request and authorizer.
+    pub expression: String,
 }
 
 /// What becomes of what fails.

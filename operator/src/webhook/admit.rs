@@ -23,6 +23,7 @@ use super::respond::{self, Unjudged};
 use super::review::{Request, Response};
 use super::{Deadline, Phase, Route, exempt};
 use crate::clock;
+use crate::conditions::Conditions;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::roles::Roles;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub roles: Roles,
     /// Who must have signed policies themselves.
     pub signers: Signers,
+    /// Who knows whether conditions of policies can be evaluated.
+    pub conditions: Conditions,
     /// Registries, keys, trust roots.
     pub world: World,
     /// Facts that never change.
@@ -103,17 +106,18 @@ pub(crate) async fn decide(
         },
         origin: Origin::Review,
     };
-    let rules = Rules {
-        policies: snapshot.policies(route.on_fault),
-        exceptions: &snapshot.exceptions,
-        values: &snapshot.values,
-        background: false,
-    };
     let seen = (task.facts.subject(), request.namespace.as_str());
     let sources = engine.world.until(deadline.questions, seen, snapshot);
     let context = Context { sources: &sources, known: &engine.facts, now: clock::now() };
-    match route.phase {
-        Phase::Mutate => evaluate::pins(&task, rules, context).await,
-        Phase::Validate => evaluate::by_policies(&task, rules, context).await,
+    let mut decisions = Vec::new();
+    let here = snapshot.policies(route.together());
+    for policies in std::iter::once(here).chain(snapshot.moved_here(route.together())) {
+        let (exceptions, values) = (&snapshot.exceptions[..], &snapshot.values);
+        let rules = Rules { policies, exceptions, values, background: false };
+        decisions.extend(match route.phase {
+            Phase::Mutate => evaluate::pins(&task, rules, context).await,
+            Phase::Validate => evaluate::by_policies(&task, rules, context).await,
+        });
     }
+    decisions
 }

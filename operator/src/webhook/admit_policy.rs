@@ -3,12 +3,14 @@
 //! have signed policies.
 
 use common::dialect::{Compiled, compile};
-use common::policy::{Operation, Policy};
+use common::object::ObjectRef;
+use common::policy::{MatchCondition, Operation, Policy};
 use common::verdict::printable;
 
 use super::admit::Engine;
 use super::review::{Request, Response};
 use super::{Deadline, respond};
+use crate::conditions::Said;
 
 /// The path that is served.
 pub const PATH: &str = "/policies";
@@ -19,23 +21,42 @@ pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Re
     if !matches!(request.operation, Operation::Create | Operation::Update) {
         return respond::exempted("only what is written is compiled");
     }
-    match compile(&request.object) {
-        Ok(compiled) => match engine.signers.refuse(request, deadline, engine).await {
-            Some(refused) => refused,
-            None => respond::warned(
-                not_judged(&compiled).chain(compiled.warnings().iter().map(ToString::to_string)),
-            ),
-        },
+    let compiled = match compile(&request.object) {
+        Ok(compiled) => compiled,
         Err(errors) => {
-            let called = respond::called(request);
-            let mut text = format!("{} {} does not compile:\n", called.kind, called.name);
-            errors
-                .0
-                .iter()
-                .for_each(|error| text.push_str(&format!("  {}\n", printable(&error.to_string()))));
-            respond::refused(text, "policy-invalid")
+            let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+            return wrong(request, "does not compile", &errors);
         }
+    };
+    let unchecked = match engine.conditions.check(conditions(&compiled), deadline.questions).await {
+        Said::Nothing => None,
+        Said::Wrong(lines) => {
+            return wrong(request, "has conditions that the API server does not take", &lines);
+        }
+        Said::Unknown(why) => Some(format!("matchConditions could not be checked: {why}")),
+    };
+    if let Some(refused) = engine.signers.refuse(request, deadline, engine).await {
+        return refused;
     }
+    let warnings = compiled.warnings().iter().map(ToString::to_string);
+    respond::warned(not_judged(&compiled).chain(unchecked).chain(warnings))
+}
+
+fn conditions(compiled: &Compiled) -> &[MatchCondition] {
+    match compiled {
+        Compiled::Policy(policy) => &policy.match_conditions,
+        Compiled::Exception(_) | Compiled::TrustRoot(_) => &[],
+    }
+}
+
+/// A refusal with a line for each problem.
+fn wrong(request: &Request, what: &str, problems: &[String]) -> Response {
+    let ObjectRef { kind, name, .. } = respond::called(request);
+    let mut text = format!("{kind} {name} {what}:\n");
+    for problem in problems {
+        text.push_str(&format!("  {}\n", printable(problem)));
+    }
+    respond::refused(text, "policy-invalid")
 }
 
 /// A rule that nobody here judges is accepted, for others may, and said to be none of ours.

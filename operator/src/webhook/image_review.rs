@@ -77,11 +77,16 @@ pub fn read(body: &[u8]) -> Result<Request, ReviewError> {
     })
 }
 
-/// Judges the Pod by the policies of both failure policies; the first refusal is the answer.
+/// Judges the Pod by all policies, a failure policy at a time; the first refusal is the answer. This plugin of the API
+/// server evaluates no conditions, so all policies that have some apply.
 pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Response {
     let mut all = Response { allowed: true, code: 200, ..Response::default() };
-    for on_fault in [OnFault::Refuse, OnFault::Allow] {
-        let route = Route { phase: Phase::Validate, on_fault };
+    let places: Vec<_> = match engine.snapshots.current() {
+        Some(snapshot) => snapshot.all_together().collect(),
+        None => vec![(OnFault::Refuse, None)],
+    };
+    for (on_fault, group) in places {
+        let route = Route { phase: Phase::Validate, on_fault, group };
         let response = admit::admit(request, route, deadline, engine).await;
         if !response.allowed {
             return response;

@@ -24,6 +24,9 @@ pub use deadline::Deadline;
 
 use common::policy::OnFault;
 
+use crate::group::Group;
+use crate::snapshot::Together;
+
 /// What the API server asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -44,21 +47,35 @@ impl Phase {
     }
 }
 
-/// What a request is about: the phase, and the policies of which failure policy.
+/// What a request is about: the phase, and the policies of which failure policy and conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
     /// The phase.
     pub phase: Phase,
     /// The API server is told the failure policy of a webhook, so policies of one are judged together.
     pub on_fault: OnFault,
+    /// And the conditions under which it asks.
+    pub group: Option<Group>,
 }
 
 impl Route {
-    /// Every path that is served, with what it means.
+    /// Every path that is served, with what it means; below each, one for every group.
     pub const ALL: [(&'static str, Self); 4] = [
-        ("/mutate/fail", Self { phase: Phase::Mutate, on_fault: OnFault::Refuse }),
-        ("/mutate/ignore", Self { phase: Phase::Mutate, on_fault: OnFault::Allow }),
-        ("/validate/fail", Self { phase: Phase::Validate, on_fault: OnFault::Refuse }),
-        ("/validate/ignore", Self { phase: Phase::Validate, on_fault: OnFault::Allow }),
+        ("/mutate/fail", Self::new(Phase::Mutate, OnFault::Refuse)),
+        ("/mutate/ignore", Self::new(Phase::Mutate, OnFault::Allow)),
+        ("/validate/fail", Self::new(Phase::Validate, OnFault::Refuse)),
+        ("/validate/ignore", Self::new(Phase::Validate, OnFault::Allow)),
     ];
+
+    /// That of policies without conditions.
+    #[must_use]
+    pub const fn new(phase: Phase, on_fault: OnFault) -> Self {
+        Self { phase, on_fault, group: None }
+    }
+
+    /// The policies that are asked.
+    #[must_use]
+    pub fn together(self) -> Together {
+        (self.on_fault, self.group)
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Path;
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response as HttpResponse};
@@ -76,6 +77,18 @@ pub fn router(server: &Arc<Server>) -> Router {
         let server = Arc::clone(server);
         let handler = move |request: HttpRequest| async move { review(&server, asked, request).await };
         router = router.route(path, post(handler));
+    }
+    for (path, route) in Route::ALL {
+        let server = Arc::clone(server);
+        let handler = move |Path(group): Path<String>, request: HttpRequest| async move {
+            match group.parse() {
+                Ok(group) => {
+                    review(&server, Asked::Object(Route { group: Some(group), ..route }), request).await
+                }
+                Err(_) => StatusCode::NOT_FOUND.into_response(),
+            }
+        };
+        router = router.route(&format!("{path}/{{group}}"), post(handler));
     }
     router
 }

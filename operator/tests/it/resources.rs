@@ -10,11 +10,11 @@ use common::manifest::ignore::IgnoreRules;
 use common::object::Origin;
 use common::policy::NamespaceAllowance;
 use operator::resources::{
-    Action, ActionOverride, Attestation, AttestorEntry, AttestorSet, Certificates, Clause, ContextEntry,
-    Controller, Credentials, Deny, FailurePolicy, Filter, IgnoreField, ImageDeny, ImageEntry, ImageExtractor,
-    Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule, Matching, ObjectSelector,
-    Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity, SignatureFormat, SignedReference,
-    TrustRootSpec, User, UserKind, Validate, Variable, definitions,
+    Action, ActionOverride, Attestation, AttestorEntry, AttestorSet, Certificates, Clause, Condition,
+    ContextEntry, Controller, Credentials, Deny, FailurePolicy, Filter, IgnoreField, ImageDeny, ImageEntry,
+    ImageExtractor, Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule, Matching,
+    ObjectSelector, Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity, SignatureFormat,
+    SignedReference, TrustRootSpec, User, UserKind, Validate, Variable, definitions,
 };
 use serde_json::{Value, json};
 
@@ -201,6 +201,7 @@ fn full(certificate: &str) -> PolicySpec {
         failure_action_overrides: over(),
         failure_policy: Some(FailurePolicy::Fail),
         timeout_seconds: Some(10),
+        match_conditions: vec![Condition { name: "a".into(), expression: "true".into() }],
         background: Some(false),
         autogen_controllers: Some(vec![Controller::Deployment]),
         severity: Some(Severity::High),

@@ -11,6 +11,7 @@ use common::cache::Facts;
 use common::dialect::PolicySet;
 use common::registry::Cached;
 use common::registry::cached::Options;
+use operator::conditions::Conditions;
 use operator::metrics::Metrics;
 use operator::namespaces::Namespaces;
 use operator::registries::Registries;
@@ -60,6 +61,7 @@ impl Webhook {
             namespaces: Namespaces::default(),
             roles: Roles::default(),
             signers: Signers::default(),
+            conditions: Conditions::default(),
             world: World {
                 registries: registries(Arc::clone(&shelf)),
                 trust_root: None,

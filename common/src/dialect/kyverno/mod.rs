@@ -13,8 +13,8 @@ pub(super) use exception::compile_exception;
 use super::reader::{Fields, Node, Report};
 use super::vocabulary::attestors::{Purpose, Reading, Words};
 use super::vocabulary::{matching, metadata};
-use super::{Compiled, Problem};
-use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};
+use super::{Compiled, Problem, vocabulary};
+use crate::policy::{Action, ActionOverride, MatchCondition, OnFault, Policy, PolicyId, Rule};
 use settings::Settings;
 
 /// The API group.
@@ -73,7 +73,7 @@ fn compile_spec(
     settings: Settings,
     (namespaced, legacy): (bool, bool),
 ) -> Option<Policy> {
-    let (on_fault, timeout_seconds) = webhook(spec);
+    let Webhook { on_fault, timeout_seconds, match_conditions } = webhook(spec);
     let apply_one = spec.choice("applyRules", &[("All", false), ("One", true)]).unwrap_or(false);
     let emit_warning = spec.boolean("emitWarning", false);
     let context = PolicyContext {
@@ -103,6 +103,7 @@ fn compile_spec(
         admission: context.admission,
         emit_warning,
         timeout_seconds,
+        match_conditions,
         severity: context.settings.severity,
         category: context.settings.category,
         scored: context.settings.scored,
@@ -128,18 +129,25 @@ fn without_effect(spec: &mut Fields<'_, '_>) {
     }
 }
 
-/// `failurePolicy` and the timeout, in their old and new places.
-fn webhook(spec: &mut Fields<'_, '_>) -> (OnFault, Option<u32>) {
+/// How the API server is to ask.
+#[derive(Default)]
+struct Webhook {
+    on_fault: OnFault,
+    timeout_seconds: Option<u32>,
+    match_conditions: Vec<MatchCondition>,
+}
+
+/// `failurePolicy` and the timeout, in their old and new places, and conditions.
+fn webhook(spec: &mut Fields<'_, '_>) -> Webhook {
     let old_policy = spec.choice("failurePolicy", &FAILURE_POLICIES);
     let old_timeout = spec.get("webhookTimeoutSeconds").and_then(|node| seconds(&node));
     let configuration = spec.get("webhookConfiguration");
-    let (new_policy, new_timeout) = configuration
+    let (new_policy, new_timeout, match_conditions) = configuration
         .and_then(|node| {
             node.map(|fields| {
                 let policy = fields.choice("failurePolicy", &FAILURE_POLICIES);
                 let timeout = fields.get("timeoutSeconds").and_then(|node| seconds(&node));
-                match_conditions(fields);
-                (policy, timeout)
+                (policy, timeout, vocabulary::webhook::match_conditions(fields))
             })
         })
         .unwrap_or_default();
@@ -150,23 +158,15 @@ fn webhook(spec: &mut Fields<'_, '_>) -> (OnFault, Option<u32>) {
     if old_timeout.is_some() && new_timeout.is_some() {
         spec.error(Problem::Conflict { with: "timeoutSeconds in webhookConfiguration", instead });
     }
-    (new_policy.or(old_policy).unwrap_or_default(), new_timeout.or(old_timeout))
+    Webhook {
+        on_fault: new_policy.or(old_policy).unwrap_or_default(),
+        timeout_seconds: new_timeout.or(old_timeout),
+        match_conditions,
+    }
 }
 
 fn seconds(node: &Node<'_, '_>) -> Option<u32> {
     node.integer(1, 30).and_then(|seconds| u32::try_from(seconds).ok())
-}
-
-/// CEL conditions that narrow what the API server sends. Not evaluating them can only make the policy
-/// apply to more requests, never to fewer.
-fn match_conditions(fields: &mut Fields<'_, '_>) {
-    for condition in fields.list("matchConditions") {
-        condition.map(|fields| {
-            fields.text("name", "give the condition a name");
-            fields.text("expression", "write a CEL expression");
-        });
-        condition.warn("not evaluated: the policy applies to every request that its rules match");
-    }
 }
 
 fn policy_overrides(spec: &mut Fields<'_, '_>, namespaced: bool) -> Vec<ActionOverride> {

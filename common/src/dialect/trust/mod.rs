@@ -18,7 +18,7 @@ pub(super) use root::compile_root;
 use super::reader::{Fields, Node, Report};
 use super::vocabulary::attestors::{Purpose, Reading, Words};
 use super::vocabulary::matching;
-use super::vocabulary::{autogen, metadata};
+use super::vocabulary::{autogen, metadata, webhook};
 use super::{Compiled, Problem};
 use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};
 
@@ -112,6 +112,7 @@ fn compile_spec(spec: &mut Fields<'_, '_>, id: PolicyId) -> Option<Policy> {
         background: context.background,
         admission: true,
         emit_warning: true,
+        match_conditions: webhook::match_conditions(spec),
         timeout_seconds: timeout.and_then(|seconds| u32::try_from(seconds).ok()),
         severity,
         category,

@@ -11,3 +11,4 @@ pub(super) mod matching;
 pub(super) mod metadata;
 pub(super) mod rules;
 pub(super) mod secrets;
+pub(super) mod webhook;
