@@ -134,6 +134,17 @@ pub(crate) fn first(text: &str) -> anyhow::Result<String> {
     Ok(pem::encode(certificate))
 }
 
+/// When the first of all certificates of a text to end does.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn first_end(text: &str) -> anyhow::Result<Timestamp> {
+    let all = pem::parse_many(text)?;
+    let certificates = all.iter().filter(|block| block.tag() == "CERTIFICATE");
+    let ends = certificates.map(|block| expiry(&pem::encode(block))).collect::<anyhow::Result<Vec<_>>>()?;
+    ends.into_iter().min().context("no certificate")
+}
+
 /// When the first certificate of a text ends.
 ///
 /// # Errors

@@ -80,7 +80,14 @@ impl Cluster {
         };
         tokio::spawn(registration::follow(client(), Arc::clone(server), registration));
         if args.tls_cert.is_none() {
-            tokio::spawn(certificates::follow(client(), place(args), served, renewal, sender));
+            tokio::spawn(certificates::follow(
+                client(),
+                place(args),
+                served,
+                renewal,
+                sender,
+                Arc::clone(server),
+            ));
         }
     }
 }

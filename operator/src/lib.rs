@@ -10,7 +10,7 @@
 //! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
 //! 5. [`controllers`]: what is kept in step with a cluster
 //! 6. [`resources`]: our own kinds, as the API server is told of them
-//! 7. [`health`], [`metrics`]: what an operator of the operator looks at
+//! 7. [`health`], [`metrics`], [`expiry`]: what an operator of the operator looks at
 #![doc(html_no_source)]
 
 pub mod args;
@@ -19,6 +19,7 @@ mod clock;
 mod cluster;
 pub mod conditions;
 pub mod controllers;
+pub mod expiry;
 mod files;
 pub mod group;
 pub mod health;

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use common::verdict::{Decision, Outcome};
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -61,6 +62,13 @@ pub struct Metrics {
     policies: Gauge,
     answers: Family<OfAnswer, Gauge<u64, AtomicU64>>,
     kept: Gauge,
+    certificate: Gauge,
+    roots: Family<OfRoot, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoot {
+    name: Text,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,6 +93,8 @@ impl Default for Metrics {
             policies: Gauge::default(),
             answers: Family::default(),
             kept: Gauge::default(),
+            certificate: Gauge::default(),
+            roots: Family::default(),
             registry: Registry::default(),
         };
         let requests = "Admission requests, by phase and how they ended";
@@ -103,6 +113,11 @@ impl Default for Metrics {
             "Bytes that are remembered of registries",
             metrics.kept.clone(),
         );
+        let certificate = "When the certificate that is served ends, in seconds since 1970";
+        registry.register("certificate_expiry_timestamp_seconds", certificate, metrics.certificate.clone());
+        let roots =
+            "When the next part of a trust root ends, in seconds since 1970; the configured one has no name";
+        registry.register("root_expiry_timestamp_seconds", roots, metrics.roots.clone());
         Self { registry, ..metrics }
     }
 }
@@ -119,7 +134,7 @@ pub enum Ended {
 }
 
 /// What is read when somebody looks, in contrast to what is counted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Now {
     /// Requests that are being judged.
     pub in_flight: usize,
@@ -129,6 +144,8 @@ pub struct Now {
     pub answers: common::registry::cached::Stats,
     /// Bytes that are remembered of registries.
     pub kept_bytes: usize,
+    /// When the next part of each trust root ends that does.
+    pub roots: Vec<(Arc<str>, Timestamp)>,
 }
 
 impl Metrics {
@@ -161,6 +178,11 @@ impl Metrics {
         }
     }
 
+    /// Another certificate is served.
+    pub fn serves_until(&self, end: Timestamp) {
+        self.certificate.set(end.as_second());
+    }
+
     /// Everything, as text.
     ///
     /// # Errors
@@ -178,6 +200,11 @@ impl Metrics {
             ("stale", answers.stale),
         ] {
             self.answers.get_or_create(&OfAnswer { from }).set(count);
+        }
+        // Those that are gone are gone.
+        self.roots.clear();
+        for (name, end) in now.roots {
+            self.roots.get_or_create(&OfRoot { name: Text(name) }).set(end.as_second());
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

@@ -97,6 +97,11 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     };
     let world =
         World { registries, trust_root: trust_root(args)?, namespace: args.cluster.namespace.clone() };
+    let metrics = Metrics::default();
+    // What is no certificate is told where it is to be used.
+    if let Ok(end) = certificate::expiry(&String::from_utf8_lossy(&served.chain)) {
+        metrics.serves_until(end);
+    }
     let server = Arc::new(Server::new(Engine {
         snapshots,
         namespaces: Namespaces::default(),
@@ -105,7 +110,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         conditions: cluster.as_ref().map(Cluster::conditions).unwrap_or_default(),
         world,
         facts: Facts::default(),
-        metrics: Metrics::default(),
+        metrics,
     }));
     if let (Some(path), Some(authority)) = (&args.tls_ca_out, &served.authority) {
         tokio::fs::write(path, authority).await.with_context(|| path.display().to_string())?;

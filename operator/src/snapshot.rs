@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::dialect::PolicySet;
 use common::policy::images::RegistryCredentials;
 use common::policy::selector::Clause;
-use common::policy::{Body, Exception, MatchCondition, OnFault, Policy, PolicyId, Rule, Values};
+use common::policy::{Body, Exception, MatchCondition, OnFault, Policy, PolicyId, Rule, TrustRoots, Values};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub selects_namespaces: bool,
     /// Whether what applies depends on the roles of users.
     pub selects_roles: bool,
+    /// Trust roots that policies may name.
+    pub trust_roots: TrustRoots,
     /// Counted up; 0 before it is in force.
     number: u64,
     /// When the API server was told of it.
@@ -68,6 +70,7 @@ impl Snapshot {
         Self {
             policies,
             exceptions: set.exceptions,
+            trust_roots: set.trust_roots,
             credentials,
             selects_namespaces,
             selects_roles,

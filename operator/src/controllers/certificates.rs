@@ -8,6 +8,7 @@
 //! 3. All replicas look again and again, and use what they find.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::certificate::{Authority, Served, expiry, first};
+use crate::webhook::server::Server;
 use crate::{clock, tls};
 
 /// How often the Secret is looked at.
@@ -93,6 +95,7 @@ pub(crate) async fn follow(
     mut serving: Served,
     renewal: Renewal,
     authority: watch::Sender<Vec<u8>>,
+    server: Arc<Server>,
 ) {
     loop {
         tokio::time::sleep(INTERVAL).await;
@@ -114,6 +117,9 @@ pub(crate) async fn follow(
             }
         }
         info!("serving with another certificate");
+        if let Ok(end) = expiry(&String::from_utf8_lossy(&found.chain)) {
+            server.engine().metrics.serves_until(end);
+        }
         authority.send_replace(found.authority.clone().unwrap_or_default().into_bytes());
         serving = found;
     }

@@ -11,6 +11,7 @@ use super::admit::Engine;
 use super::review::{Request, Response};
 use super::{Deadline, respond};
 use crate::conditions::Said;
+use crate::{clock, expiry};
 
 /// The path that is served.
 pub const PATH: &str = "/policies";
@@ -38,8 +39,12 @@ pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Re
     if let Some(refused) = engine.signers.refuse(request, deadline, engine).await {
         return refused;
     }
+    let ending = match &compiled {
+        Compiled::Policy(policy) => expiry::warnings(policy, clock::now()),
+        Compiled::Exception(_) | Compiled::TrustRoot(_) => Vec::new(),
+    };
     let warnings = compiled.warnings().iter().map(ToString::to_string);
-    respond::warned(not_judged(&compiled).chain(unchecked).chain(warnings))
+    respond::warned(not_judged(&compiled).chain(unchecked).chain(ending).chain(warnings))
 }
 
 fn conditions(compiled: &Compiled) -> &[MatchCondition] {

@@ -20,6 +20,8 @@ use super::gate::{Gate, REVIEW_BYTES, Room};
 use super::respond::{self, Unjudged};
 use super::review::{Request, Response, ReviewError};
 use super::{Deadline, Route, admit_policy, image_review};
+use crate::clock;
+use crate::expiry;
 use crate::metrics::{Ended, Now};
 
 /// What every request is answered with.
@@ -61,10 +63,18 @@ impl Server {
     /// # Errors
     /// Never: they are written into memory.
     pub fn metrics(&self) -> Result<String, std::fmt::Error> {
-        let policies = self.engine.snapshots.current().map(|snapshot| snapshot.len()).unwrap_or_default();
+        let snapshot = self.engine.snapshots.current();
+        let policies = snapshot.as_ref().map(|snapshot| snapshot.len()).unwrap_or_default();
+        let named = snapshot.iter().flat_map(|snapshot| &snapshot.trust_roots);
+        let named = named.map(|(name, root)| (Arc::<str>::from(name.as_str()), root));
+        let configured = self.engine.world.trust_root.iter().map(|root| (Arc::default(), root));
+        let now = clock::now();
+        let roots =
+            configured.chain(named).filter_map(|(name, root)| Some((name, expiry::of_root(root, now)?)));
+        let roots = roots.collect();
         let (answers, kept_bytes) =
             (self.engine.world.registries.stats(), self.engine.world.registries.kept_bytes());
-        self.engine.metrics.text(Now { in_flight: self.gate.inside(), policies, answers, kept_bytes })
+        self.engine.metrics.text(Now { in_flight: self.gate.inside(), policies, answers, kept_bytes, roots })
     }
 }
 

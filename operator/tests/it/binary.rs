@@ -137,6 +137,10 @@ async fn it_serves_what_the_example_says() {
     ] {
         assert!(metrics.lines().any(|said| said == line), "{line}\n{metrics}");
     }
+    // In seconds since 1970, and not before this was written.
+    let end =
+        metrics.lines().find_map(|line| line.strip_prefix("trust_certificate_expiry_timestamp_seconds "));
+    assert!(end.unwrap().parse::<i64>().unwrap() > 1_795_000_000, "{metrics}");
 }
 
 /// A mistake in a policy must not let everything in.

@@ -178,15 +178,20 @@ fn credentials(node: &Node<'_, '_>) -> RegistryCredentials {
         ("google", "google"),
         ("github", "github"),
     ];
-    let read = |fields: &mut Fields<'_, '_>| RegistryCredentials {
-        allow_insecure: fields.boolean("allowInsecureRegistry", false),
-        providers: fields
-            .list("providers")
-            .iter()
-            .filter_map(|node| node.choice(&PROVIDERS))
-            .map(str::to_owned)
-            .collect(),
-        secrets: fields.strings("secrets"),
+    let read = |fields: &mut Fields<'_, '_>| {
+        let allow_insecure = fields.boolean("allowInsecureRegistry", false);
+        if allow_insecure {
+            let message = "not used: registries of plain HTTP are those of --insecure-registry";
+            fields.report.warn(&fields.path.key("allowInsecureRegistry"), message);
+        }
+        let providers = fields.list("providers");
+        let chosen: Vec<_> = providers.iter().filter_map(|node| node.choice(&PROVIDERS)).collect();
+        if chosen.iter().any(|name| *name != "default") {
+            let message = "not used: logins are those of `secrets`, of the Pod and of --registry-config";
+            fields.report.warn(&fields.path.key("providers"), message);
+        }
+        let providers = chosen.into_iter().map(str::to_owned).collect();
+        RegistryCredentials { allow_insecure, providers, secrets: fields.strings("secrets") }
     };
     node.map(read).unwrap_or_default()
 }
