@@ -4,6 +4,7 @@ mod conditions;
 mod effects;
 mod fixtures;
 mod image_policy;
+mod kinds;
 mod load;
 mod outages;
 mod own_kinds;

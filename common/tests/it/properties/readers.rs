@@ -16,7 +16,7 @@ use common::trust::TrustRoot;
 use common::yaml;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use rcgen::KeyPair;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use super::wild;
@@ -53,6 +53,63 @@ fn block(label: &str, der: &[u8]) -> String {
 }
 
 static PAIR: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate().unwrap());
+
+/// A document of every kind that is compiled, in which much is said.
+static POLICIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let key = PAIR.public_key_pem();
+    let certificate = CertificateParams::default().self_signed(&*PAIR).unwrap().pem();
+    let entries = |keys: &Value| {
+        json!([{"count": 1, "entries": [{"keys": keys, "annotations": {"a": "b"}},
+            {"keyless": {"subjectRegExp": ".+@acme[.]io", "issuer": "https://*", "additionalExtensions": {"a": "b"}}},
+            {"attestor": {"entries": [{"certificates": {"cert": certificate}}]}}]}])
+    };
+    let about = json!({"any": [{"resources": {"kinds": ["Pod", "apps/*/Deployment"], "names": ["a*"],
+        "selector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}}]});
+    let rules = |keys: &Value| {
+        json!([{"name": "a", "match": about, "preconditions": {"all": [{"key": "{{ a }}", "operator": "Equals", "value": 1}]},
+            "verifyImages": [{"imageReferences": ["ghcr.io/*"], "attestors": entries(keys), "attestations": [
+                {"type": "https://slsa.dev/provenance/v1", "attestors": entries(keys), "conditions": [{"all": []}]}]}]},
+            {"name": "b", "match": about, "exclude": about, "validate": {"manifests": {"attestors": entries(keys),
+                "ignoreFields": [{"objects": [{"kind": "Pod"}], "fields": ["spec.replicas", "a.**"]}]}}}])
+    };
+    let document = |version: &str, kind: &str, spec: Value| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "n", "namespace": "s"}, "spec": spec});
+    let ours = json!({"publicKeys": key, "trustRoot": "private"});
+    let kyvernos = json!({"publicKeys": key, "rekor": {"ignoreTlog": true}});
+    let root: Value = serde_json::from_str(sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT).unwrap();
+    let exceptions = json!({"match": about, "exceptions": [{"policyName": "n", "ruleNames": ["*"]}]});
+    vec![
+        document("kubectl-trust.io/v1alpha1", "ClusterTrustPolicy", json!({"rules": rules(&ours)})),
+        document("kubectl-trust.io/v1alpha1", "TrustPolicy", json!({"rules": rules(&ours)})),
+        document("kubectl-trust.io/v1alpha1", "TrustRoot", json!({"trustedRoot": root})),
+        document("kubectl-trust.io/v1alpha1", "TrustRoot", json!({"pem": {"rekorKeys": key}})),
+        document("kyverno.io/v1", "ClusterPolicy", json!({"rules": rules(&kyvernos)})),
+        document("kyverno.io/v2", "PolicyException", exceptions),
+    ]
+});
+
+#[test]
+fn the_documents_that_are_damaged_are_good() {
+    for document in POLICIES.iter() {
+        if let Err(errors) = dialect::compile(document) {
+            panic!("{errors}\n{document}");
+        }
+    }
+}
+
+/// Every place in a document, as a JSON pointer.
+fn places(value: &Value, at: &str) -> Vec<String> {
+    let below: Vec<_> = match value {
+        Value::Object(map) => {
+            map.iter().flat_map(|(key, value)| places(value, &format!("{at}/{key}"))).collect()
+        }
+        Value::Array(list) => {
+            let each = list.iter().enumerate();
+            each.flat_map(|(index, value)| places(value, &format!("{at}/{index}"))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
+    };
+    std::iter::once(at.to_owned()).chain(below).collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -91,6 +148,16 @@ proptest! {
     fn any_object_is_an_object_to_be_read(object in wild::value(), domain in wild::text()) {
         prop_assert!(Annotations::read(&object, &domain).signatures.is_empty());
         let _ = dialect::compile(&object);
+    }
+
+    #[test]
+    fn damaged_policies(document in any::<Index>(), place in any::<Index>(), value in wild::value()) {
+        let mut document = document.get(&POLICIES[..]).clone();
+        let places = places(&document, "");
+        let place = place.get(&places[..]).as_str();
+        *document.pointer_mut(place).unwrap() = value;
+        // Whatever compiles must be able to be shown.
+        let _ = dialect::compile(&document).map(|compiled| format!("{compiled:?}")).map_err(|errors| errors.to_string());
     }
 
     #[test]
