@@ -82,7 +82,11 @@ static POLICIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
         document("kubectl-trust.io/v1alpha1", "TrustPolicy", json!({"rules": rules(&ours)})),
         document("kubectl-trust.io/v1alpha1", "TrustRoot", json!({"trustedRoot": root})),
         document("kubectl-trust.io/v1alpha1", "TrustRoot", json!({"pem": {"rekorKeys": key}})),
-        document("kyverno.io/v1", "ClusterPolicy", json!({"rules": rules(&kyvernos)})),
+        document(
+            "kyverno.io/v1",
+            "ClusterPolicy",
+            json!({"validationFailureAction": "Enforce", "rules": rules(&kyvernos)}),
+        ),
         document("kyverno.io/v2", "PolicyException", exceptions),
     ]
 });
