@@ -2,26 +2,17 @@
 //!
 //! Attack: whoever may write policies decides what may run, and whoever reaches the API server with rights that are too
 //! wide may write policies. With this option neither is enough: a policy, an exception or a trust root is an object like
-//! others, judged by rules that come from a file. Those rules are judged by the same path as all others.
+//! others, judged by rules that come from a file, by the same path (`webhook/signed.rs`).
 
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use common::dialect::PolicySet;
 use common::limits;
-use common::object::ObjectRef;
-use common::policy::{Action, Attestor, Authority, Body, KeySource, OnFault, Operation, Policy, Rule};
-use common::verdict::Outcome;
-use serde_json::Value;
-use tokio::time::Instant;
+use common::policy::{Action, Attestor, Authority, Body, KeySource, OnFault, Policy, Rule};
 
 use crate::files;
 use crate::snapshot::Snapshot;
-use crate::webhook::admit::{self, Engine};
-use crate::webhook::review::{Request, Response};
-use crate::webhook::{Deadline, Phase, Route, respond};
-
-const ROUTE: Route = Route::new(Phase::Validate, OnFault::Refuse);
 
 /// The rules that policies themselves are judged by; by default there are none, and every policy counts.
 #[derive(Debug, Default)]
@@ -58,46 +49,9 @@ impl Signers {
         Ok(Self { rules: Some(Snapshot::new(set)) })
     }
 
-    /// The refusal of a policy that nobody signed who must have; `None` where nothing is demanded, or it was.
-    pub(crate) async fn refuse(
-        &self,
-        request: &Request,
-        deadline: Deadline,
-        engine: &Engine,
-    ) -> Option<Response> {
-        let rules = self.rules.as_ref()?;
-        let decisions = admit::decide((request, request.user.as_ref()), ROUTE, deadline, rules, engine).await;
-        if decisions.iter().all(|decision| decision.outcome() == Outcome::Skip) {
-            let ObjectRef { kind, name, .. } = respond::called(request);
-            let message = format!(
-                "{kind} {name} must be signed (--signed-policies), and no rule there is about it, so nobody can have signed it\n"
-            );
-            return Some(respond::refused(message, "policy-unsigned"));
-        }
-        let judged = respond::validated(request, &decisions, OnFault::Refuse);
-        (!judged.allowed).then_some(judged)
-    }
-
-    /// Why a policy that is in the cluster already does not count; `None` where it does.
-    pub(crate) async fn problem(&self, object: &Value, engine: &Engine) -> Option<String> {
-        self.rules.as_ref()?;
-        let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
-        let request = Request {
-            uid: String::new(),
-            operation: Operation::Create,
-            subresource: String::new(),
-            namespace,
-            name,
-            user: None,
-            dry_run: false,
-            object: object.clone(),
-            old_object: None,
-        };
-        let refused = self.refuse(&request, Deadline::new(Instant::now(), None), engine).await?;
-        // One line of it: the object's status is no place for a page.
-        let message = refused.message.unwrap_or_default();
-        let lines: Vec<_> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        Some(format!("it is not signed as --signed-policies demands: {}", lines.join("; ")))
+    /// The rules; `None` where nothing is demanded.
+    pub(crate) fn rules(&self) -> Option<&Snapshot> {
+        self.rules.as_ref()
     }
 }
 
@@ -144,7 +98,7 @@ fn names_keys(body: &Body) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -19,6 +19,7 @@ use super::watching;
 use crate::clock;
 use crate::resources;
 use crate::snapshot::Snapshot;
+use crate::webhook;
 use crate::webhook::admit::Engine;
 use crate::webhook::server::Server;
 
@@ -115,7 +116,7 @@ async fn assemble(
 /// The change as it counts, where policies must be signed.
 async fn signed(change: Change, engine: &Engine) -> Change {
     let Change::Put(object) = change else { return change };
-    match engine.signers.problem(&object, engine).await {
+    match webhook::signed::problem(&object, engine).await {
         Some(problem) => Change::Refused(object, problem),
         None => Change::Put(object),
     }

@@ -80,7 +80,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
 }
 
 /// What the policies of a snapshot say of a request.
-pub(crate) async fn decide(
+pub(super) async fn decide(
     (request, user): (&Request, Option<&UserInfo>),
     route: Route,
     deadline: Deadline,

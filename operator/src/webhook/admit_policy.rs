@@ -9,7 +9,7 @@ use common::verdict::printable;
 
 use super::admit::Engine;
 use super::review::{Request, Response};
-use super::{Deadline, respond};
+use super::{Deadline, respond, signed};
 use crate::conditions::Said;
 use crate::{clock, expiry};
 
@@ -36,7 +36,7 @@ pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Re
         }
         Said::Unknown(why) => Some(format!("matchConditions could not be checked: {why}")),
     };
-    if let Some(refused) = engine.signers.refuse(request, deadline, engine).await {
+    if let Some(refused) = signed::refuse(request, deadline, engine).await {
         return refused;
     }
     let ending = match &compiled {

@@ -7,6 +7,7 @@
 //!   exempt an early answer, with its reason
 //!   respond  decisions -> Response
 //!  admit_policy  Request -> Response, where a policy is written
+//!   signed  whether it was signed itself
 //!  image_review  the question of another plugin of the API server, to the same page
 //! ```
 
@@ -19,6 +20,7 @@ pub mod image_review;
 pub mod respond;
 pub mod review;
 pub mod server;
+pub(crate) mod signed;
 
 pub use deadline::Deadline;
 

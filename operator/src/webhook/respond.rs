@@ -63,7 +63,7 @@ impl Unjudged {
 /// 1. A rule that is enforced refuses when it fails; when it cannot be decided, the failure policy of its policy
 ///    says what that means, unless it is the object itself that cannot be read.
 /// 2. Everything else that is no pass is a warning.
-pub(crate) fn validated(request: &Request, decisions: &[Decision], on_fault: OnFault) -> Response {
+pub(super) fn validated(request: &Request, decisions: &[Decision], on_fault: OnFault) -> Response {
     let blocking = |decision: &&Decision| {
         let enforced = decision.by.as_ref().is_some_and(|by| by.enforced);
         enforced
@@ -126,7 +126,7 @@ pub(super) fn warned(warnings: impl IntoIterator<Item = String>) -> Response {
 }
 
 /// What may not, with the reason and its code.
-pub(crate) fn refused(message: String, code: &str) -> Response {
+pub(super) fn refused(message: String, code: &str) -> Response {
     let audit = BTreeMap::from([("outcome", format!("fail ({code})"))]);
     Response { allowed: false, code: 403, message: Some(message), audit, ..Response::default() }
 }
@@ -176,7 +176,7 @@ fn name(request: &Request) -> String {
 }
 
 /// What the object is called: where the API server has yet to make a name, by what it begins with.
-pub(crate) fn called(request: &Request) -> ObjectRef {
+pub(super) fn called(request: &Request) -> ObjectRef {
     let object = match &request.old_object {
         Some(old) if request.object.is_null() => old,
         Some(_) | None => &request.object,

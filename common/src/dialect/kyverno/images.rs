@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use super::{ACTIONS, PolicyContext, reading};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
-use crate::dialect::vocabulary::attestors::{self, Purpose, Words};
+use crate::dialect::vocabulary::attestors;
 use crate::dialect::vocabulary::images::{attestation, deny, pattern, patterns};
+use crate::dialect::vocabulary::reading::{Purpose, Words};
+use crate::dialect::vocabulary::texts::plain_map;
 use crate::image::ImagePattern;
 use crate::object::FieldPath;
 use crate::policy::images::{ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage};
@@ -130,7 +132,7 @@ fn legacy(
     }
     fields.report.warn(&fields.path, "image, key, subject, issuer and roots are deprecated; write attestors");
     let image = fields.get("image").and_then(|node| pattern(&node));
-    let annotations = fields.get("annotations").map(|node| attestors::plain_map(&node)).unwrap_or_default();
+    let annotations = fields.get("annotations").map(|node| plain_map(&node)).unwrap_or_default();
     if has_attestors && !(signer.is_empty() && annotations.is_empty()) {
         fields.error(Problem::Conflict {
             with: "attestors",

@@ -4,8 +4,9 @@ use super::reading;
 use super::settings::Settings;
 use crate::dialect::Problem;
 use crate::dialect::reader::Node;
-use crate::dialect::vocabulary::attestors::{self, Purpose};
+use crate::dialect::vocabulary::attestors;
 use crate::dialect::vocabulary::manifests::ignore_field;
+use crate::dialect::vocabulary::reading::Purpose;
 use crate::policy::manifest::ANNOTATION_DOMAIN;
 use crate::policy::{DryRun, ManifestRule};
 

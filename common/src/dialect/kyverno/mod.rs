@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(super) use exception::compile_exception;
 
 use super::reader::{Fields, Node, Report};
-use super::vocabulary::attestors::{Purpose, Reading, Words};
+use super::vocabulary::reading::{Purpose, Reading, Words};
 use super::vocabulary::{matching, metadata};
 use super::{Compiled, Problem, vocabulary};
 use crate::policy::{Action, ActionOverride, MatchCondition, OnFault, Policy, PolicyId, Rule};

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{PolicyContext, reading, rule};
+use super::{PolicyContext, reading};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
-use crate::dialect::vocabulary::attestors::{self, Purpose};
+use crate::dialect::vocabulary::attestors;
 use crate::dialect::vocabulary::images::{attestation, deny, patterns, platform};
+use crate::dialect::vocabulary::reading::Purpose;
 use crate::dialect::vocabulary::secrets;
-use crate::policy::ActionRules;
 use crate::policy::expression::Expression;
 use crate::policy::images::{
     ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage, SignedReference,
 };
+use crate::policy::{Action, ActionRules};
 
 const FORMATS: [(&str, SignatureStorage); 2] =
     [("Any", SignatureStorage::Cosign), ("Bundle", SignatureStorage::Bundle)];
@@ -31,7 +32,7 @@ pub(super) fn compile(
 ) -> ImagesRule {
     // A rule that only records must not rewrite, and a rewritten text has no place to write a digest back to.
     let rewrites = extractors.values().flatten().any(|extractor| extractor.rewrite.is_some());
-    let may_pin = rule::may_block(action) && !rewrites;
+    let may_pin = may_block(action) && !rewrites;
     let list = node.list();
     if list.is_empty() {
         node.error(Problem::Empty("add an entry with imageReferences"));
@@ -82,6 +83,11 @@ fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> 
             .get("platform")
             .and_then(|node| platform(node.string()?).map_err(|problem| node.error(problem)).ok()),
     }
+}
+
+/// Whether a failure may block anywhere.
+fn may_block(action: &ActionRules) -> bool {
+    action.default == Action::Enforce || action.overrides.iter().any(|one| one.action == Action::Enforce)
 }
 
 fn expression(node: &Node<'_, '_>) -> Option<Expression> {

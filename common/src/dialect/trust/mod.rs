@@ -16,8 +16,8 @@ use serde_json::Value;
 pub(super) use root::compile_root;
 
 use super::reader::{Fields, Node, Report};
-use super::vocabulary::attestors::{Purpose, Reading, Words};
 use super::vocabulary::matching;
+use super::vocabulary::reading::{Purpose, Reading, Words};
 use super::vocabulary::{autogen, metadata, webhook};
 use super::{Compiled, Problem};
 use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};

@@ -6,7 +6,7 @@ use crate::dialect::reader::{Fields, Node};
 use crate::dialect::vocabulary::matching::{self, Allowed, Clause};
 use crate::dialect::vocabulary::{conditions, extractors, rules};
 use crate::policy::condition::ContextSource;
-use crate::policy::{Action, ActionRules, Body, ContextEntry, Rule, Selector};
+use crate::policy::{ActionRules, Body, ContextEntry, Rule, Selector};
 
 const BODIES: [&str; 2] = ["verifyImages", "validate"];
 
@@ -95,9 +95,4 @@ fn body(
         manifests::compile(&node, policy)
     });
     Some(Body::Manifest(Box::new(manifests.flatten()?)))
-}
-
-/// Whether a failure may block anywhere.
-pub(super) fn may_block(action: &ActionRules) -> bool {
-    action.default == Action::Enforce || action.overrides.iter().any(|one| one.action == Action::Enforce)
 }

@@ -2,44 +2,21 @@
 //!
 //! The dialects differ in how trust in logs and authorities is written down ([`Words`]), and in nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::certificates::certificate_pem;
 use super::logs;
+use super::reading::{Purpose, Reading, Words};
+use super::texts::{plain, plain_map};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::key::PublicKey;
 use crate::limits;
-use crate::object::FieldPath;
 use crate::policy::identity::MatcherError;
 use crate::policy::template::Template;
 use crate::policy::{
     Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Matcher, Requirement,
 };
-
-/// How attestors are read.
-#[derive(Clone, Copy)]
-pub(in crate::dialect) struct Reading {
-    pub(in crate::dialect) purpose: Purpose,
-    pub(in crate::dialect) words: Words,
-}
-
-/// Who writes about logs and authorities how.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::dialect) enum Words {
-    /// PEM beside each attestor: `rekor`, `ctlog`, `roots`.
-    Kyverno,
-    /// The name of a trust root: `trustRoot`.
-    Trust,
-}
-
-/// What the attestors are for; options mean different things.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::dialect) enum Purpose {
-    Manifest,
-    Image,
-    /// Images signed with Notary, which knows certificates only.
-    Notary,
-}
 
 /// A list of attestor sets, all of which must be satisfied; `None` for an empty list, or when an error
 /// was reported.
@@ -251,38 +228,6 @@ fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     node.map(read).unwrap_or_default()
 }
 
-/// PEM certificates, or the base64 of such a text.
-pub(super) fn certificate_pem(node: &Node<'_, '_>) -> Option<String> {
-    use base64::Engine as _;
-    let text = plain(node)?;
-    let decoded = || {
-        let packed: String = text.split_whitespace().collect();
-        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(packed).ok()?).ok()
-    };
-    let pem = if text.contains("-----BEGIN") { Some(text.to_owned()) } else { decoded() };
-    match pem.as_deref().map_or(Err("neither PEM nor base64 of PEM"), check_certificates) {
-        Ok(()) => pem,
-        Err(why) => {
-            node.error(Problem::Certificate(why));
-            None
-        }
-    }
-}
-
-/// Every block must be there, whole, and a certificate; a dropped one would change what is trusted.
-fn check_certificates(text: &str) -> Result<(), &'static str> {
-    let begun = text.matches("-----BEGIN ").count();
-    if begun > limits::CERTIFICATES || text.len() > limits::CERTIFICATE_BYTES * limits::CERTIFICATES {
-        return Err("too many or too large");
-    }
-    let blocks = pem::parse_many(text).map_err(|_| "a block is cut off or not base64")?;
-    if blocks.is_empty() || blocks.len() != begun {
-        return Err("no whole PEM block");
-    }
-    let all = blocks.iter().all(|block| block.tag() == "CERTIFICATE");
-    if all { Ok(()) } else { Err("a block of another kind") }
-}
-
 fn keyless(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     let read = |fields: &mut Fields<'_, '_>| {
         if reading.purpose == Purpose::Notary {
@@ -336,23 +281,4 @@ fn matchers(fields: &mut Fields<'_, '_>, plain_name: &'static str, regex_name: &
     read(fields.get(plain_name), Matcher::wildcard);
     read(fields.get(regex_name), Matcher::regex);
     matchers
-}
-
-/// A text without expressions: nobody would evaluate them, and they would match nothing.
-pub(in crate::dialect) fn plain<'v>(node: &Node<'v, '_>) -> Option<&'v str> {
-    let text = node.text("write a text or remove the field")?;
-    if text.contains("{{") {
-        node.error(Problem::ExpressionNotAllowed);
-        return None;
-    }
-    Some(text)
-}
-
-pub(in crate::dialect) fn plain_map(node: &Node<'_, '_>) -> BTreeMap<String, String> {
-    let map = node.string_map();
-    for (key, _) in map.iter().filter(|(_, value)| value.contains("{{")) {
-        let path: FieldPath = node.path.key(key);
-        node.report.error(&path, Problem::ExpressionNotAllowed);
-    }
-    map
 }

@@ -1,7 +1,9 @@
 //! What entries of `verifyImages` say in the same words (`spec/kyverno.md` 1.5).
 
-use super::attestors::{self, Reading, Words};
+use super::attestors;
 use super::conditions;
+use super::reading::{Reading, Words};
+use super::texts::plain;
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::image::{ImagePattern, Platform};
@@ -15,7 +17,7 @@ pub(in crate::dialect) fn patterns(fields: &mut Fields<'_, '_>, name: &'static s
 
 /// A pattern of images; one that is likely not what its author means is a warning.
 pub(in crate::dialect) fn pattern(node: &Node<'_, '_>) -> Option<ImagePattern> {
-    match ImagePattern::parse(attestors::plain(node)?) {
+    match ImagePattern::parse(plain(node)?) {
         Ok(pattern) => {
             if let Some(message) = pattern.warning() {
                 node.warn(message);
@@ -37,7 +39,7 @@ pub(in crate::dialect) fn attestation(node: &Node<'_, '_>, reading: Reading) -> 
             Words::Kyverno => either_type(fields),
             Words::Trust => fields.required("type", TYPE),
         };
-        let predicate_type = predicate_type.and_then(|node| attestors::plain(&node).map(str::to_owned));
+        let predicate_type = predicate_type.and_then(|node| plain(&node).map(str::to_owned));
         let requirement = fields.get("attestors").and_then(|node| attestors::sets(&node, reading));
         if requirement.is_none() && reading.words == Words::Trust {
             fields.report.error(&fields.path.key("attestors"), Problem::NoAttestors);

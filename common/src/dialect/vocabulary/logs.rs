@@ -1,6 +1,7 @@
 //! How time and logs are proven: PEM beside each attestor, or the name of a trust root.
 
-use super::attestors::{Purpose, Reading, Words, certificate_pem};
+use super::certificates::certificate_pem;
+use super::reading::{Purpose, Reading, Words};
 use crate::dialect::Problem;
 use crate::dialect::reader::Fields;
 use crate::policy::{LogOptions, NamedRoot};

@@ -2,6 +2,7 @@
 
 pub(super) mod attestors;
 pub(super) mod autogen;
+mod certificates;
 pub(super) mod conditions;
 pub(super) mod extractors;
 pub(super) mod images;
@@ -9,6 +10,8 @@ mod logs;
 pub(super) mod manifests;
 pub(super) mod matching;
 pub(super) mod metadata;
+pub(super) mod reading;
 pub(super) mod rules;
 pub(super) mod secrets;
+pub(super) mod texts;
 pub(super) mod webhook;
