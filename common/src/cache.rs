@@ -7,9 +7,9 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use lru::LruCache;
 
+use crate::digest::hash_of_parts;
 use crate::limits;
 use crate::manifest::Message;
 use crate::signature::{Found, VerifiedSignature};
@@ -39,18 +39,10 @@ pub struct Facts {
 pub struct FactKey([u8; 32]);
 
 impl FactKey {
-    /// The key of a list of parts. Each part goes in with its length, so that no two lists of different
-    /// parts give the same bytes.
+    /// The key of a list of parts; no two lists of different parts have the same one.
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
-        let mut context = Context::new(&SHA256);
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        let mut key = [0; 32];
-        key.copy_from_slice(context.finish().as_ref());
-        Self(key)
+        Self(hash_of_parts(parts))
     }
 }
 

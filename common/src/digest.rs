@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{self as hashing, SHA256, SHA384, SHA512};
+use aws_lc_rs::digest::{self as hashing, Context, SHA256, SHA384, SHA512};
+use serde::{Serialize, Serializer};
 
 /// A digest whose form was checked: `sha256:` and 64 lower-case hexadecimal digits, or the same of
 /// SHA-384 and SHA-512.
@@ -130,6 +131,42 @@ impl Digest {
     }
 }
 
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A SHA-256 hash over a list of parts. Each goes in with its length, so that no two lists of different parts
+/// give the same bytes.
+pub(crate) fn hash_of_parts(parts: &[&[u8]]) -> [u8; 32] {
+    let length = |part: &[u8]| (part.len() as u64).to_be_bytes();
+    let whole: usize = parts.iter().map(|part| size_of::<u64>() + part.len()).sum();
+    let mut together = [0; 512];
+    let hashed = if let Some(room) = together.get_mut(..whole) {
+        // Each step into the library costs more than hashing a block, and most parts are short.
+        let mut rest = &mut room[..];
+        for part in parts {
+            for bytes in [&length(part), *part] {
+                let (place, after) = rest.split_at_mut(bytes.len());
+                place.copy_from_slice(bytes);
+                rest = after;
+            }
+        }
+        hashing::digest(&SHA256, room)
+    } else {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(&length(part));
+            context.update(part);
+        }
+        context.finish()
+    };
+    let mut hash = [0; 32];
+    hash.copy_from_slice(hashed.as_ref());
+    hash
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex)
@@ -160,6 +197,21 @@ mod tests {
         assert_eq!(digest.tag(), format!("sha256-{}", digest.hex()));
         let long = format!("sha512:{}", hex::encode(hashing::digest(&SHA512, b"abc")));
         assert!(Digest::parse(&long).unwrap().names(b"abc"));
+    }
+
+    /// However they go in: all together, one by one, some before a long one.
+    #[test]
+    fn a_hash_of_parts_is_that_of_lengths_and_bytes() {
+        for lengths in [&[][..], &[0, 1, 500], &[504], &[505], &[1, 512, 3], &[9_999, 7, 496, 40], &[200; 9]]
+        {
+            let parts: Vec<Vec<u8>> = lengths.iter().map(|length| vec![b'x'; *length]).collect();
+            let whole: Vec<u8> = parts
+                .iter()
+                .flat_map(|part| [&(part.len() as u64).to_be_bytes(), &**part].concat())
+                .collect();
+            let parts: Vec<_> = parts.iter().map(Vec::as_slice).collect();
+            assert_eq!(hash_of_parts(&parts), *hashing::digest(&SHA256, &whole).as_ref(), "{lengths:?}");
+        }
     }
 
     /// Attack A4: another form of digest must never reach a URL.

@@ -276,16 +276,22 @@ pub const REASON_CHARACTERS: usize = 4_096;
 /// Characters of a registry's own words in a fault.
 pub const FAULT_CHARACTERS: usize = 300;
 
-/// Bytes of what is remembered of registries in memory: manifests, signatures and lists of them. An image has
-/// some ten KiB of these, so that is a few thousand images.
+/// Bytes of what is remembered of registries in memory: manifests, signatures and lists of them. An image that a
+/// key signed has two or three KiB of these, one that an identity signed eight: that is ten to twenty thousand
+/// images.
 pub const CACHED_REGISTRY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of one remembered manifest, blob or list. Larger ones are SBOMs, and a few would push out all the rest.
 pub const CACHED_REGISTRY_ENTRY_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes that each remembered answer takes beside what it says: its key (a repository has up to 510, two hashes
-/// 128) and its place in the list. Attack: answers that are nothing must not be had for nothing.
-pub const CACHED_REGISTRY_OVERHEAD: usize = 1_024;
+/// Bytes that each remembered answer takes beside what it says: its place in the list (about 140, the hash that
+/// it is kept under among them), that in the table (17, which may be half empty) and the counters of its bytes.
+/// Attack: answers that are nothing must not be had for nothing.
+pub const CACHED_REGISTRY_OVERHEAD: usize = 256;
+
+/// Of the bytes of what is remembered of registries, one in so many is for manifests and lists as they are read:
+/// those of the last thousand images or so. All others are bytes, and are read again when they are asked for.
+pub const CACHED_REGISTRY_READ_SHARE: usize = 16;
 
 /// Seconds that a list of signatures is remembered: so long a new signature may go unseen.
 pub const CACHED_LIST_SECONDS: u64 = 30;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::image::Platform;
@@ -76,7 +76,7 @@ pub struct Index {
 }
 
 /// What one manifest says of another blob or manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// Of the thing.
@@ -87,13 +87,13 @@ pub struct Descriptor {
     /// Its bytes.
     pub size: u64,
     /// What kind of artifact the thing is said to be.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// Free texts.
-    #[serde(default, deserialize_with = "or_empty")]
+    #[serde(default, deserialize_with = "or_empty", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// For which platform, in an index.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
 }
 
@@ -140,7 +140,6 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`].
     pub fn parse(bytes: Arc<[u8]>, declared: Option<&str>) -> Result<Self, ManifestError> {
-        let json = |error: serde_json::Error| ManifestError::Json(error.to_string());
         let kind: Kind = serde_json::from_slice(&bytes).map_err(json)?;
         let declared = declared.map(|text| text.split(';').next().unwrap_or(text).trim());
         let declared = declared.filter(|text| !text.is_empty() && !is_generic(text));
@@ -153,12 +152,21 @@ impl Manifest {
         };
         let known = MANIFEST_MEDIA_TYPES.into_iter().find(|known| *known == media_type);
         let media_type = known.ok_or_else(|| ManifestError::MediaType(media_type.to_owned()))?;
-        let is_index = matches!(media_type, OCI_INDEX | DOCKER_INDEX);
+        let is_index = is_index(media_type);
         let as_image = kind.layers.is_some() || kind.config.is_some();
         if (is_index && as_image) || (!is_index && kind.manifests.is_some()) {
             return Err(ManifestError::Ambiguous);
         }
-        let (content, entries) = if is_index {
+        Self::again(media_type, Digest::of(&bytes), bytes)
+    }
+
+    /// The same of bytes that were read before, and have one meaning.
+    pub(super) fn again(
+        media_type: &'static str,
+        digest: Digest,
+        bytes: Arc<[u8]>,
+    ) -> Result<Self, ManifestError> {
+        let (content, entries) = if is_index(media_type) {
             let index: Index = serde_json::from_slice(&bytes).map_err(json)?;
             let entries = index.manifests.len();
             (Content::Index(index), entries)
@@ -170,7 +178,7 @@ impl Manifest {
         if entries > limits::MANIFEST_ENTRIES {
             return Err(ManifestError::TooManyEntries);
         }
-        Ok(Self { media_type, digest: Digest::of(&bytes), bytes, content })
+        Ok(Self { media_type, digest, bytes, content })
     }
 
     /// The manifest that this one is about.
@@ -233,6 +241,15 @@ impl Manifest {
 #[must_use]
 pub fn is_manifest(media_type: &str) -> bool {
     MANIFEST_MEDIA_TYPES.contains(&media_type)
+}
+
+fn is_index(media_type: &str) -> bool {
+    matches!(media_type, OCI_INDEX | DOCKER_INDEX)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a function that errors are mapped with")]
+fn json(error: serde_json::Error) -> ManifestError {
+    ManifestError::Json(error.to_string())
 }
 
 /// Media types that say nothing.

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use lru::LruCache;
 
 use super::Options;
-use super::memory::{Key, Thing, What};
+use super::answer::Thing;
+use super::question::{Key, What};
 use crate::digest::Digest;
 use crate::image::Version;
 use crate::limits;

@@ -7,9 +7,11 @@ use futures::future::Shared;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::answer::Thing;
 use super::disk::Disk;
-use super::memory::{Key, Known, Memory, Thing, What};
-use super::{Counts, Options, count};
+use super::memory::{Known, Memory};
+use super::question::{Key, KeyId, What};
+use super::{Counts, Options, confused, count};
 use crate::registry::{Fetched, Registry};
 
 /// Everything that the scopes of one memory share. No lock is held while anybody waits.
@@ -32,7 +34,7 @@ pub(super) struct Landed {
 pub(super) type Landing = Shared<oneshot::Receiver<Landed>>;
 
 /// A question, with the bound that a blob has: who may read less must not be the one to ask for all.
-pub(super) type Question = (Key, usize);
+pub(super) type Question = (KeyId, usize);
 
 /// How a caller gets his answer.
 pub(super) enum Entry {
@@ -61,16 +63,29 @@ impl Store {
         if let Some(known) = memory.known(key, began) {
             return Entry::Known(known);
         }
-        let question = (key.clone(), bound);
+        let question = (key.id(), bound);
         if let Some(landing) = memory.flights.get(&question) {
             return Entry::Shared(landing.clone());
         }
         let (sender, receiver) = oneshot::channel();
         let landing = receiver.shared();
-        memory.flights.insert(question.clone(), landing.clone());
+        memory.flights.insert(question, landing.clone());
         drop(memory);
-        let flight = Flight { store: Arc::clone(self), question, began, sender: Some(sender) };
+        let flight = Flight { store: Arc::clone(self), key: key.clone(), bound, began, sender: Some(sender) };
         Entry::Mine(flight, landing)
+    }
+
+    /// What is known of it, as it is given. Reading it again takes a while, so nobody waits for the lock meanwhile.
+    pub(super) fn unpack(&self, key: &Key, known: Known) -> Fetched<Thing> {
+        match known {
+            Known::Nothing => Ok(None),
+            Known::Read(thing) => Ok(Some(thing)),
+            Known::Packed(id, packed) => {
+                let thing = packed.thing().ok_or_else(|| confused(&key.at))?;
+                self.memory().was_read(id, &packed, &thing, &self.options);
+                Ok(Some(thing))
+            }
+        }
     }
 
     async fn read(&self, key: &Key) -> Option<Thing> {
@@ -91,7 +106,8 @@ impl Store {
 /// next one.
 pub(super) struct Flight {
     store: Arc<Store>,
-    question: Question,
+    key: Key,
+    bound: usize,
     began: Instant,
     /// Until it has landed.
     sender: Option<oneshot::Sender<Landed>>,
@@ -100,7 +116,7 @@ pub(super) struct Flight {
 impl Flight {
     /// Asks the folder, then the registry, and tells everybody who waits.
     pub(super) async fn fly(self, inner: Arc<dyn Registry>) {
-        let (store, (key, bound)) = (Arc::clone(&self.store), self.question.clone());
+        let (store, key, bound) = (Arc::clone(&self.store), self.key.clone(), self.bound);
         if let Some(thing) = store.read(&key).await {
             count(&store.counts.hits);
             self.land(Ok(Some(thing)));
@@ -115,11 +131,15 @@ impl Flight {
         }
     }
 
+    fn question(&self) -> Question {
+        (self.key.id(), self.bound)
+    }
+
     fn land(mut self, found: Fetched<Thing>) {
         let landed = {
             let mut memory = self.store.memory();
-            let landed = memory.settle(&self.question.0, found, self.began, &self.store.options);
-            memory.flights.remove(&self.question);
+            let landed = memory.settle(&self.key, found, self.began, &self.store.options);
+            memory.flights.remove(&self.question());
             landed
         };
         if let Some(sender) = self.sender.take() {
@@ -132,7 +152,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if self.sender.is_some() {
-            self.store.memory().flights.remove(&self.question);
+            self.store.memory().flights.remove(&self.question());
         }
     }
 }

@@ -1,7 +1,6 @@
-//! What is remembered, within a bound.
+//! What is remembered, within a bound: each answer once, as bytes, and the last ones also as they are given.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,108 +8,77 @@ use lru::LruCache;
 use tokio::time::Instant;
 
 use super::Options;
+use super::answer::{Packed, Thing};
 use super::flight::{Landed, Landing, Question};
-use crate::digest::Digest;
-use crate::image::{Repository, Version};
+use super::question::{Key, KeyId, Nature, What};
+use crate::image::Version;
 use crate::limits;
-use crate::registry::{Content, Descriptor, Fetched, Manifest};
+use crate::registry::Fetched;
 use crate::verdict::{RegistryFault, RegistryProblem};
 
-/// What a question is about, and who asks it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    /// The hash of the scope.
-    pub(super) scope: Arc<str>,
-    pub(super) at: Repository,
-    pub(super) what: What,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) enum What {
-    Manifest(Version),
-    Blob(Digest),
-    Referrers(Digest),
-}
-
-/// An answer that is something.
-#[derive(Clone)]
-pub(super) enum Thing {
-    Manifest(Arc<Manifest>),
-    Blob(Arc<[u8]>),
-    List(Arc<[Descriptor]>),
-}
-
 /// An answer that is remembered; that there is nothing is one.
-pub(super) struct Known(pub(super) Option<Thing>);
-
-/// For how long an answer is good.
-enum Nature {
-    /// It has a digest.
-    Fact,
-    /// Signatures are added and removed.
-    List,
-    /// It may be another one the next moment.
-    Moment,
-}
-
-impl Key {
-    fn nature(&self) -> Nature {
-        match &self.what {
-            What::Manifest(Version::Digest(_)) | What::Blob(_) => Nature::Fact,
-            What::Referrers(_) => Nature::List,
-            What::Manifest(Version::Tag(tag)) if tag.derived_from().is_some() => Nature::List,
-            What::Manifest(Version::Tag(_)) => Nature::Moment,
-        }
-    }
-
-    /// Whether the answer cannot change.
-    pub(super) fn is_fact(&self) -> bool {
-        matches!(self.nature(), Nature::Fact)
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            What::Manifest(version) => write!(f, "{}{}", self.at, version.suffix()),
-            What::Blob(digest) => write!(f, "{}@{digest}", self.at),
-            What::Referrers(subject) => write!(f, "referrers of {}@{subject}", self.at),
-        }
-    }
+pub(super) enum Known {
+    Nothing,
+    /// As it is given.
+    Read(Thing),
+    /// What is kept under this hash, to be read again without the lock.
+    Packed(KeyId, Packed),
 }
 
 struct Kept {
-    found: Option<Thing>,
+    found: Held,
     /// When it was asked for: it is at least as old as that.
     since: Instant,
     /// For how long it is good.
     ttl: Option<Duration>,
-    weight: usize,
+}
+
+/// What an answer is.
+enum Held {
+    Nothing,
+    Here(Packed),
+    /// What a tag points to: the answer that is kept under this hash, if it still is.
+    There(KeyId),
 }
 
 /// What is remembered, and what is being asked.
 pub(super) struct Memory {
-    kept: LruCache<Key, Kept>,
-    bytes: usize,
+    kept: LruCache<KeyId, Kept>,
+    kept_bytes: usize,
+    /// What was asked for last of that, as it is given: whoever asks for it all the time does not wait until it
+    /// was read again.
+    read: LruCache<KeyId, Thing>,
+    read_bytes: usize,
     pub(super) flights: HashMap<Question, Landing>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { kept: LruCache::unbounded(), bytes: 0, flights: HashMap::new() }
+        let (kept, read) = (LruCache::unbounded(), LruCache::unbounded());
+        Self { kept, kept_bytes: 0, read, read_bytes: 0, flights: HashMap::new() }
     }
 }
 
 impl Memory {
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.kept_bytes + self.read_bytes
     }
 
     /// The answer, if one is known and its time is not over.
     pub(super) fn known(&mut self, key: &Key, now: Instant) -> Option<Known> {
-        let kept = self.kept.get(key)?;
+        let id = key.id();
+        let kept = self.kept.get(&id)?;
         let fresh = kept.ttl.is_none_or(|ttl| now.duration_since(kept.since) < ttl);
-        fresh.then(|| Known(kept.found.clone()))
+        let there = match &kept.found {
+            _ if !fresh => return None,
+            Held::Nothing => return Some(Known::Nothing),
+            Held::Here(packed) => return Some(given(id, packed, &mut self.read)),
+            Held::There(there) => *there,
+        };
+        match &self.kept.get(&there)?.found {
+            Held::Here(packed) => Some(given(there, packed, &mut self.read)),
+            Held::Nothing | Held::There(_) => None,
+        }
     }
 
     /// Keeps an answer, or looks for one of before in place of a fault.
@@ -137,16 +105,17 @@ impl Memory {
         let empty = found.is_none_or(Thing::is_empty_list);
         match (key.nature(), found) {
             (Nature::List, _) if empty => {
-                self.keep(key.clone(), found, since, Some(options.negative_ttl), options);
+                self.keep(key.id(), found, since, Some(options.negative_ttl), options);
             }
-            (Nature::List, _) => self.keep(key.clone(), found, since, Some(options.list_ttl), options),
-            (Nature::Fact, Some(_)) => self.keep(key.clone(), found, since, None, options),
+            (Nature::List, _) => self.keep(key.id(), found, since, Some(options.list_ttl), options),
+            (Nature::Fact, Some(_)) => self.keep(key.id(), found, since, None, options),
             // That the manifest is there is a fact; that the tag points to it is true for a moment.
             (Nature::Moment, Some(Thing::Manifest(manifest))) => {
-                let what = What::Manifest(Version::Digest(manifest.digest.clone()));
-                self.keep(Key { what, ..key.clone() }, found, since, None, options);
+                let there = key.about(What::Manifest(Version::Digest(manifest.digest.clone()))).id();
+                self.keep(there, found, since, None, options);
                 if !options.tag_ttl.is_zero() {
-                    self.keep(key.clone(), found, since, Some(options.tag_ttl), options);
+                    let kept = Kept { found: Held::There(there), since, ttl: Some(options.tag_ttl) };
+                    self.put(key.id(), kept, options);
                 }
             }
             // What is not there may be pushed the next moment.
@@ -156,26 +125,70 @@ impl Memory {
 
     fn keep(
         &mut self,
-        key: Key,
+        id: KeyId,
         found: Option<&Thing>,
         since: Instant,
         ttl: Option<Duration>,
         options: &Options,
     ) {
-        let weight = limits::CACHED_REGISTRY_OVERHEAD + found.map_or(0, Thing::weight);
-        // Also when the new answer is too large: the old one is out of date.
-        if let Some(old) = self.kept.pop(&key) {
-            self.bytes -= old.weight;
+        let Some(thing) = found else {
+            self.put(id, Kept { found: Held::Nothing, since, ttl }, options);
+            return;
+        };
+        match Packed::of(thing) {
+            Some(packed) => {
+                self.put(id, Kept { found: Held::Here(packed.clone()), since, ttl }, options);
+                self.was_read(id, &packed, thing, options);
+            }
+            None => self.forget(id),
         }
-        if weight > options.entry_bytes {
+    }
+
+    /// In place of what was kept before, and of what was not asked for the longest.
+    fn put(&mut self, id: KeyId, kept: Kept, options: &Options) {
+        // Also when the new answer is too large: the old one is out of date.
+        self.forget(id);
+        if kept.weight() > options.entry_bytes {
             return;
         }
-        self.bytes += weight;
-        self.kept.put(key, Kept { found: found.cloned(), since, ttl, weight });
-        while self.bytes > options.bytes {
-            let Some((_, oldest)) = self.kept.pop_lru() else { return };
-            self.bytes -= oldest.weight;
+        self.kept_bytes += kept.weight();
+        self.kept.put(id, kept);
+        self.shrink(options);
+    }
+
+    fn shrink(&mut self, options: &Options) {
+        while self.bytes() > options.bytes {
+            let Some((oldest, kept)) = self.kept.pop_lru() else { return };
+            self.kept_bytes -= kept.weight();
+            self.forget_read(oldest);
         }
+    }
+
+    fn forget(&mut self, id: KeyId) {
+        self.kept_bytes -= self.kept.pop(&id).map_or(0, |kept| kept.weight());
+        self.forget_read(id);
+    }
+
+    fn forget_read(&mut self, id: KeyId) {
+        self.read_bytes -= self.read.pop(&id).map_or(0, |thing| read_weight(&thing));
+    }
+
+    /// What is kept under this hash says that; unless something else is kept there meanwhile.
+    pub(super) fn was_read(&mut self, id: KeyId, packed: &Packed, thing: &Thing, options: &Options) {
+        let (bound, weight) = (options.bytes / limits::CACHED_REGISTRY_READ_SHARE, read_weight(thing));
+        let is_kept = self.kept.peek(&id).is_some_and(|kept| kept.is(packed));
+        // Blobs are given as they are kept, and an empty list is read at once.
+        if !is_kept || matches!(thing, Thing::Blob(_)) || thing.is_empty_list() || weight > bound {
+            return;
+        }
+        self.forget_read(id);
+        self.read_bytes += weight;
+        self.read.put(id, thing.clone());
+        while self.read_bytes > bound {
+            let Some((_, oldest)) = self.read.pop_lru() else { break };
+            self.read_bytes -= read_weight(&oldest);
+        }
+        self.shrink(options);
     }
 
     /// A list that was seen before, if it may be used in place of this fault.
@@ -184,9 +197,43 @@ impl Memory {
         if !matches!(key.nature(), Nature::List) || !is_outage(&fault.problem) {
             return None;
         }
-        let kept = self.kept.peek(key).filter(|kept| kept.since.elapsed() <= bound)?;
-        kept.found.clone().filter(|thing| !thing.is_empty_list())
+        let kept = self.kept.peek(&key.id()).filter(|kept| kept.since.elapsed() <= bound)?;
+        match &kept.found {
+            Held::Here(packed) => packed.thing().filter(|thing| !thing.is_empty_list()),
+            Held::Nothing | Held::There(_) => None,
+        }
     }
+}
+
+/// What is kept, in the form that is at hand.
+fn given(id: KeyId, packed: &Packed, read: &mut LruCache<KeyId, Thing>) -> Known {
+    match packed {
+        Packed::Blob(bytes) => Known::Read(Thing::Blob(Arc::clone(bytes))),
+        Packed::Manifest { .. } | Packed::List(_) => match read.get(&id) {
+            Some(thing) => Known::Read(thing.clone()),
+            None => Known::Packed(id, packed.clone()),
+        },
+    }
+}
+
+impl Kept {
+    /// Bytes in memory, from above.
+    fn weight(&self) -> usize {
+        let bytes = match &self.found {
+            Held::Here(packed) => packed.bytes().len(),
+            Held::Nothing | Held::There(_) => 0,
+        };
+        limits::CACHED_REGISTRY_OVERHEAD + bytes
+    }
+
+    /// Whether it is this very answer.
+    fn is(&self, packed: &Packed) -> bool {
+        matches!(&self.found, Held::Here(held) if Arc::ptr_eq(held.bytes(), packed.bytes()))
+    }
+}
+
+fn read_weight(thing: &Thing) -> usize {
+    limits::CACHED_REGISTRY_OVERHEAD + thing.weight()
 }
 
 /// Whether the registry could not answer, in contrast to an answer that is a refusal or wrong.
@@ -206,59 +253,4 @@ fn is_outage(problem: &RegistryProblem) -> bool {
         | RegistryProblem::Refused { .. }
         | RegistryProblem::NotRecorded => false,
     }
-}
-
-impl Thing {
-    fn is_empty_list(&self) -> bool {
-        matches!(self, Self::List(list) if list.is_empty())
-    }
-
-    /// Bytes in memory, estimated from above.
-    ///
-    /// Attack: a manifest of many tiny texts takes ten times its bytes, so its bytes are not its weight.
-    fn weight(&self) -> usize {
-        match self {
-            Self::Blob(bytes) => bytes.len(),
-            Self::List(list) => list.iter().map(descriptor).sum(),
-            Self::Manifest(manifest) => manifest.bytes.len() + content(&manifest.content),
-        }
-    }
-}
-
-fn content(content: &Content) -> usize {
-    match content {
-        Content::Image(image) => {
-            let inside = image.layers.iter().chain(&image.config).chain(&image.subject).map(descriptor);
-            inside.sum::<usize>() + texts(&image.annotations) + image.artifact_type.as_ref().map_or(0, text)
-        }
-        Content::Index(index) => {
-            let inside = index.manifests.iter().chain(&index.subject).map(descriptor);
-            inside.sum::<usize>() + texts(&index.annotations)
-        }
-    }
-}
-
-fn descriptor(of: &Descriptor) -> usize {
-    let platform = of.platform.as_ref().map_or(0, |platform| {
-        text(&platform.os) + text(&platform.architecture) + platform.variant.as_ref().map_or(0, text)
-    });
-    let artifact_type = of.artifact_type.as_ref().map_or(0, text);
-    // A shared text counts its owners as well.
-    let own = size_of::<Descriptor>() + of.digest.hex().len() + 4 * size_of::<usize>();
-    own + text(&of.media_type) + artifact_type + texts(&of.annotations) + platform
-}
-
-/// A text with the room that its allocation takes beside it.
-fn text(of: &String) -> usize {
-    of.capacity() + 2 * size_of::<usize>()
-}
-
-/// A map: nodes have room for eleven entries, and are at least five elevenths full but for the first.
-fn texts(of: &BTreeMap<String, String>) -> usize {
-    const NODE: usize = 640;
-    if of.is_empty() {
-        return 0;
-    }
-    let nodes = of.len().div_ceil(5);
-    nodes * NODE + of.iter().map(|(key, value)| text(key) + text(value)).sum::<usize>()
 }

@@ -5,17 +5,20 @@
 //! that cosign derives from a digest: those are lists of signatures. A verdict is never here; it is made anew of
 //! what is remembered.
 
+mod answer;
 mod disk;
 mod flight;
 mod memory;
+mod question;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use answer::Thing;
 use flight::{Entry, Landed, Store};
-use memory::{Key, Known, Thing, What};
+use question::{Key, What};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -170,13 +173,13 @@ impl Cached {
     }
 
     async fn ask(&self, at: &Repository, what: What, bound: usize) -> Fetched<Thing> {
-        let key = Key { scope: Arc::clone(&self.scope), at: at.clone(), what };
+        let key = Key::new(Arc::clone(&self.scope), at.clone(), what);
         let counts = &self.store.counts;
         let Ok(runtime) = Handle::try_current() else { return self.ask_alone(&key, bound).await };
         let landing = match self.store.enter(&key, bound) {
-            Entry::Known(Known(found)) => {
+            Entry::Known(known) => {
                 count(&counts.hits);
-                return Ok(found);
+                return self.store.unpack(&key, known);
             }
             Entry::Shared(landing) => {
                 count(&counts.shared);
@@ -198,9 +201,10 @@ impl Cached {
     /// Without a runtime there is nothing to run a shared question on.
     async fn ask_alone(&self, key: &Key, bound: usize) -> Fetched<Thing> {
         let began = Instant::now();
-        if let Some(Known(found)) = self.store.memory().known(key, began) {
+        let known = self.store.memory().known(key, began);
+        if let Some(known) = known {
             count(&self.store.counts.hits);
-            return Ok(found);
+            return self.store.unpack(key, known);
         }
         count(&self.store.counts.misses);
         let found = flight::fetch(&*self.inner, key, bound).await;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use common::image::ImageRef;
 use common::registry::cached::Options;
-use common::registry::{Memory, Registry, Until};
+use common::registry::{Content, Memory, Registry, Until};
 use common::verdict::RegistryProblem;
 use tokio::time::advance;
 
@@ -227,4 +228,62 @@ async fn the_bound_of_bytes_holds() {
         cached.referrers(&place, &subject).await.unwrap().unwrap();
         assert!(cached.kept_bytes() <= bytes, "{} bytes", cached.kept_bytes());
     }
+}
+
+/// An image with its signatures, with texts and a platform in every place that can have one.
+fn telling(number: usize) -> Manifest {
+    let digest = Digest::of(&number.to_be_bytes()).to_string();
+    let one = json!({"mediaType": "application/x", "digest": digest, "size": number, "artifactType": "a",
+        "annotations": {"b": "\u{1f512}\n", "c": ""}, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}});
+    let body = json!({"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [one, {"mediaType": "",
+        "digest": digest, "size": u64::MAX}], "annotations": {"number": number.to_string()}});
+    Manifest::parse(body.to_string().into_bytes().into(), None).unwrap()
+}
+
+/// Most of what is kept is kept as bytes: what is read of them is what was answered first.
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_the_same_however_it_is_kept() {
+    let images: Vec<_> = (0..200).map(telling).collect();
+    let named = |number: usize| ImageRef::parse(&format!("registry.example.com/app:{number}")).unwrap();
+    let place = at("app");
+    let referrer = |image| {
+        let mut one = manifest(1_001, Some(image));
+        let Content::Image(content) = &mut one.content else { unreachable!() };
+        content.annotations.insert("of".to_owned(), image.digest.to_string());
+        one
+    };
+    let memory = images.iter().enumerate().fold(Memory::default(), |memory, (number, image)| {
+        memory.with_manifest(&named(number), image.clone()).with_untagged(&place, referrer(image))
+    });
+    let inner = Counting::holding(memory);
+    // So small that a few of them are kept as they are read.
+    let options = Options { bytes: 512 * 1024, tag_ttl: SECOND, ..Options::default() };
+    let cached = cached(&inner, options);
+    for _ in 0..3 {
+        for (number, image) in images.iter().enumerate() {
+            let by_tag = cached.manifest(&place, &by_tag(&number.to_string())).await.unwrap();
+            assert_eq!(by_tag.as_deref(), Some(image));
+            let by_digest = cached.manifest(&place, &by_digest(image)).await.unwrap();
+            assert_eq!(by_digest.as_deref(), Some(image));
+            let listed = cached.referrers(&place, &image.digest).await.unwrap();
+            assert_eq!(listed, Some(vec![referrer(image).descriptor()]));
+            assert!(cached.kept_bytes() <= 512 * 1024, "{} bytes", cached.kept_bytes());
+        }
+    }
+    assert_eq!(inner.total(), 400, "all of it is known");
+}
+
+/// Whoever asked for SHA-512 gets that back, not the usual digest of the same bytes.
+#[tokio::test]
+async fn the_digest_that_was_asked_for_stays() {
+    let mut image = manifest(1, None);
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, &image.bytes);
+    image.digest = Digest::parse(&format!("sha512:{}", hex::encode(hash))).unwrap();
+    let inner = Counting::holding(Memory::default().with_untagged(&at("app"), image.clone()));
+    // Nothing is kept as it is read.
+    let cached = cached(&inner, Options { bytes: 4_096, ..Options::default() });
+    for _ in 0..2 {
+        assert_eq!(cached.manifest(&at("app"), &by_digest(&image)).await.unwrap().as_deref(), Some(&image));
+    }
+    assert_eq!(inner.total(), 1);
 }
