@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub trust_roots: TrustRoots,
     /// Counted up; 0 before it is in force.
     number: u64,
+    /// Whether an API server is told of it at all.
+    is_told: bool,
     /// When the API server was told of it.
     registered: OnceLock<Instant>,
 }
@@ -54,7 +56,8 @@ impl Snapshot {
     /// The same for an API server that is told to evaluate conditions first.
     #[must_use]
     pub fn of_cluster(set: PolicySet) -> Self {
-        Self::together(set, |policy| (policy.on_fault, Group::of(&policy.match_conditions)))
+        let place = |policy: &Policy| (policy.on_fault, Group::of(&policy.match_conditions));
+        Self { is_told: true, ..Self::together(set, place) }
     }
 
     fn together(set: PolicySet, with: impl Fn(&Policy) -> Together) -> Self {
@@ -205,7 +208,7 @@ impl Snapshots {
         self.current.send_modify(|current| {
             number = current.as_ref().map_or(0, |current| current.number) + 1;
             snapshot.number = number;
-            if let Some(before) = current {
+            if let Some(before) = current.as_ref().filter(|_| snapshot.is_told) {
                 snapshot.follows(before);
             }
             *current = Some(Arc::new(std::mem::take(&mut snapshot)));
