@@ -28,10 +28,21 @@ pub type RootFact = Result<Arc<TrustRoot>, Reason>;
 #[derive(Debug)]
 pub struct Facts {
     messages: Mutex<LruCache<FactKey, MessageFact>>,
-    signatures: Mutex<LruCache<FactKey, SignatureFact>>,
+    signatures: Mutex<Signatures>,
     roots: Mutex<LruCache<FactKey, RootFact>>,
     found: Mutex<LruCache<FactKey, Arc<Found>>>,
     checked: AtomicU64,
+}
+
+/// What signatures prove, within a bound of bytes.
+///
+/// Attack: names in certificates and what is said of a broken signature are texts of strangers, as long as they
+/// like.
+#[derive(Debug)]
+struct Signatures {
+    /// With their bytes.
+    known: LruCache<FactKey, (SignatureFact, usize)>,
+    bytes: usize,
 }
 
 /// A digest over everything a fact depends on.
@@ -53,7 +64,7 @@ impl Default for Facts {
         let roots = NonZeroUsize::new(limits::CACHED_ROOTS).unwrap_or(NonZeroUsize::MIN);
         Self {
             messages: Mutex::new(LruCache::new(bound)),
-            signatures: Mutex::new(LruCache::new(bound)),
+            signatures: Mutex::new(Signatures { known: LruCache::unbounded(), bytes: 0 }),
             roots: Mutex::new(LruCache::new(roots)),
             found: Mutex::new(LruCache::new(found)),
             checked: AtomicU64::new(0),
@@ -76,10 +87,16 @@ impl Facts {
     /// # Errors
     /// Why it proves nothing; that is a fact as well, and kept.
     pub fn signature(&self, key: FactKey, establish: impl FnOnce() -> SignatureFact) -> SignatureFact {
-        remember(&self.signatures, key, || {
-            self.checked.fetch_add(1, Ordering::Relaxed);
-            establish()
-        })
+        let lock = || self.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((fact, _)) = lock().known.get(&key) {
+            return fact.clone();
+        }
+        self.checked.fetch_add(1, Ordering::Relaxed);
+        let fact = establish();
+        // Everything that it says, and the names of its parts: from above.
+        let weight = limits::CACHED_FACT_OVERHEAD + format!("{fact:?}").len();
+        lock().keep(key, fact.clone(), weight);
+        fact
     }
 
     /// How many signatures were checked so far, because what they prove was not known.
@@ -99,6 +116,20 @@ impl Facts {
     /// Why they make none; that is a fact as well, and kept.
     pub fn trust_root(&self, key: FactKey, build: impl FnOnce() -> RootFact) -> RootFact {
         remember(&self.roots, key, build)
+    }
+}
+
+impl Signatures {
+    fn keep(&mut self, key: FactKey, fact: SignatureFact, weight: usize) {
+        if weight > limits::CACHED_FACT_ENTRY_BYTES {
+            return;
+        }
+        self.bytes += weight;
+        self.bytes -= self.known.put(key, (fact, weight)).map_or(0, |(_, weight)| weight);
+        while self.bytes > limits::CACHED_FACT_BYTES {
+            let Some((_, (_, weight))) = self.known.pop_lru() else { return };
+            self.bytes -= weight;
+        }
     }
 }
 
@@ -131,5 +162,25 @@ mod tests {
         assert_eq!(facts.signature(key, missing), missing());
         assert_eq!(facts.signature(key, || unreachable!("it is known")), missing());
         assert_eq!(facts.checked(), 1);
+    }
+
+    /// Attack: texts without end in signatures fill the memory, or push out what is known of all others.
+    #[test]
+    fn facts_are_kept_within_a_bound_of_bytes() {
+        let facts = Facts::default();
+        let says = |length| Err(Reason::PayloadInvalid { problem: "x".repeat(length) });
+        let key = |number: usize| FactKey::of(&[&number.to_be_bytes()]);
+        for (length, most) in [(10, 20_000), (10_000, 1_000)] {
+            for number in 0..most * 2 {
+                drop(facts.signature(key(number + length), || says(length)));
+            }
+            let known = facts.signatures.lock().unwrap();
+            assert!(known.bytes <= limits::CACHED_FACT_BYTES, "{} bytes", known.bytes);
+            let kept = known.known.len();
+            assert!(kept <= most && kept >= most / 2, "{kept} of {length} bytes");
+        }
+        let before = facts.signatures.lock().unwrap().known.len();
+        drop(facts.signature(key(0), || says(limits::CACHED_FACT_ENTRY_BYTES)));
+        assert_eq!(facts.signatures.lock().unwrap().known.len(), before);
     }
 }

@@ -104,8 +104,19 @@ pub const REGEX_BYTES: usize = 1024 * 1024;
 /// Bytes of a pattern (wildcard or regular expression).
 pub const PATTERN_BYTES: usize = 4_096;
 
-/// Messages and signature facts kept in memory by one process.
+/// Messages kept in memory by one process.
 pub const CACHED_FACTS: usize = 4_096;
+
+/// Bytes of what signatures prove that is kept in memory by one process. That a key signed has some 600, so that
+/// is twelve thousand images; what an identity proves has two or three thousand.
+pub const CACHED_FACT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of one such fact; a longer one is found out each time, and does not push out thousands of others.
+pub const CACHED_FACT_ENTRY_BYTES: usize = 64 * 1024;
+
+/// Bytes that each fact about a signature takes beside its texts: itself, its key, and its place in the list and
+/// in the table.
+pub const CACHED_FACT_OVERHEAD: usize = 384;
 
 /// Bytes of one `{{ expression }}`; published policies stay below 300.
 pub const EXPRESSION_BYTES: usize = 1_024;
@@ -291,7 +302,7 @@ pub const CACHED_REGISTRY_OVERHEAD: usize = 256;
 
 /// Of the bytes of what is remembered of registries, one in so many is for manifests and lists as they are read:
 /// those of the last thousand images or so. All others are bytes, and are read again when they are asked for.
-pub const CACHED_REGISTRY_READ_SHARE: usize = 16;
+pub const CACHED_REGISTRY_READ_SHARE: usize = 32;
 
 /// Seconds that a list of signatures is remembered: so long a new signature may go unseen.
 pub const CACHED_LIST_SECONDS: u64 = 30;
