@@ -62,8 +62,14 @@ pub struct Metrics {
     policies: Gauge,
     answers: Family<OfAnswer, Gauge<u64, AtomicU64>>,
     kept: Gauge,
+    traffic: Family<OfState, Gauge>,
     certificate: Gauge,
     roots: Family<OfRoot, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfState {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,6 +99,7 @@ impl Default for Metrics {
             policies: Gauge::default(),
             answers: Family::default(),
             kept: Gauge::default(),
+            traffic: Family::default(),
             certificate: Gauge::default(),
             roots: Family::default(),
             registry: Registry::default(),
@@ -113,6 +120,8 @@ impl Default for Metrics {
             "Bytes that are remembered of registries",
             metrics.kept.clone(),
         );
+        let traffic = "Requests to registries: asked, and waiting for their turn to be";
+        registry.register("registry_requests", traffic, metrics.traffic.clone());
         let certificate = "When the certificate that is served ends, in seconds since 1970";
         registry.register("certificate_expiry_timestamp_seconds", certificate, metrics.certificate.clone());
         let roots =
@@ -142,6 +151,8 @@ pub struct Now {
     pub policies: usize,
     /// How questions to registries were answered.
     pub answers: common::registry::cached::Stats,
+    /// Requests to registries.
+    pub traffic: common::registry::http::Traffic,
     /// Bytes that are remembered of registries.
     pub kept_bytes: usize,
     /// When the next part of each trust root ends that does.
@@ -200,6 +211,9 @@ impl Metrics {
             ("stale", answers.stale),
         ] {
             self.answers.get_or_create(&OfAnswer { from }).set(count);
+        }
+        for (state, count) in [("asked", now.traffic.asked), ("waiting", now.traffic.waiting)] {
+            self.traffic.get_or_create(&OfState { state }).set(number(count));
         }
         // Those that are gone are gone.
         self.roots.clear();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::registry::cached::{Options, Stats};
 use common::registry::credentials::Credentials;
-use common::registry::http::Client;
+use common::registry::http::{Client, Traffic};
 use common::registry::{Cached, Registry, Until};
 use common::verdict::Unavailable;
 use tokio::time::Instant;
@@ -75,6 +75,12 @@ impl Registries {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.memory.as_ref().map(Cached::stats).unwrap_or_default()
+    }
+
+    /// How many requests there are at the moment.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.http.as_ref().map(|(client, _)| client.traffic()).unwrap_or_default()
     }
 
     /// Bytes that the memory holds.

@@ -72,9 +72,17 @@ impl Server {
         let roots =
             configured.chain(named).filter_map(|(name, root)| Some((name, expiry::of_root(root, now)?)));
         let roots = roots.collect();
-        let (answers, kept_bytes) =
-            (self.engine.world.registries.stats(), self.engine.world.registries.kept_bytes());
-        self.engine.metrics.text(Now { in_flight: self.gate.inside(), policies, answers, kept_bytes, roots })
+        let registries = &self.engine.world.registries;
+        let (answers, traffic, kept_bytes) =
+            (registries.stats(), registries.traffic(), registries.kept_bytes());
+        self.engine.metrics.text(Now {
+            in_flight: self.gate.inside(),
+            policies,
+            answers,
+            traffic,
+            kept_bytes,
+            roots,
+        })
     }
 }
 

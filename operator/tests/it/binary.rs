@@ -134,6 +134,7 @@ async fn it_serves_what_the_example_says() {
         r#"trust_admission_requests_total{phase="mutate",outcome="allowed"} 1"#,
         r#"trust_decisions_total{policy="check-image",rule="check-image",outcome="fail"} 1"#,
         "trust_policies 1",
+        r#"trust_registry_requests{state="waiting"} 0"#,
     ] {
         assert!(metrics.lines().any(|said| said == line), "{line}\n{metrics}");
     }

@@ -39,6 +39,7 @@ use crate::registry::credentials::Credentials;
 use crate::registry::{Descriptor, Fetch, Fetched, Manifest, Registry};
 use crate::verdict::RegistryFault;
 use bulkhead::Bulkhead;
+pub use bulkhead::Traffic;
 use endpoint::{Endpoint, places};
 use exchange::Session;
 use tokens::Tokens;
@@ -64,6 +65,12 @@ struct Shared {
 }
 
 impl Client {
+    /// How many requests of all its views there are at the moment.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.bulkhead.traffic()
+    }
+
     /// A client without credentials and deadline. Makes no connection and loads no certificates.
     ///
     /// # Errors
