@@ -288,8 +288,8 @@ pub const REASON_CHARACTERS: usize = 4_096;
 pub const FAULT_CHARACTERS: usize = 300;
 
 /// Bytes of what is remembered of registries in memory: manifests, signatures and lists of them. An image that a
-/// key signed has two or three KiB of these, one that an identity signed eight: that is ten to twenty thousand
-/// images.
+/// key signed has two or three KiB of these, one that an identity signed eight: that is some eight to twenty
+/// thousand images.
 pub const CACHED_REGISTRY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of one remembered manifest, blob or list. Larger ones are SBOMs, and a few would push out all the rest.
