@@ -73,7 +73,7 @@ fn only_demands(policy: &Policy) -> anyhow::Result<()> {
         );
         ensure!(
             !asks(rule),
-            "{}: users and labels of namespaces are not known when policies are read",
+            "{}: users, operations, conditions and labels of namespaces are not known when policies are read",
             called()
         );
         ensure!(!names_keys(&rule.body), "{}: its keys must stand in the file", called());
@@ -81,12 +81,16 @@ fn only_demands(policy: &Policy) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether it depends on who asks, or on the labels of namespaces.
+/// Whether it depends on who asks and for what, or on the labels of namespaces: then a policy could be signed for the
+/// webhook and unsigned for the controllers, or the other way round.
 fn asks(rule: &Rule) -> bool {
+    if rule.preconditions.is_some() {
+        return true;
+    }
     let clauses = std::iter::once(&rule.selector.matching).chain(&rule.selector.exclude);
-    clauses
-        .flat_map(|clause| &clause.filters)
-        .any(|filter| filter.names_users() || filter.namespace_selector.is_some())
+    clauses.flat_map(|clause| &clause.filters).any(|filter| {
+        filter.names_users() || filter.namespace_selector.is_some() || !filter.operations.is_empty()
+    })
 }
 
 fn names_keys(body: &Body) -> bool {
@@ -145,6 +149,8 @@ Yja8yfaj11YjJmhlQY65lKytVvz3ztkX6W0139IPMQWgEXuvS/BsIb+gcQ==
             ),
             (&format!("{filter}/subjects"), json!([{"kind": "User", "name": "a"}]), "users"),
             (&format!("{filter}/resources/namespaceSelector"), json!({}), "labels of namespaces"),
+            (&format!("{filter}/resources/operations"), json!(["UPDATE"]), "operations"),
+            (&format!("{RULE}/preconditions"), json!({"all": []}), "conditions"),
             (&format!("{entries}/0/keys/publicKeys"), json!("k8s://a/b"), "must stand in the file"),
             (&entries, keyless, "the trust root none, which must stand in the same file"),
             ("/kind", json!("Deployment"), "is not a policy"),

@@ -364,7 +364,7 @@ mod tests {
         assembly.take("P", &put(policy));
         let root_of = |set: &PolicySet| set.trust_roots.keys().cloned().collect::<Vec<_>>();
         assert!(root_of(&assembly.set().unwrap()).is_empty());
-        let missing = (false, "it refuses what it is about: there is no TrustRoot private".to_owned());
+        let missing = (false, "what needs it cannot be decided: there is no TrustRoot private".to_owned());
         assert_eq!(told(&mut assembly, "t"), Some(missing.clone()));
         assembly.take("P", &put(root));
         assert_eq!(root_of(&assembly.set().unwrap()), ["private"]);

@@ -45,7 +45,7 @@ impl State {
             Self::Broken(problem) => problem.clone(),
             Self::NotJudged(rules) => format!("nothing of it is judged here: {rules}"),
             Self::WithoutRoots(names) => {
-                format!("it refuses what it is about: there is no TrustRoot {names}")
+                format!("what needs it cannot be decided: there is no TrustRoot {names}")
             }
         }
     }

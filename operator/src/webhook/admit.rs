@@ -58,9 +58,20 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
         return respond::exempted(why);
     }
     // (2)
-    let Some(snapshot) = engine.snapshots.current() else {
-        return respond::unjudged(request, Unjudged::NotReady, route.on_fault);
-    };
+    match engine.snapshots.current() {
+        Some(snapshot) => judge(request, route, deadline, &snapshot, engine).await,
+        None => respond::unjudged(request, Unjudged::NotReady, route.on_fault),
+    }
+}
+
+/// Judges one request by one set of policies.
+pub(super) async fn judge(
+    request: &Request,
+    route: Route,
+    deadline: Deadline,
+    snapshot: &Snapshot,
+    engine: &Engine,
+) -> Response {
     // Attack: a user whose roles nobody knows must not be taken for one who has none.
     let user = match &request.user {
         Some(user) if snapshot.selects_roles => match engine.roles.of(user) {
@@ -70,7 +81,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
         user => user.clone(),
     };
     // (3)
-    let decisions = decide((request, user.as_ref()), route, deadline, &snapshot, engine).await;
+    let decisions = decide((request, user.as_ref()), route, deadline, snapshot, engine).await;
     // (4)
     engine.metrics.decided(&decisions);
     match route.phase {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use common::policy::{OnFault, Operation};
 
 use super::admit::{self, Engine};
+use super::respond::{self, Unjudged};
 use super::review::{Request, Response, ReviewError};
 use super::{Deadline, Phase, Route};
 
@@ -81,13 +82,14 @@ pub fn read(body: &[u8]) -> Result<Request, ReviewError> {
 /// server evaluates no conditions, so all policies that have some apply.
 pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Response {
     let mut all = Response { allowed: true, code: 200, ..Response::default() };
-    let places: Vec<_> = match engine.snapshots.current() {
-        Some(snapshot) => snapshot.all_together().collect(),
-        None => vec![(OnFault::Refuse, None)],
+    // One set for all of them. Attack: policies that change in between, so that one is asked neither where it was nor
+    // where it is.
+    let Some(snapshot) = engine.snapshots.current() else {
+        return respond::unjudged(request, Unjudged::NotReady, OnFault::Refuse);
     };
-    for (on_fault, group) in places {
+    for (on_fault, group) in snapshot.all_together() {
         let route = Route { phase: Phase::Validate, on_fault, group };
-        let response = admit::admit(request, route, deadline, engine).await;
+        let response = admit::judge(request, route, deadline, &snapshot, engine).await;
         if !response.allowed {
             return response;
         }

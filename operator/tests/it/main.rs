@@ -7,4 +7,5 @@ mod faults;
 mod images;
 mod resources;
 mod shelf;
+mod signed;
 mod webhook;

@@ -54,13 +54,25 @@ impl Webhook {
         Self::asking(|shelf| Registries::recorded(shelf))
     }
 
+    /// Policies themselves must be signed, as a file of policies demands.
+    pub(crate) fn signed_by(rules: &Value) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), rules.to_string()).unwrap();
+        let signers = Signers::read(file.path()).unwrap();
+        Self::of(|shelf| Registries::recorded(shelf), signers)
+    }
+
     fn asking(registries: impl FnOnce(Arc<Shelf>) -> Registries) -> Self {
+        Self::of(registries, Signers::default())
+    }
+
+    fn of(registries: impl FnOnce(Arc<Shelf>) -> Registries, signers: Signers) -> Self {
         let shelf = Shelf::new();
         let engine = Engine {
             snapshots: Snapshots::default(),
             namespaces: Namespaces::default(),
             roles: Roles::default(),
-            signers: Signers::default(),
+            signers,
             conditions: Conditions::default(),
             world: World {
                 registries: registries(Arc::clone(&shelf)),

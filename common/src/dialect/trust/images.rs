@@ -51,9 +51,7 @@ fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> 
     let mut requirement = fields.get("attestors").and_then(|node| attestors::sets(&node, reading));
     let mut attestations: Vec<_> =
         fields.list("attestations").iter().filter_map(|node| attestation(node, reading)).collect();
-    if fields.present(&["attestors", "attestations"]).is_empty() {
-        fields.report.error(&fields.path.key("attestors"), Problem::NoAttestors);
-    }
+    somebody(fields);
     if let Some(namespace) = &policy.namespace {
         let attested = attestations.iter_mut().flat_map(|one| &mut one.requirement);
         requirement.iter_mut().chain(attested).for_each(|of| secrets::keep(of, namespace, fields.report));
@@ -82,6 +80,20 @@ fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> 
         platform: fields
             .get("platform")
             .and_then(|node| platform(node.string()?).map_err(|problem| node.error(problem)).ok()),
+    }
+}
+
+/// That somebody must have signed. Attack, or slip: a list that is there and names nobody, so that only a digest would
+/// be asked for.
+fn somebody(fields: &mut Fields<'_, '_>) {
+    const LISTS: [&str; 2] = ["attestors", "attestations"];
+    if fields.present(&LISTS).is_empty() {
+        fields.report.error(&fields.path.key(LISTS[0]), Problem::NoAttestors);
+    }
+    for node in LISTS.into_iter().filter_map(|name| fields.get(name)) {
+        if node.value.as_array().is_some_and(Vec::is_empty) {
+            node.error(Problem::NoAttestors);
+        }
     }
 }
 

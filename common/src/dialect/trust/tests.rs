@@ -100,6 +100,16 @@ fn what_is_not_said_is_the_safer_choice() {
 fn somebody_must_have_signed() {
     let nobody = json!({"imageReferences": ["*"]});
     refuses(&policy(&images(&nobody)), &format!("{ENTRY}.attestors"), Problem::NoAttestors);
+    for list in ["attestors", "attestations"] {
+        let path = format!("{ENTRY}.{list}");
+        let mut empty = nobody.clone();
+        empty[list] = json!([]);
+        refuses(&policy(&images(&empty)), &path, Problem::NoAttestors);
+        // Beside another list as well: somebody believed that it says something.
+        let mut beside = entry(&keys());
+        beside["attestations"] = json!([]);
+        refuses(&policy(&images(&beside)), &format!("{ENTRY}.attestations"), Problem::NoAttestors);
+    }
     let anybody =
         json!({"imageReferences": ["*"], "attestations": [{"type": "https://slsa.dev/provenance/v1"}]});
     let path = format!("{ENTRY}.attestations[0].attestors");
