@@ -13,6 +13,7 @@ mod requests;
 mod signed_policies;
 mod story;
 mod traffic;
+mod updates;
 
 use std::time::Duration;
 

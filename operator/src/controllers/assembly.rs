@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::dialect::{Compiled, PolicySet, compile};
 use common::object::ObjectRef;
-use common::policy::{Exception, Policy};
+use common::policy::{Body, Exception, JudgeUpdates, Policy, Rule};
 use serde_json::{Value, json};
 
 use super::status::{self, Condition, State};
@@ -218,12 +218,24 @@ impl Document {
             let names: Vec<_> = self.missing.iter().map(String::as_str).collect();
             return State::WithoutRoots(names.join(", "));
         }
-        match rules.len() {
-            0 => State::InForce(None),
-            all if all == policy.rules.len() => State::NotJudged(rules.join(", ")),
-            _ => State::InForce(Some(format!("but for what is not judged here: {}", rules.join(", ")))),
+        if !rules.is_empty() && rules.len() == policy.rules.len() {
+            return State::NotJudged(rules.join(", "));
         }
+        let but =
+            (!rules.is_empty()).then(|| format!("but for what is not judged here: {}", rules.join(", ")));
+        let updates = judges_all_updates(policy).then(|| ALL_UPDATES.to_owned());
+        let more: Vec<_> = but.into_iter().chain(updates).collect();
+        State::InForce((!more.is_empty()).then(|| more.join("; ")))
     }
+}
+
+/// What a policy says of itself that was told to judge updates which start nothing.
+const ALL_UPDATES: &str = "judges all updates, also those that start nothing: controllers cannot scale down, end or clean \
+                           up what is not trusted and older";
+
+fn judges_all_updates(policy: &Policy) -> bool {
+    let judged = |rule: &&Rule| !matches!(rule.body, Body::NotHandled { .. });
+    policy.rules.iter().filter(judged).any(|rule| rule.judge_updates == JudgeUpdates::All)
 }
 
 /// What of an object its condition depends on.

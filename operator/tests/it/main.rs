@@ -8,4 +8,5 @@ mod images;
 mod resources;
 mod shelf;
 mod signed;
+mod updates;
 mod webhook;

@@ -12,9 +12,9 @@ use common::policy::NamespaceAllowance;
 use operator::resources::{
     Action, ActionOverride, Attestation, AttestorEntry, AttestorSet, Certificates, Clause, Condition,
     ContextEntry, Controller, Credentials, Deny, FailurePolicy, Filter, IgnoreField, ImageDeny, ImageEntry,
-    ImageExtractor, Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule, Matching,
-    ObjectSelector, Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity, SignatureFormat,
-    SignedReference, TrustRootSpec, User, UserKind, Validate, Variable, definitions,
+    ImageExtractor, JudgeUpdates, Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule,
+    Matching, ObjectSelector, Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity,
+    SignatureFormat, SignedReference, TrustRootSpec, User, UserKind, Validate, Variable, definitions,
 };
 use serde_json::{Value, json};
 
@@ -200,6 +200,7 @@ fn full(certificate: &str) -> PolicySpec {
         failure_action: Some(Action::Enforce),
         failure_action_overrides: over(),
         failure_policy: Some(FailurePolicy::Fail),
+        judge_updates: Some(JudgeUpdates::All),
         timeout_seconds: Some(10),
         match_conditions: vec![Condition { name: "a".into(), expression: "true".into() }],
         background: Some(false),

@@ -31,7 +31,7 @@ pub(super) fn compile(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rul
             preconditions,
             action,
             skip_background: false,
-            allow_existing_violations: false,
+            judge_updates: policy.judge_updates,
             report_properties: fields.string_map("reportProperties"),
             body: body?,
         })
