@@ -2,6 +2,7 @@
 
 mod conditions;
 mod effects;
+mod engines;
 mod fixtures;
 mod image_policy;
 mod kinds;

@@ -29,6 +29,9 @@ pub(super) const CLUSTER_POLICY: &str = "ClusterTrustPolicy";
 /// What a policy of one namespace is called.
 pub(super) const POLICY: &str = "TrustPolicy";
 
+/// What a trust root is called.
+pub(super) const ROOT: &str = "TrustRoot";
+
 const ACTIONS: [(&str, Action); 2] = [("Audit", Action::Audit), ("Enforce", Action::Enforce)];
 const FAILURE_POLICIES: [(&str, OnFault); 2] = [("Fail", OnFault::Refuse), ("Ignore", OnFault::Allow)];
 const JUDGE_UPDATES: [(&str, JudgeUpdates); 2] =
