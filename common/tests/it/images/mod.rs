@@ -13,6 +13,7 @@ mod platforms;
 mod recorded;
 mod round_trips;
 mod shelf;
+mod stored;
 mod superseded;
 mod tampering;
 mod texts;
