@@ -23,7 +23,7 @@ pub fn end_pods(api: &ApiServer, namespace: &str) -> anyhow::Result<()> {
 fn running(pod: &Value) -> Value {
     let container = |container: &Value| {
         json!({"name": container["name"], "image": container["image"], "imageID": "", "ready": true,
-            "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
+            "restartCount": 0, "resources": container["resources"], "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})
     };
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
     let containers: Vec<_> = containers.into_iter().flatten().map(container).collect();

@@ -76,3 +76,33 @@ async fn a_thousand_skips_ask_no_registry() {
     }
     assert_eq!(webhook.shelf.asked().len(), 0, "{:?}", webhook.shelf.asked());
 }
+
+/// The template of a ReplicaSet is that of its Deployment, by which the controller knows it: pinned, it would be unknown,
+/// and the controller would make another, without end. Attack: somebody else who names an owner.
+#[tokio::test]
+async fn a_replica_set_of_a_deployment_is_judged_and_not_pinned() {
+    const APP: &str = "ghcr.example/acme/app:1";
+    let webhook = webhook();
+    webhook.shelf.push_signed(APP, "good");
+    let controller = "system:serviceaccount:kube-system:deployment-controller";
+    let set = |image: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "namespace": "shop",
+            "ownerReferences": [{"kind": "Deployment", "name": "web", "controller": true}]},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "c0", "image": image}]}}}})
+    };
+    let ask = async |path: &str, object: &Value, user: &str| {
+        let mut request = crate::webhook::create(object);
+        request["userInfo"]["username"] = json!(user);
+        webhook.ask(path, request).await
+    };
+    assert_eq!(ask("/mutate/fail", &set(APP), controller).await.patch, [Value::Null; 0]);
+    let judged = ask("/validate/fail", &set(APP), controller).await;
+    assert!(judged.allowed, "{}", judged.message);
+    let refused = ask("/validate/fail", &set(EVIL), controller).await;
+    assert!(refused.message.contains("signature not found"), "{refused:?}");
+    assert_eq!(ask("/mutate/fail", &set(APP), "dev").await.patch.len(), 1);
+    assert!(ask("/validate/fail", &set(APP), "dev").await.message.contains("missing digest"));
+    let mut alone = set(APP);
+    alone["metadata"]["ownerReferences"] = json!([]);
+    assert_eq!(ask("/mutate/fail", &alone, controller).await.patch.len(), 1);
+}

@@ -85,6 +85,7 @@ fn two_engines_in_one_cluster_leave_each_other_alone() {
     guarded.apply(ENGINE, &[]).unwrap().success().unwrap();
     let let_in = guarded.until(&broken, "both", |run| run.code == 0).unwrap();
     assert!(let_in.stderr.contains("Warning: trust-operator does not read this policy"), "{let_in:?}");
+    guarded.apply(&broken, &[]).unwrap().success().unwrap();
     eventually("an event tells it", || {
         let events = ["get", "events.events.k8s.io", "-A", "-o", "jsonpath={.items[*].note}"];
         let events = guarded.api.kubectl(events).unwrap().stdout;
