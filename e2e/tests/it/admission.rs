@@ -7,6 +7,7 @@ mod fixtures;
 mod image_policy;
 mod kinds;
 mod load;
+mod older_manifests;
 mod outages;
 mod own_kinds;
 mod replicas;
