@@ -68,7 +68,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
 }
 
 /// Judges one request by one set of policies.
-pub(super) async fn judge(
+async fn judge(
     request: &Request,
     route: Route,
     deadline: Deadline,

@@ -215,7 +215,7 @@ fn warnings(decision: &Decision) -> Vec<String> {
 }
 
 /// Policy, rule, outcome and code of every rule that applied, or would have but for what the update starts.
-fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
+pub(super) fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
     let applied = decisions
         .iter()
         .filter(|decision| decision.outcome() != Outcome::Skip || decision.headline().is_update_passed());

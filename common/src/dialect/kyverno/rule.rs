@@ -50,7 +50,7 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
         }
         let skip_background = fields.boolean("skipBackgroundRequests", true);
         let report_properties = fields.string_map("reportProperties");
-        let Some(parts) = parts else {
+        let Some(mut parts) = parts else {
             not_read(fields);
             return None;
         };
@@ -59,6 +59,9 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
         }
         let handled = !matches!(parts.body, Body::NotHandled { .. });
         let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };
+        if let Body::Images(rule) = &mut parts.body {
+            rule.name_context(&context);
+        }
         Some(Rule {
             name: name?.into(),
             path: node.path.clone(),

@@ -73,6 +73,7 @@ pub(crate) fn entry(requirement: Option<Requirement>) -> ImageEntry {
         required: true,
         use_cache: true,
         deny: None,
+        context: Vec::new(),
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
         platform: None,
