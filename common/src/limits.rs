@@ -315,3 +315,12 @@ pub const CACHED_FOLDER_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Bytes that a remembered file takes beside its content: the last block, its name and its inode.
 pub const CACHED_FILE_OVERHEAD: u64 = 4 * 1024;
+
+/// Fields that advice proposes to ignore, all together. Who ignores more should sign anew.
+pub const SUGGESTED_FIELDS: usize = 8;
+
+/// Problems, signers, fields and ways out that one refusal lists; the rest is counted.
+pub const LISTED: usize = 4;
+
+/// Ignored differences that a verdict names; the rest is counted.
+pub const IGNORED_LISTED: usize = 32;

@@ -52,7 +52,7 @@ fn result(decision: &Decision, policies: &[Policy]) -> Option<Value> {
     };
     let mut value = json!({
         "source": "kubectl-trust", "policy": *by.policy, "rule": *by.rule, "result": word, "scored": policy.scored,
-        "message": decision.headline().to_string(), "properties": {"code": decision.headline().code()},
+        "message": text::said(decision), "properties": {"code": decision.headline().code()},
     });
     for (field, text) in [("severity", &policy.severity), ("category", &policy.category)] {
         if let Some(text) = text {

@@ -1,12 +1,15 @@
 //! Verdicts as people read them: the first line answers, then what differs, then what to do.
 
+mod advice;
+
+use common::limits;
 use common::object::FieldChange;
 use common::signer::short;
 use common::verdict::{
-    Check, DecidedBy, Decision, Outcome, Reason, SubjectKind, Verdict, shell_quoted, shell_word, side,
-    would_pass,
+    Check, DecidedBy, Decision, Outcome, Problem, Reason, SubjectKind, Verdict, readable, side,
 };
 
+pub(crate) use self::advice::{advised, difference};
 use crate::output::Printer;
 
 /// How many differences of one object are listed; the rest is counted.
@@ -92,50 +95,79 @@ fn block(printer: &mut Printer, decision: &Decision, width: usize) {
     }
 }
 
-/// `signed by key sha256:…, unchanged`.
+/// `signed by key sha256:…, unchanged`, or what is not: `as signed, except spec.replicas 2→5 (ignored)`.
 pub(crate) fn good(decision: &Decision) -> String {
-    let signers: Vec<_> = decision.signers.iter().map(|signer| format!("signed by {signer}")).collect();
-    let mut content = String::new();
+    let mut parts: Vec<_> = decision.signers.iter().map(|signer| format!("signed by {signer}")).collect();
     decision.check.walk(&mut |check| {
-        if let Reason::ManifestMatches { ignored, allowed, .. } = &check.reason {
-            "unchanged".clone_into(&mut content);
-            if *ignored > 0 {
-                content
-                    .push_str(&format!(", {ignored} ignored field{}", if *ignored == 1 { "" } else { "s" }));
-            }
-            for what in allowed {
-                content.push_str(&format!(", {what}"));
-            }
+        if let Reason::ManifestMatches { ignored, except, allowed, .. } = &check.reason {
+            // Without the server's own changes, which nobody has to know of what is good.
+            let (ignored, except, allowed) = (*ignored, except.clone(), allowed.clone());
+            let unchanged = ignored == 0 && allowed.is_empty();
+            let said = Reason::ManifestMatches { ignored, except, effects: 0, allowed };
+            parts.push(if unchanged { "unchanged".to_owned() } else { said.to_string() });
         }
     });
-    if content.is_empty() { signers.join(", ") } else { format!("{}, {content}", signers.join(", ")) }
+    parts.join(", ")
+}
+
+/// What a decision says in one line: a pass, what was ignored as well.
+pub(crate) fn said(decision: &Decision) -> String {
+    let is_signature =
+        matches!(decision.headline(), Reason::SignatureValid { .. } | Reason::ThresholdMet { .. });
+    if decision.outcome() == Outcome::Pass && is_signature {
+        good(decision)
+    } else {
+        decision.headline().to_string()
+    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons speak for themselves")]
 fn head(reason: &Reason) -> String {
     match reason {
         Reason::ManifestDiffers { .. } => "differs from what was signed".to_owned(),
-        Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
-            "signed, but by someone else".to_owned()
-        }
+        Reason::IdentityMismatch { .. } => "signed, but by someone else".to_owned(),
+        Reason::IssuerMismatch { .. } => "signed, but another issuer vouches for the signer".to_owned(),
         Reason::InputUnreadable { .. } | Reason::InputEmpty => reason.to_string(),
         other if other.is_fault() => format!("could not be checked: {other}"),
         other => other.to_string(),
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons show expected and found")]
 fn details(printer: &mut Printer, decision: &Decision) {
-    let headline = decision.headline().itself();
-    match headline {
+    let problems = decision.problems();
+    if let Some(problem) = problems.first() {
+        found(printer, problem, decision);
+    }
+    // Whatever else is wrong: a bad signature does not hide a difference, nor one image another.
+    for problem in problems.iter().take(limits::LISTED).skip(1) {
+        let reason = &problem.reason;
+        printer.line(format_args!("  Also: {}  [{}]", shortened(&reason.to_string()), reason.code()));
+        if let Reason::ManifestDiffers { changes, names, omitted, .. } = &**reason {
+            differences(printer, 4, changes, names, *omitted);
+        }
+    }
+    let more = problems.len().saturating_sub(limits::LISTED);
+    if more > 0 {
+        printer.line(format_args!("  Also: {more} more (all of them: -o json)"));
+    }
+    advised(decision, printer);
+}
+
+/// What was expected of the first problem, and what was found.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons show expected and found")]
+fn found(printer: &mut Printer, problem: &Problem<'_>, decision: &Decision) {
+    match problem.reason.itself() {
         Reason::ManifestDiffers { changes, names, omitted, .. } => {
             differences(printer, 4, changes, names, *omitted);
             if let Some(signer) = decision.signers.first() {
                 printer.line(format_args!("  The signature itself is good ({signer})."));
             }
         }
-        Reason::IdentityMismatch { expected, found, issuer } => {
+        Reason::IdentityMismatch { expected, found, issuer, issuer_expected } => {
             printer.line(format_args!("    expected: {expected}"));
+            if let Some(expected) = issuer_expected {
+                printer.line(format_args!("              issuer {expected}"));
+            }
             printer.line(format_args!("    found:    {found}"));
             printer.line(format_args!("              issuer {issuer}"));
         }
@@ -150,26 +182,14 @@ fn details(printer: &mut Printer, decision: &Decision) {
                 // Not what the line above has said.
                 let more = |text: &String| !said.contains(shortened(text).trim_start_matches("a signature "));
                 if let Some(text) = text.filter(more) {
-                    printer.line(format_args!("    {:10}{}", format!("{label}:"), shortened(&text)));
+                    let text = shortened(&readable(&text));
+                    printer.line(format_args!("    {:10}{text}", format!("{label}:")));
                 }
             }
         }
     }
-    // Whatever else failed: a bad signature does not hide a difference.
-    decision.check.walk(&mut |check| also(printer, check, headline));
-    for advice in advice(decision) {
-        printer.line(format_args!("  {advice}"));
-    }
-}
-
-fn also(printer: &mut Printer, check: &Check, headline: &Reason) {
-    let leaf = check.children.is_empty() && check.outcome == Outcome::Fail;
-    if !leaf || check.reason == *headline || check.reason.code() == headline.code() {
-        return;
-    }
-    printer.line(format_args!("  Also: {}  [{}]", check.reason, check.reason.code()));
-    if let Reason::ManifestDiffers { changes, names, omitted, .. } = &check.reason {
-        differences(printer, 4, changes, names, *omitted);
+    if let Some(signers) = problem.signers.filter(|signers| signers.are_several()) {
+        printer.line(format_args!("    signers:  {}", signers.names()));
     }
 }
 
@@ -190,53 +210,6 @@ fn differences(
     if rest > 0 {
         printer.line(format_args!("{indent}… and {rest} more (all of them: -o json)"));
     }
-}
-
-/// Every fix is something that works when pasted.
-fn advice(decision: &Decision) -> Vec<String> {
-    // Whom a policy refuses no flag helps.
-    if decision.outcome() == Outcome::Fault {
-        return decision.headline().hint(&decision.subject).into_iter().collect();
-    }
-    if decision.by.is_some() {
-        return would_pass(decision).map(|pass| format!("would pass: {pass}")).into_iter().collect();
-    }
-    let file = decision.subject.source.rsplit_once('#').map_or("FILE", |(file, _)| file);
-    let Reason::ManifestDiffers { kind, suggested, changes, .. } = decision.headline() else {
-        return decision.headline().hint(&decision.subject).into_iter().collect();
-    };
-    let mut advice = Vec::new();
-    let namespace = changes.iter().find(|change| change.path.to_string() == "metadata.namespace");
-    let injected =
-        namespace.filter(|change| change.signed.is_none()).and_then(|change| change.found.as_ref());
-    if let Some(namespace) = injected.and_then(|namespace| namespace.as_str()) {
-        advice.push(format!(
-            "It was signed without a namespace. To allow this one: --allow-namespace {}",
-            shell_word(namespace)
-        ));
-    }
-    let images = changes.iter().any(|change| is_image(&change.path.to_string()));
-    let fields: Vec<_> = suggested
-        .iter()
-        .filter(|path| !is_image(path) && *path != "metadata.namespace")
-        .map(|path| format!("--ignore-fields {}", shell_quoted(&format!("{kind}:{path}"))))
-        .take(SHOWN)
-        .collect();
-    if !fields.is_empty() {
-        let images = if images { "   (images should stay signed)" } else { "" };
-        advice.push(format!("To allow such changes: {}{images}", fields.join(" ")));
-    }
-    if decision.subject.source.contains('#') {
-        let file = shell_word(file);
-        advice
-            .push(format!("To sign this version:  kubectl trust sign -f {file} --key cosign.key --in-place"));
-    }
-    advice
-}
-
-/// Whether a path is that of a container's image, which nobody should let go unsigned.
-pub(crate) fn is_image(path: &str) -> bool {
-    path.rsplit('.').next() == Some("image")
 }
 
 /// Digests are shortened for people; JSON has them whole.
@@ -313,9 +286,7 @@ fn tree(printer: &mut Printer, decision: &Decision) {
         printer.line(format_args!("  warning: {warning}"));
     }
     if matches!(outcome, Outcome::Fail | Outcome::Fault) {
-        for advice in advice(decision) {
-            printer.line(format_args!("  {advice}"));
-        }
+        advised(decision, printer);
     }
 }
 

@@ -162,5 +162,14 @@ fn unavailable(error: &kube::Error, what: &str, namespace: &str, name: &str) -> 
             _ => Unavailable::Unreachable(status.message.clone()),
         };
     }
-    Unavailable::Unreachable(error.to_string())
+    Unavailable::Unreachable(deepest(error))
+}
+
+/// The last cause says what happened, without the system's number; those above name parts of libraries.
+fn deepest(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
 }

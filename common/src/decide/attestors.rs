@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::signers;
 use crate::gather::{AttestorEvidence, name};
 use crate::policy::requirement::Node;
 use crate::policy::{Attestor, Authority, Keyless, Requirement};
 use crate::signature::VerifiedSignature;
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome, Reason, SignatureProblem};
+use crate::verdict::{Check, Needs, Outcome, Reason, SignWith, SignatureProblem, Signers};
 
 /// The tree of the rule's attestors.
 pub(super) struct Signatures<'e> {
@@ -25,6 +26,8 @@ struct Judged<'e> {
     accepted: Vec<Accepted>,
     /// Who satisfied it; `None` where it is not satisfied.
     signers: Option<BTreeSet<String>>,
+    /// Who must sign for it to be; nobody where it is.
+    missing: Signers,
 }
 
 /// What is judged: the signatures by their names, and what a rule asks of each besides its signer.
@@ -35,6 +38,8 @@ pub(super) struct Considered<'c> {
     pub(super) missing: &'c dyn Fn() -> Reason,
     /// Whether a single signature is named as well: those of an image are in many places.
     pub(super) named: bool,
+    /// How a signature is made that the attestor of that name takes.
+    pub(super) sign_with: &'c dyn Fn(&Attestor, &str) -> SignWith,
     /// What a good signature of that index lacks for the attestor.
     pub(super) lacks: &'c dyn Fn(usize, &Attestor, usize, &VerifiedSignature) -> Option<Reason>,
 }
@@ -52,18 +57,13 @@ pub(super) fn judge<'e>(
         Some((index, AttestorEvidence::Facts { tried, facts })) => {
             considered.judge_attestor(attestor, index, tried, facts)
         }
-        Some((_, AttestorEvidence::Fault(reason))) => unsatisfied(
-            Check::leaf(name(&attestor.authority), Outcome::Fault, reason.clone()).at(&attestor.path),
-        ),
+        Some((_, AttestorEvidence::Fault(reason))) => considered.undecided(attestor, reason.clone()),
         // Gathered for another rule: nothing is known, so nothing is trusted.
-        None => unsatisfied(Check::leaf(name(&attestor.authority), Outcome::Fault, Reason::NothingChecked)),
+        None => considered.undecided(attestor, Reason::NothingChecked),
     };
     let judged = requirement.fold(&mut leaf, &mut |node, parts| join(node, parts));
-    Signatures { check: judged.check, good: judged.good, accepted: judged.accepted }
-}
-
-fn unsatisfied<'e>(check: Check) -> Judged<'e> {
-    Judged { check, good: Vec::new(), accepted: Vec::new(), signers: None }
+    let Judged { check, good, accepted, missing, .. } = judged;
+    Signatures { check: check.signed_by(|| missing), good, accepted }
 }
 
 /// An inner node. It passes when enough children do, by different signers; it is a fault when the
@@ -89,15 +89,21 @@ fn join<'e>(node: Node<'_>, mut parts: Vec<Judged<'e>>) -> Judged<'e> {
         None => Outcome::Fail,
     };
     let reason = reason(outcome, needed, passed, &parts);
+    let missing = match &signers {
+        Some(_) => Signers::default(),
+        None => {
+            signers::joined(node, parts.iter().map(|part| (part.signers.is_some(), part.missing.clone())))
+        }
+    };
     let good = parts.iter().flat_map(|part| part.good.iter().copied()).collect();
     let accepted = parts.iter().flat_map(|part| part.accepted.iter().copied()).collect();
     let children = parts.into_iter().map(|part| part.check).collect();
-    let what = format!("{needed} of these signers").into();
-    let mut check = Check { what, path: None, outcome, reason, children };
+    let what = format!("{needed} of these signers");
+    let mut check = Check { children, needs: Needs::Enough, ..Check::leaf(what, outcome, reason) };
     if let Node::AtLeast { path, .. } = node {
         check = check.at(path);
     }
-    Judged { check, good, accepted, signers }
+    Judged { check, good, accepted, signers, missing }
 }
 
 /// Where nobody signed at all, or one signer would be enough, the nearest miss says more than a number.
@@ -108,16 +114,19 @@ fn reason(outcome: Outcome, needed: usize, passed: usize, parts: &[Judged<'_>]) 
     };
     let found = parts.iter().flat_map(|part| part.signers.iter().flatten()).collect::<BTreeSet<_>>().len();
     let same_signer = passed.saturating_sub(found);
+    let threshold = || {
+        let unsigned = parts.iter().filter(|part| part.signers.is_none());
+        let missing = unsigned.map(|part| part.check.what.to_string()).collect();
+        Reason::ThresholdNotMet { needed, found, same_signer, missing }
+    };
     match outcome {
         Outcome::Pass if needed == 1 => {
             nearest(Outcome::Pass).unwrap_or(Reason::ThresholdMet { needed, found: passed })
         }
         Outcome::Pass => Reason::ThresholdMet { needed, found: passed },
         Outcome::Fault => nearest(Outcome::Fault).unwrap_or(Reason::NothingChecked),
-        Outcome::Fail | Outcome::Skip if passed == 0 => {
-            nearest(Outcome::Fail).unwrap_or(Reason::ThresholdNotMet { needed, found, same_signer })
-        }
-        Outcome::Fail | Outcome::Skip => Reason::ThresholdNotMet { needed, found, same_signer },
+        Outcome::Fail | Outcome::Skip if passed == 0 => nearest(Outcome::Fail).unwrap_or_else(threshold),
+        Outcome::Fail | Outcome::Skip => threshold(),
     }
 }
 
@@ -154,11 +163,23 @@ impl Considered<'_> {
             }
             None => (Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
         };
-        let check = Check { children, ..Check::leaf(tried.to_owned(), outcome, reason) };
+        let needs = Needs::Enough;
+        let check = Check { children, needs, ..Check::leaf(tried.to_owned(), outcome, reason) };
+        let sign_with = || Signers::one((self.sign_with)(attestor, tried));
         let signers: BTreeSet<_> =
             judged.iter().filter_map(|fact| fact.as_ref().ok()).map(|found| found.signer.id()).collect();
         let signers = (!signers.is_empty()).then_some(signers);
-        Judged { check: check.at(&attestor.path), good, accepted, signers }
+        let missing = if signers.is_some() { Signers::default() } else { sign_with() };
+        let check = check.at(&attestor.path).signed_by(sign_with);
+        Judged { check, good, accepted, signers, missing }
+    }
+
+    /// An attestor that could not be tried.
+    fn undecided<'e>(&self, attestor: &Attestor, reason: Reason) -> Judged<'e> {
+        let name = name(&attestor.authority);
+        let missing = Signers::one((self.sign_with)(attestor, &name));
+        let check = Check::leaf(name, Outcome::Fault, reason).at(&attestor.path);
+        Judged { check, good: Vec::new(), accepted: Vec::new(), signers: None, missing }
     }
 
     /// The reason that comes closest to a good signature: of several by the wrong people the one that the
@@ -221,15 +242,14 @@ fn accept_identity(keyless: &Keyless, verified: &VerifiedSignature) -> Result<()
         return Err(Reason::CertificateMissing);
     };
     let shown = issuer.clone().unwrap_or_else(|| "none".to_owned());
-    let list = |matchers: &[crate::policy::Matcher]| {
-        matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
-    };
+    let accepted = issuer.as_deref().is_some_and(|issuer| keyless.accepts_issuer(issuer));
     if !keyless.accepts_subject(subject) {
-        let expected = list(&keyless.subjects);
-        return Err(Reason::IdentityMismatch { expected, found: subject.clone(), issuer: shown });
+        let (expected, found) = (signers::any(&keyless.subjects), subject.clone());
+        let issuer_expected = (!accepted).then(|| signers::every(&keyless.issuers));
+        return Err(Reason::IdentityMismatch { expected, found, issuer: shown, issuer_expected });
     }
-    if !issuer.as_deref().is_some_and(|issuer| keyless.accepts_issuer(issuer)) {
-        let expected = list(&keyless.issuers);
+    if !accepted {
+        let expected = signers::every(&keyless.issuers);
         return Err(Reason::IssuerMismatch { expected, found: shown, subject: subject.clone() });
     }
     for (claim, expected) in &keyless.extensions {

@@ -22,7 +22,7 @@ pub fn blob(found: &Found, rule: &BlobRule, attested: &[Attested]) -> super::Man
     let mut warnings: Vec<_> = good.iter().flat_map(|signature| signature.warnings.iter().cloned()).collect();
     warnings.dedup();
     let check = Check::all("blob", said.into_iter().chain([check]).collect());
-    super::ManifestDecision { check, signers: super::signers(&good), warnings, compared: None }
+    super::ManifestDecision { check, signers: super::everyone(&good), warnings, compared: None }
 }
 
 fn said_as_demanded(found: &Found, rule: &BlobRule) -> Result<(), Reason> {
@@ -50,6 +50,7 @@ fn signatures<'e>(found: &Found, rule: &BlobRule, attested: &'e [Attested]) -> S
         name: &|_, _| found.format.name().to_owned(),
         named: false,
         missing: &|| Reason::NothingChecked,
+        sign_with: &super::signers::of_object,
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, text),
     };
     attestors::judge(&rule.requirement, attested.iter().map(|attested| &attested.evidence), &considered)

@@ -10,7 +10,7 @@ use crate::manifest::diff::{self, Allowance, Comparison, Expectations};
 use crate::manifest::ignore::{self, IgnoreRules};
 use crate::object::{FieldChange, FieldPath, ObjectRef, Segment};
 use crate::policy::{DefaultFields, ManifestRule, Matching};
-use crate::verdict::{Check, MessageProblem, Outcome, Reason, side};
+use crate::verdict::{Check, MessageProblem, Outcome, Reason, injected_namespace, side};
 
 /// What was found about the content.
 pub(super) struct Content<'m> {
@@ -58,7 +58,7 @@ pub(super) fn judge<'m>(
             let check = if comparison.is_match() {
                 let texts = comparison.warnings.iter().map(|(path, warning)| format!("{path}: {warning}"));
                 warnings.extend(texts);
-                Check::leaf("content", Outcome::Pass, same(&comparison))
+                Check::leaf("content", Outcome::Pass, same(&identity, &comparison))
             } else {
                 Check::leaf("content", Outcome::Fail, differs(signed, object, &identity, &comparison))
             };
@@ -72,22 +72,36 @@ fn without<'m>(outcome: Outcome, reason: Reason) -> Content<'m> {
     Content { check: Check::leaf("content", outcome, reason), warnings: Vec::new(), compared: None }
 }
 
-fn same(comparison: &Comparison) -> Reason {
+fn same(identity: &ObjectRef, comparison: &Comparison) -> Reason {
     let allowed = comparison.allowed.iter().map(|(_, allowance)| allowance_text(allowance)).collect();
-    Reason::ManifestMatches { ignored: comparison.ignored.len(), effects: comparison.effects.len(), allowed }
+    let ignored = comparison.ignored.iter().take(limits::IGNORED_LISTED);
+    let except = ignored.map(|(change, _)| shown(identity, change)).collect();
+    let (ignored, effects) = (comparison.ignored.len(), comparison.effects.len());
+    Reason::ManifestMatches { ignored, except, effects, allowed }
+}
+
+/// A change as it may be shown.
+fn shown(identity: &ObjectRef, change: &FieldChange) -> FieldChange {
+    if identity.kind == "Secret" { masked(change.clone()) } else { change.clone() }
 }
 
 fn differs(signed: &Value, object: &Value, identity: &ObjectRef, comparison: &Comparison) -> Reason {
     let differences = &comparison.differences;
-    let secret = identity.kind == "Secret";
-    let shown = |change: &FieldChange| if secret { masked(change.clone()) } else { change.clone() };
+    let suggested = if comparison.omitted > 0 { Vec::new() } else { suggested(differences, signed, object) };
     Reason::ManifestDiffers {
         kind: identity.kind.clone(),
-        changes: differences.iter().map(shown).collect(),
+        changes: differences.iter().map(|change| shown(identity, change)).collect(),
         omitted: comparison.omitted,
         names: differences.iter().map(|change| named(change, signed, object)).collect(),
-        suggested: ignore::shortest(differences, signed, object),
+        suggested,
     }
+}
+
+/// The fields that a rule may ignore, if all that differs may be: a namespace that nobody signed is allowed by
+/// name, and everything else must be on the list of what decides nothing.
+fn suggested(differences: &[FieldChange], signed: &Value, object: &Value) -> Vec<String> {
+    let others = differences.iter().filter(|change| injected_namespace(change).is_none());
+    ignore::suggested(&others.cloned().collect::<Vec<_>>(), signed, object)
 }
 
 /// The path for people, with list elements by name; what is gone has its name in the signed object.

@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::attestors::{self, Considered, Signatures};
-use super::statements;
 use super::superseded::{self, Signed};
+use super::{signers, statements};
 use crate::digest::Digest;
 use crate::gather::{AttestationEvidence, Attested, AttestorEvidence, ImageEvidence};
 use crate::image::ImageRef;
 use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
-use crate::policy::{Attestor, Authority, Matcher, Requirement};
+use crate::policy::{Attestor, Authority, Requirement};
 use crate::signature::{Claim, Found, VerifiedSignature};
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome, Payload, Reason, SignWith};
+use crate::verdict::{Check, Outcome, Payload, Reason, SignWith, Who};
 
 /// What was decided about one image and one entry.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ fn decided(
     warnings.extend(parts.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
     warnings.sort();
     warnings.dedup();
-    let signers = super::signers(&parts.good);
+    let signers = super::everyone(&parts.good);
     ImageDecision { check, signers, warnings, digest, payloads: parts.payloads }
 }
 
@@ -157,7 +157,6 @@ impl<'j> Judging<'j> {
         let missing = || Reason::ImageUnsigned {
             looked_for: self.evidence.looked_for.clone(),
             only: self.evidence.predicate_types.clone(),
-            sign_with: sign_with(Some(requirement)),
         };
         let attested = &self.evidence.signature;
         let judged = self.judge(requirement, attested, &missing);
@@ -180,7 +179,6 @@ impl<'j> Judging<'j> {
         let missing = || Reason::AttestationMissing {
             predicate_type: attestation.predicate_type.clone(),
             found: self.evidence.predicate_types.clone(),
-            sign_with: sign_with(attestation.requirement.as_ref()),
         };
         let (mut checks, trusted) = match &attestation.requirement {
             Some(requirement) => {
@@ -227,11 +225,29 @@ impl<'j> Judging<'j> {
             name: &|attestor, at| found(attestor, at).map(|found| called(found)).unwrap_or_default(),
             named: true,
             missing,
+            sign_with: &|attestor, called| self.sign_with(attestor, called),
             lacks: &|index, attestor, at, verified| {
                 found(index, at).and_then(|found| self.lacks(attestor, found, verified))
             },
         };
         attestors::judge(requirement, attested.iter().map(|attested| &attested.evidence), &considered)
+    }
+
+    /// How the attestor's signature of this image is made. What a command cannot do is said instead.
+    fn sign_with(&self, attestor: &Attestor, called: &str) -> SignWith {
+        let made = signers::of_image(attestor, called);
+        let what = match (
+            attestor.repository.as_ref().or(self.entry.repository.as_ref()),
+            self.entry.signed_reference,
+        ) {
+            (Some(place), _) => format!("one in the repository {place}, by {}", made.name()),
+            (None, SignedReference::Exact) => {
+                format!("one that names {} with its tag, by {}", self.image.repository(), made.name())
+            }
+            (None, SignedReference::Repository) => return SignWith { legacy: true, ..made },
+            (None, SignedReference::Any) => return made,
+        };
+        SignWith { who: Who::Other { what }, ..made }
     }
 
     /// What a good signature by the right signer still lacks.
@@ -276,27 +292,6 @@ impl<'j> Judging<'j> {
         let mut children = vec![Check { outcome: Outcome::Skip, ..check }];
         children.extend(self.evidence.faults.iter().map(fault));
         Check { path, ..Check::all(what.to_owned(), children) }
-    }
-}
-
-/// Where policies say nothing of a log, they mean the public-good one (Kyverno's default of `rekor.url`).
-const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
-
-/// How somebody signs whom the rule asks for: the first that it names.
-fn sign_with(requirement: Option<&Requirement>) -> SignWith {
-    let attestor = requirement.and_then(|requirement| requirement.attestors().into_iter().next());
-    let Some(Attestor { authority, log, .. }) = attestor else { return SignWith::Key { log: None } };
-    let any =
-        |matchers: &[Matcher]| matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-    match authority {
-        Authority::Keyless(keyless) => {
-            SignWith::Identity { subject: any(&keyless.subjects), issuer: any(&keyless.issuers) }
-        }
-        Authority::Certificate(_) => SignWith::Certificate,
-        Authority::Key(_) | Authority::Unsupported { .. } => {
-            let url = log.rekor_url.as_deref().unwrap_or(PUBLIC_LOG);
-            SignWith::Key { log: (!log.ignore_tlog).then(|| url.to_owned()) }
-        }
     }
 }
 

@@ -4,6 +4,7 @@ mod attestors;
 mod blob;
 mod content;
 mod image;
+mod signers;
 mod statements;
 mod superseded;
 
@@ -19,7 +20,7 @@ use crate::object::{FieldPath, Origin};
 use crate::policy::ManifestRule;
 use crate::signature::VerifiedSignature;
 use crate::signer::Signer;
-use crate::verdict::{Check, Outcome, Reason};
+use crate::verdict::{Check, Outcome, Reason, Signers};
 
 /// What was decided about one object and one manifest rule.
 #[derive(Clone, Debug)]
@@ -65,14 +66,15 @@ pub fn manifest<'e>(
         // (1)
         Err(reason) => {
             let outcome = if reason.is_fault() { Outcome::Fault } else { Outcome::Fail };
-            let check = Check::leaf("signature", outcome, reason.clone());
+            let check = Check::leaf("signature", outcome, reason.clone()).signed_by(|| signed_anew(rule));
             return ManifestDecision { check, signers: Vec::new(), warnings, compared: None };
         }
     };
     // (2)
     let signatures = signatures(object, rule, evidence);
     // (3)
-    let content = content::judge(object, seen, rule, message);
+    let mut content = content::judge(object, seen, rule, message);
+    content.check = content.check.signed_by(|| signed_anew(rule));
     warnings.extend(signatures.good.iter().flat_map(|signature| signature.warnings.iter().cloned()));
     warnings.extend(content.warnings);
     warnings.dedup();
@@ -84,7 +86,7 @@ pub fn manifest<'e>(
         parts.push(Check::leaf("dry run", Outcome::Skip, reason));
     }
     let check = Check::all("manifest", parts);
-    ManifestDecision { check, signers: signers(&signatures.good), warnings, compared: content.compared }
+    ManifestDecision { check, signers: everyone(&signatures.good), warnings, compared: content.compared }
 }
 
 /// The tree of the rule's attestors. What an attestor demands of annotations, the object itself must carry.
@@ -99,9 +101,24 @@ fn signatures<'e>(
         name: &|_, at| called(at),
         named: false,
         missing: &|| Reason::SignatureMissing { looked_for: called(0) },
+        sign_with: &signers::of_object,
         lacks: &|_, attestor, _, _| attestors::missing_annotation(attestor, found),
     };
-    attestors::judge(&rule.requirement, &evidence.attestors, &considered)
+    let mut signatures = attestors::judge(&rule.requirement, &evidence.attestors, &considered);
+    if let Some(signers) = &mut signatures.check.sign_with {
+        signers.domain = own_domain(rule);
+    }
+    signatures
+}
+
+/// All who must sign what nobody has signed yet.
+fn signed_anew(rule: &ManifestRule) -> Signers {
+    Signers { domain: own_domain(rule), ..signers::needed(&rule.requirement, &signers::of_object) }
+}
+
+/// The prefix of the annotations, where it is not the one that commands have anyway.
+fn own_domain(rule: &ManifestRule) -> Option<String> {
+    Some(rule.annotation_domain.clone()).filter(|domain| domain != annotations::DEFAULT_DOMAIN)
 }
 
 /// A part that must be there: were it skipped, nothing would have been verified.
@@ -112,7 +129,7 @@ fn demanded(check: Check) -> Check {
     }
 }
 
-fn signers(good: &[&VerifiedSignature]) -> Vec<Signer> {
+fn everyone(good: &[&VerifiedSignature]) -> Vec<Signer> {
     let mut signers: Vec<_> = good.iter().map(|signature| signature.signer.clone()).collect();
     signers.sort();
     signers.dedup();

@@ -15,14 +15,14 @@
 //! that name, so renaming an element never brings it under a rule.
 
 mod pattern;
-mod shortest;
+mod suggested;
 
 use std::fmt;
 
 use serde_json::Value;
 
 use self::pattern::Pattern;
-pub use self::shortest::shortest;
+pub use self::suggested::suggested;
 use crate::object::{FieldPath, ObjectRef, Segment};
 pub use crate::policy::{IgnoreField, ObjectSelector};
 

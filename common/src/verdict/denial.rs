@@ -7,16 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use super::message::bounded;
-use super::{Decision, Outcome, Reason, SignatureProblem, printable, side};
+use super::{Advice, Decision, Lead, Outcome, Problem, Reason, Voice, printable, readable, side};
 use crate::limits;
-use crate::object::{FieldChange, FieldPath, ObjectRef};
+use crate::object::{FieldChange, ObjectRef};
 use crate::signer::short;
-
-/// Differences that are listed; the rest is counted.
-const SHOWN: usize = 4;
 
 /// Why an object is refused: a block for every policy and rule among the decisions that neither passed nor
 /// skipped. `None` when there is none, so nothing to refuse for.
@@ -78,110 +73,55 @@ fn known_fragment(reason: &Reason) -> Option<&'static str> {
     }
 }
 
+/// What is wrong, up to a bound, then what would pass.
 fn details(text: &mut String, decision: &Decision) {
-    let reason = decision.headline();
+    let problems = decision.problems();
+    for (at, problem) in problems.iter().take(limits::LISTED).enumerate() {
+        if at > 0 {
+            line(text, "also:       ", &short(&problem.reason.to_string()));
+        }
+        found(text, problem);
+    }
+    let more = problems.len().saturating_sub(limits::LISTED);
+    if more > 0 {
+        line(text, "also:       ", &format!("… and {more} more"));
+    }
+    // Of what could not be judged, nobody knows what would pass.
+    let first = if decision.headline().is_fault() { "next step:  " } else { "would pass: " };
+    for (lead, advice) in Advice::of(decision).lines(Voice::Policy) {
+        let what = match lead {
+            Lead::First => first,
+            Lead::And => "       and: ",
+            Lead::Or => "        or: ",
+        };
+        line(text, what, &advice);
+    }
+}
+
+/// What was looked for, and what was there instead.
+fn found(text: &mut String, problem: &Problem<'_>) {
+    let reason = problem.reason.itself();
     if let Reason::ManifestDiffers { changes, names, omitted, .. } = reason {
-        differences(text, changes, names, *omitted);
-    } else if let Some(expected) = reason.expected() {
-        line(text, "looked for: ", &shortened(&expected));
+        return differences(text, changes, names, *omitted);
+    }
+    if let Some(expected) = reason.expected() {
+        let issuer = if matches!(reason, Reason::IssuerMismatch { .. }) { "issuer " } else { "" };
+        line(text, "looked for: ", &format!("{issuer}{}", short(&readable(&expected))));
         if let Some(found) = reason.found() {
-            line(text, "found:      ", &shortened(&found));
+            line(text, "found:      ", &format!("{issuer}{}", short(&readable(&found))));
         }
     }
-    if let Some(pass) = would_pass(decision) {
-        // Of what could not be judged, nobody knows what would pass.
-        let what = if reason.is_fault() { "next step:  " } else { "would pass: " };
-        line(text, what, &pass);
+    if let Some(signers) = problem.signers.filter(|signers| signers.are_several()) {
+        line(text, "signers:    ", &signers.names());
     }
-}
-
-/// What would pass, in the words of a policy: who is refused by one has no flags.
-#[must_use]
-pub fn would_pass(decision: &Decision) -> Option<String> {
-    let reason = decision.headline();
-    if let Reason::ImageRefused { image, digest, why } = reason {
-        return image_would_pass(image, digest.as_deref(), why).or_else(|| reason.hint(&decision.subject));
-    }
-    words_of_policy(reason).or_else(|| reason.hint(&decision.subject))
-}
-
-/// The same of an image.
-#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have no words of their own")]
-fn image_would_pass(image: &str, digest: Option<&str>, why: &Reason) -> Option<String> {
-    let on = digest.map_or_else(|| image.to_owned(), short);
-    match why {
-        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { key, .. } } => {
-            Some(format!("a signature by {} on {on}", shortened(key)))
-        }
-        Reason::LogEntryMissing => {
-            Some("a signature that a log took in; or in the rule rekor.ignoreTlog: true".to_owned())
-        }
-        other => words_of_policy(other),
-    }
-}
-
-/// What a policy would have to say.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the hints of the others name no flags")]
-fn words_of_policy(reason: &Reason) -> Option<String> {
-    match reason {
-        Reason::ManifestDiffers { .. } => would_match(reason),
-        Reason::IdentityMismatch { found, .. } => {
-            Some(format!("if you trust that signer, in the rule keyless.subject: {}", key(found)))
-        }
-        Reason::IssuerMismatch { found, .. } => {
-            Some(format!("if you trust that issuer, in the rule keyless.issuer: {}", key(found)))
-        }
-        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { key, .. } } => {
-            Some(format!("a signature by {} over the object as it is", shortened(key)))
-        }
-        Reason::CertificateMissing => Some("a signature with a certificate of that identity".to_owned()),
-        _ => None,
-    }
-}
-
-/// Digests are shortened for people.
-fn shortened(text: &str) -> String {
-    short(text)
-}
-
-fn would_match(reason: &Reason) -> Option<String> {
-    let Reason::ManifestDiffers { kind, suggested, changes, omitted, .. } = reason else {
-        return None;
-    };
-    let as_signed = "the object as it was signed, or signed again";
-    let namespace = changes.iter().find(|change| change.path == FieldPath::keys(["metadata", "namespace"]));
-    let mut lines = Vec::new();
-    if let Some(FieldChange { signed: None, found: Some(Value::String(namespace)), .. }) = namespace {
-        let namespace = quoted(namespace);
-        lines.push(format!("in metadata.annotations: {{kubectl-trust.io/allow-namespace: {namespace}}}"));
-    }
-    let injected = !lines.is_empty();
-    let fields: Vec<_> =
-        suggested.iter().filter(|path| !(injected && *path == "metadata.namespace")).collect();
-    // What the rule is there against: another image, another place, another object altogether. Where one
-    // of these differs, nothing that the policy could allow would be right, and half of it would not pass.
-    let harmless = |path: &&String| {
-        path.rsplit('.').next() != Some("image") && path.contains('.') && *path != "metadata.namespace"
-    };
-    let nothing = fields.is_empty() && !injected;
-    if nothing || *omitted > 0 || fields.len() > SHOWN || !fields.iter().all(harmless) {
-        return Some(as_signed.to_owned());
-    }
-    if !fields.is_empty() {
-        let fields = fields.into_iter().map(|path| quoted(path)).collect::<Vec<_>>().join(", ");
-        let kind = key(kind);
-        lines
-            .push(format!("in the rule ignoreFields: [{{objects: [{{kind: {kind}}}], fields: [{fields}]}}]"));
-    }
-    Some(format!("{as_signed}; or {}", lines.join(" and ")))
 }
 
 fn differences(text: &mut String, changes: &[FieldChange], names: &[String], omitted: usize) {
-    for (change, name) in changes.iter().zip(names).take(SHOWN) {
+    for (change, name) in changes.iter().zip(names).take(limits::LISTED) {
         let (signed, found) = (side(change.signed.as_ref()), side(change.found.as_ref()));
         line(text, "", &format!("{name}: signed {signed}, found {found}"));
     }
-    let rest = changes.len().saturating_sub(SHOWN) + omitted;
+    let rest = changes.len().saturating_sub(limits::LISTED) + omitted;
     if rest > 0 {
         line(text, "", &format!("… and {rest} more"));
     }
@@ -192,20 +132,20 @@ fn line(text: &mut String, what: &str, value: &str) {
 }
 
 /// A YAML key: plain where a name is one, else in quotes.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
     let starts = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
     if plain && starts { name.to_owned() } else { quoted(name) }
 }
 
 /// A YAML string in single quotes.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", printable(text).replace('\'', "''"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Check, DecidedBy, Subject, SubjectKind};
+    use super::super::{Check, DecidedBy, SignatureProblem, Subject, SubjectKind};
     use super::*;
 
     fn object(name: &str) -> ObjectRef {
@@ -246,6 +186,7 @@ signed:
     looked for: cosign.sigstore.dev/signature
     would pass: kubectl trust sign -f web.yaml --key cosign.key --in-place
   'on: it''s': 'no trust root to verify identities with'
+    next step:  --trusted-root FILE, or in the policies a TrustRoot that the rule names
     explain:    kubectl trust explain -f web.yaml
 "
         );
@@ -256,37 +197,6 @@ signed:
         let pass = decision("a", Outcome::Pass, Reason::AnnotationsMatch);
         let skip = decision("b", Outcome::Skip, Reason::NothingChecked);
         assert_eq!(denial(&object("web"), [&pass, &skip], None), None);
-    }
-
-    /// What is offered must be enough, and must not let another image in.
-    #[test]
-    fn what_would_pass_covers_every_difference_or_is_not_offered() {
-        let passes = |paths: &[&str]| {
-            let change = |path: &&str| FieldChange {
-                path: FieldPath::keys(path.split('.')),
-                signed: None,
-                found: Some(Value::from("prod")),
-            };
-            let reason = Reason::ManifestDiffers {
-                kind: "A".into(),
-                changes: paths.iter().map(change).collect(),
-                omitted: 0,
-                names: Vec::new(),
-                suggested: paths.iter().map(|path| (*path).to_owned()).collect(),
-            };
-            would_pass(&decision("r", Outcome::Fail, reason)).unwrap()
-        };
-        let signed = "the object as it was signed, or signed again";
-        let namespace = "in metadata.annotations: {kubectl-trust.io/allow-namespace: 'prod'}";
-        let fields = "in the rule ignoreFields: [{objects: [{kind: A}], fields: ['data.a']}]";
-        assert_eq!(passes(&["data.a"]), format!("{signed}; or {fields}"));
-        assert_eq!(passes(&["metadata.namespace"]), format!("{signed}; or {namespace}"));
-        assert_eq!(
-            passes(&["data.a", "metadata.namespace"]),
-            format!("{signed}; or {namespace} and {fields}")
-        );
-        assert_eq!(passes(&["data.a", "spec.image"]), signed);
-        assert_eq!(passes(&["spec"]), signed);
     }
 
     #[test]
@@ -307,7 +217,12 @@ signed:
                 "diff found",
             ),
             (
-                Reason::IdentityMismatch { expected: "a".into(), found: "b".into(), issuer: "c".into() },
+                Reason::IdentityMismatch {
+                    expected: "a".into(),
+                    found: "b".into(),
+                    issuer: "c".into(),
+                    issuer_expected: None,
+                },
                 "no signer matches with this resource",
             ),
         ] {

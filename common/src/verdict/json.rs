@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Check, Decision, Outcome, Pin, Reason, Subject, Verdict};
+use super::{Check, Decision, Outcome, Pin, Reason, Subject, Verdict, Voice};
 use crate::signer::Signer;
 
 /// The whole verdict.
@@ -31,7 +31,8 @@ pub fn decision_json(decision: &Decision) -> Value {
         result.insert("enforced".to_owned(), json!(by.enforced));
     }
     result.insert("outcome".to_owned(), json!(decision.outcome().word()));
-    result.insert("reason".to_owned(), reason(decision.headline(), &decision.subject));
+    let voice = Voice::of(decision);
+    result.insert("reason".to_owned(), reason(&decision.check, &decision.subject, voice));
     result.insert("signers".to_owned(), decision.signers.iter().map(signer).collect());
     if !decision.warnings.is_empty() {
         result.insert("warnings".to_owned(), json!(decision.warnings));
@@ -49,7 +50,7 @@ pub fn decision_json(decision: &Decision) -> Value {
         let pin = |pin: &Pin| json!({"path": pin.path.to_string(), "from": pin.from, "to": pin.to});
         result.insert("pins".to_owned(), decision.pins.iter().map(pin).collect());
     }
-    result.insert("checks".to_owned(), json!([check(&decision.check, &decision.subject)]));
+    result.insert("checks".to_owned(), json!([check(&decision.check, &decision.subject, voice)]));
     Value::Object(result)
 }
 
@@ -61,10 +62,10 @@ fn subject(subject: &Subject) -> Value {
     })
 }
 
-fn check(node: &Check, of: &Subject) -> Value {
-    let children: Vec<_> = node.children.iter().map(|child| check(child, of)).collect();
+fn check(node: &Check, of: &Subject, voice: Voice) -> Value {
+    let children: Vec<_> = node.children.iter().map(|child| check(child, of, voice)).collect();
     let mut value = json!({
-        "what": node.what, "outcome": node.outcome.word(), "reason": reason(&node.reason, of), "children": children,
+        "what": node.what, "outcome": node.outcome.word(), "reason": reason(node, of, voice), "children": children,
     });
     if let (Some(path), Value::Object(map)) = (&node.path, &mut value) {
         map.insert("policyPath".to_owned(), json!(path.to_string()));
@@ -72,13 +73,13 @@ fn check(node: &Check, of: &Subject) -> Value {
     value
 }
 
-fn reason(reason: &Reason, of: &Subject) -> Value {
+fn reason(node: &Check, of: &Subject, voice: Voice) -> Value {
+    let reason = &node.reason;
+    let hint = reason.hint(of, node.signers(), voice);
     let mut value = Map::new();
     value.insert("code".to_owned(), json!(reason.code()));
     value.insert("message".to_owned(), json!(reason.to_string()));
-    for (name, text) in
-        [("expected", reason.expected()), ("found", reason.found()), ("hint", reason.hint(of))]
-    {
+    for (name, text) in [("expected", reason.expected()), ("found", reason.found()), ("hint", hint)] {
         if let Some(text) = text {
             value.insert(name.to_owned(), json!(text));
         }
@@ -90,6 +91,19 @@ fn reason(reason: &Reason, of: &Subject) -> Value {
         value.insert("differences".to_owned(), shown.collect());
         value.insert("omitted".to_owned(), json!(omitted));
         value.insert("ignoreFields".to_owned(), json!(suggested));
+    }
+    if let Reason::ManifestMatches { except, .. } = reason
+        && !except.is_empty()
+    {
+        let shown = except.iter().map(
+            |change| json!({"path": change.path.to_string(), "signed": change.signed, "found": change.found}),
+        );
+        value.insert("ignored".to_owned(), shown.collect());
+    }
+    if let Reason::ThresholdNotMet { missing, .. } = reason.itself()
+        && !missing.is_empty()
+    {
+        value.insert("missing".to_owned(), json!(missing));
     }
     Value::Object(value)
 }

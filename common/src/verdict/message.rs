@@ -5,9 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
-use super::{Reason, printable};
+use super::advice::listed;
+use super::{Reason, printable, readable};
 use crate::limits;
-use crate::object::ObjectRef;
+use crate::object::{FieldChange, ObjectRef};
 
 /// One side of a difference, short enough for a line.
 #[must_use]
@@ -27,6 +28,22 @@ pub(super) fn bounded(text: &str, shown: usize) -> String {
         Some((cut, _)) => format!("{}… ({} bytes)", &clean[..cut], text.len()),
         None => clean.into_owned(),
     }
+}
+
+/// What is as it was signed but for what was ignored: `as signed, except spec.replicas 2→5 (ignored)`.
+fn as_signed(except: &[FieldChange], ignored: usize) -> String {
+    const SHOWN: usize = 40;
+    let short = |value: Option<&serde_json::Value>| bounded(&side(value), SHOWN);
+    let change = |change: &FieldChange| {
+        let (signed, found) = (short(change.signed.as_ref()), short(change.found.as_ref()));
+        format!("{} {signed}→{found}", change.path)
+    };
+    let shown: Vec<_> = except.iter().take(limits::LISTED).map(change).collect();
+    let more = match ignored.saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("as signed, except {}{more} (ignored)", shown.join(", "))
 }
 
 pub(super) fn list(objects: &[ObjectRef]) -> String {
@@ -58,9 +75,11 @@ impl fmt::Display for Words<'_> {
                 when(f, "logged", *logged)?;
                 when(f, "timestamped", *timestamped)
             }
-            Reason::ManifestMatches { ignored, effects, allowed } => {
-                write!(f, "unchanged since it was signed")?;
-                count(f, *ignored, "ignored field", "ignored fields")?;
+            Reason::ManifestMatches { ignored, except, effects, allowed } => {
+                match except.as_slice() {
+                    [] => write!(f, "unchanged since it was signed")?,
+                    except => write!(f, "{}", as_signed(except, *ignored))?,
+                }
                 count(f, *effects, "change of the API server's own", "changes of the API server's own")?;
                 allowed.iter().try_for_each(|what| write!(f, ", {what}"))
             }
@@ -90,11 +109,13 @@ impl fmt::Display for Words<'_> {
             Reason::TargetMismatch { object, signed } => {
                 write!(f, "the signature is for another object: {}, not {object}", list(signed))
             }
-            Reason::IdentityMismatch { expected, found, issuer } => {
+            Reason::IdentityMismatch { expected, found, issuer, issuer_expected } => {
                 write!(
                     f,
-                    "signed, but by someone else: subject mismatch: expected {expected}, received {found} (issuer {issuer})"
-                )
+                    "signed, but by someone else: subject mismatch: expected {expected}, received {found} (issuer {issuer}"
+                )?;
+                issuer_expected.iter().try_for_each(|expected| write!(f, ", expected {expected}"))?;
+                f.write_str(")")
             }
             Reason::IssuerMismatch { expected, found, subject } => {
                 write!(
@@ -138,13 +159,12 @@ impl fmt::Display for Words<'_> {
                     found.as_deref().unwrap_or("nothing")
                 )
             }
-            Reason::ThresholdNotMet { needed, found, same_signer } => {
+            Reason::ThresholdNotMet { needed, found, same_signer, missing } => {
                 write!(f, "{found} of {needed} required signers")?;
                 if *same_signer > 0 {
-                    write!(f, " ({same_signer} more by a signer that counted already)")
-                } else {
-                    Ok(())
+                    write!(f, " ({same_signer} more by a signer that counted already)")?;
                 }
+                if missing.is_empty() { Ok(()) } else { write!(f, "; not signed by {}", listed(missing)) }
             }
             Reason::InputUnreadable { problem } => write!(f, "cannot be read: {problem}"),
             Reason::InputEmpty => write!(f, "holds nothing to verify"),
@@ -214,10 +234,13 @@ impl fmt::Display for Words<'_> {
             Reason::PredicateTypeMismatch { expected, found } => {
                 write!(f, "predicate type mismatch: expected {expected}, received {found}")
             }
-            Reason::ConditionFailed { what, expected, found, message } => match message {
-                Some(message) => write!(f, "{message} ({what}: {found}, expected {expected})"),
-                None => write!(f, "{what}: {found}, expected {expected}"),
-            },
+            Reason::ConditionFailed { what, expected, found, message } => {
+                let (found, expected) = (readable(found), readable(expected));
+                match message {
+                    Some(message) => write!(f, "{message} ({what}: {found}, expected {expected})"),
+                    None => write!(f, "{what}: {found}, expected {expected}"),
+                }
+            }
             Reason::Registry(fault) => fault.fmt(f),
             Reason::TooMuchEvidence { what } => write!(f, "{what}"),
             Reason::StatementSuperseded { of, by } => {

@@ -2,28 +2,33 @@
 //!
 //! Every front end shows the same tree: as text, as JSON, as a denial, as an exit code.
 
+mod advice;
 mod code;
 mod denial;
-mod hint;
+mod durations;
 mod json;
 mod message;
 mod payload;
 mod printable;
 mod problem;
+mod problems;
 mod reason;
 mod registry;
-mod signing;
 
-pub use denial::{denial, would_pass};
-pub use hint::{shell_quoted, shell_word};
+pub use advice::{
+    Advice, Fix, Lead, SignWith, Signers, Step, Voice, Way, Who, ignorable, injected_namespace,
+    must_stay_signed, shell_quoted, shell_word,
+};
+pub use denial::denial;
+pub use durations::readable;
 pub use json::{decision_json, to_json};
 pub use message::side;
 pub use payload::{Payload, Said};
 pub use printable::printable;
 pub use problem::{MessageProblem, SignatureProblem, Unavailable};
+pub use problems::Problem;
 pub use reason::Reason;
 pub use registry::{RegistryFault, RegistryProblem};
-pub use signing::SignWith;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -69,6 +74,16 @@ impl Outcome {
     }
 }
 
+/// What a check asks of the checks it rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Each of them must pass.
+    #[default]
+    All,
+    /// Enough of them must: what one of them lacks, another may have.
+    Enough,
+}
+
 /// One check, and the checks it rests on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
@@ -82,12 +97,17 @@ pub struct Check {
     pub reason: Reason,
     /// What it rests on.
     pub children: Vec<Check>,
+    /// What it asks of these.
+    pub needs: Needs,
+    /// Who must sign for it to pass, where that is what is missing.
+    pub sign_with: Option<Box<Signers>>,
 }
 
 impl Check {
     /// A check without parts.
     pub fn leaf(what: impl Into<Cow<'static, str>>, outcome: Outcome, reason: Reason) -> Self {
-        Self { what: what.into(), path: None, outcome, reason, children: Vec::new() }
+        let (path, children, needs, sign_with) = (None, Vec::new(), Needs::All, None);
+        Self { what: what.into(), path, outcome, reason, children, needs, sign_with }
     }
 
     /// A check that passes when all its parts do; its reason is that of the part that decides it.
@@ -99,7 +119,26 @@ impl Check {
             .filter(|child| child.outcome == outcome)
             .max_by_key(|child| child.reason.rank())
             .map_or(Reason::NothingChecked, |child| child.reason.clone());
-        Self { what: what.into(), path: None, outcome, reason, children }
+        Self { children, ..Self::leaf(what, outcome, reason) }
+    }
+
+    /// The same check, with those who must sign for it to pass; nobody must where it does.
+    #[must_use]
+    pub fn signed_by(mut self, signers: impl FnOnce() -> Signers) -> Self {
+        if matches!(self.outcome, Outcome::Fail | Outcome::Fault) {
+            self.sign_with = Some(Box::new(signers()));
+        }
+        self
+    }
+
+    /// Who must sign for it to pass: as it says, or the part that decided it.
+    #[must_use]
+    pub fn signers(&self) -> Option<&Signers> {
+        let decided = |child: &&Self| child.outcome == self.outcome && child.reason == *self.reason.itself();
+        match &self.sign_with {
+            Some(signers) => Some(signers),
+            None => self.children.iter().find(decided)?.signers(),
+        }
     }
 
     /// The same check, demanded at `path` of a policy.

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::message::{list, side};
 use super::problem::{MessageProblem, SignatureProblem, Unavailable};
 use super::registry::RegistryFault;
-use super::signing::SignWith;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
 
 /// Why a check ended as it did.
@@ -23,6 +22,8 @@ pub enum Reason {
     },
     ManifestMatches {
         ignored: usize,
+        /// Of what was ignored, the first.
+        except: Vec<FieldChange>,
         effects: usize,
         allowed: Vec<String>,
     },
@@ -70,6 +71,8 @@ pub enum Reason {
         expected: String,
         found: String,
         issuer: String,
+        /// Which issuer should vouch for it, where that one may not.
+        issuer_expected: Option<String>,
     },
     IssuerMismatch {
         expected: String,
@@ -114,6 +117,8 @@ pub enum Reason {
         needed: usize,
         found: usize,
         same_signer: usize,
+        /// Who did not sign.
+        missing: Vec<String>,
     },
     ImageInvalid {
         image: String,
@@ -131,7 +136,6 @@ pub enum Reason {
     ImageUnsigned {
         looked_for: Vec<String>,
         only: Vec<String>,
-        sign_with: SignWith,
     },
     ImageUnverified {
         image: String,
@@ -159,7 +163,6 @@ pub enum Reason {
     AttestationMissing {
         predicate_type: String,
         found: Vec<String>,
-        sign_with: SignWith,
     },
     PredicateTypeMismatch {
         expected: String,

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use common::object::{FieldChange, FieldPath, ObjectRef};
 use common::verdict::{
-    MessageProblem, Reason, RegistryFault, RegistryProblem, SignWith, SignatureProblem, Subject, SubjectKind,
-    Unavailable,
+    MessageProblem, Reason, RegistryFault, RegistryProblem, SignatureProblem, Subject, SubjectKind,
+    Unavailable, Voice,
 };
 use serde_json::json;
 
@@ -57,7 +57,15 @@ fn samples() -> Vec<(&'static str, Reason)> {
                 timestamped: None,
             },
         ),
-        ("pass", Reason::ManifestMatches { ignored: 1, effects: 21, allowed: vec![] }),
+        (
+            "pass",
+            Reason::ManifestMatches {
+                ignored: 1,
+                except: vec![change.clone()],
+                effects: 21,
+                allowed: vec![],
+            },
+        ),
         ("pass", Reason::ThresholdMet { needed: 2, found: 2 }),
         ("pass", Reason::AnnotationsMatch),
         (
@@ -107,7 +115,6 @@ fn samples() -> Vec<(&'static str, Reason)> {
             refused(Reason::AttestationMissing {
                 predicate_type: text("https://slsa.dev/provenance/v1"),
                 found: vec![text("https://spdx.dev/Document")],
-                sign_with: SignWith::Key { log: None },
             }),
         ),
         (
@@ -182,6 +189,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
                 expected: subject.clone(),
                 found: text("intern@example.com"),
                 issuer: issuer.clone(),
+                issuer_expected: None,
             },
         ),
         (
@@ -215,7 +223,15 @@ fn samples() -> Vec<(&'static str, Reason)> {
         ("fail", Reason::TimestampMissing),
         ("fail", Reason::SctInvalid { detail: text("none in the certificate") }),
         ("fail", Reason::AnnotationMismatch { key: text("team"), expected: text("shop"), found: None }),
-        ("fail", Reason::ThresholdNotMet { needed: 2, found: 1, same_signer: 0 }),
+        (
+            "fail",
+            Reason::ThresholdNotMet {
+                needed: 2,
+                found: 1,
+                same_signer: 0,
+                missing: vec![text("key sha256:9f1c2ab01f0ad2")],
+            },
+        ),
         ("fault", Reason::InputUnreadable { problem: text("line 3: a mapping is not closed") }),
         ("fault", Reason::InputEmpty),
         ("fault", Reason::PolicyInvalid { problem: text("spec.rules: missing") }),
@@ -268,7 +284,10 @@ fn page() -> String {
     });
     for (outcome, reason) in samples {
         let cell = |text: &str| text.replace('|', "\\|");
-        let (says, hint) = (cell(&reason.to_string()), cell(&reason.hint(&subject()).unwrap_or_default()));
+        let (says, hint) = (
+            cell(&reason.to_string()),
+            cell(&reason.hint(&subject(), None, Voice::Flags).unwrap_or_default()),
+        );
         writeln!(page, "| `{}` | {outcome} | {says} | {hint} |", reason.code()).unwrap();
     }
     page.push_str(OPERATOR);

@@ -52,7 +52,7 @@ fn a_signed_pod_is_pinned_and_an_unsigned_one_refused() {
     assert_eq!(found, expected, "{refused}");
     for part in [
         "    looked for: ",
-        "    would pass: kubectl trust sign ",
+        "    would pass: if you built this image: kubectl trust sign ",
         "    explain:    kubectl trust explain image ",
     ] {
         assert!(refused.contains(part), "{refused}");

@@ -180,7 +180,8 @@ fn line(decision: &Decision, detailed: bool, printer: &mut Printer) {
     let (policy, rule) = (&by.policy, &by.rule);
     let text = format_args!("policy {policy}.{rule}{audit} -> {kind}/{namespace}/{name}").to_string();
     printer.marked(0, decision.outcome(), text);
-    printer.line(format_args!("    {}  [{}]", decision.headline(), decision.headline().code()));
+    let (said, code) = (text::said(decision), decision.headline().code());
+    printer.line(format_args!("    {said}  [{code}]"));
     decision.warnings.iter().for_each(|warning| printer.line(format_args!("    warning: {warning}")));
 }
 

@@ -6,10 +6,9 @@ use anyhow::bail;
 use common::cache::Facts;
 use common::evaluate::{self, Context, Task};
 use common::manifest::diff::Comparison;
-use common::manifest::ignore;
-use common::object::{FieldChange, FieldPath, Origin, Segment};
+use common::object::{FieldChange, FieldPath, ObjectRef, Origin, Segment};
 use common::policy::{DefaultFields, ReviewFacts};
-use common::verdict::{Decision, Outcome, Reason, SubjectKind, Verdict, to_json};
+use common::verdict::{Decision, Outcome, Reason, SubjectKind, Verdict, injected_namespace, to_json};
 use common::{manifest, yaml};
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
@@ -88,21 +87,22 @@ async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Ve
 }
 
 fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
-    let subject = &one.decision.subject;
     let (Some(object), Some((signed, comparison))) = (one.object, &one.with) else {
         let (outcome, reason) = (one.decision.outcome(), one.decision.headline());
         let name = text::subject(&one.decision);
         printer.marked(0, outcome, format_args!("{name}  {reason}  [{}]", reason.code()));
-        if let Some(hint) = reason.hint(subject) {
-            printer.line(format_args!("  {hint}"));
-        }
+        text::advised(&one.decision, printer);
         return;
     };
-    printer.line(format_args!("{} against what was signed ({})", subject.object, signature(&one.decision)));
+    printer.line(format_args!(
+        "{} against what was signed ({})",
+        one.decision.subject.object,
+        signature(&one.decision)
+    ));
     let domain = &args.matching.annotation_domain;
     unified(signed, object, comparison, domain, args.all, printer);
     left_out(comparison, args.all, printer);
-    suggestion(one, signed, object, comparison, printer);
+    suggestion(one, comparison, printer);
 }
 
 /// What is to be said of the signature before anybody reads a difference to it.
@@ -255,35 +255,45 @@ fn left_out(comparison: &Comparison, all: bool, printer: &mut Printer) {
     }
 }
 
-fn suggestion(
-    one: &Compared<'_>,
-    signed: &Value,
-    found: &Value,
-    comparison: &Comparison,
-    printer: &mut Printer,
-) {
+/// The shortest rule that accepts the differences, where one may be offered; else why not, and what to do.
+fn suggestion(one: &Compared<'_>, comparison: &Comparison, printer: &mut Printer) {
     let count = comparison.differences.len() + comparison.omitted;
     if count == 0 {
         printer.line("No difference.");
         return;
     }
-    printer.line(format_args!(
-        "{count} difference{}. Shortest rule that accepts {}:",
-        plural(count),
-        if count == 1 { "it" } else { "them" }
-    ));
-    let object = &one.decision.subject.object;
-    let namespace = if object.namespace.is_empty() {
-        String::new()
+    let it = if count == 1 { "it" } else { "them" };
+    if let Some(fields) = allowed(&one.decision) {
+        let total = format_args!("{count} difference{}. Shortest rule that accepts {it}:", plural(count));
+        printer.line(total);
+        rule(&one.decision.subject.object, fields, printer);
     } else {
-        format!(", namespace: {}", object.namespace)
+        printer.line(format_args!("{count} difference{}.", plural(count)));
+        text::advised(&one.decision, printer);
+    }
+}
+
+/// The fields that a rule may ignore, where that is all that it takes.
+fn allowed(decision: &Decision) -> Option<&[String]> {
+    let reason = text::difference(decision)?;
+    let Reason::ManifestDiffers { suggested, changes, .. } = reason else { return None };
+    let enough = !suggested.is_empty() && !changes.iter().any(|change| injected_namespace(change).is_some());
+    enough.then_some(suggested)
+}
+
+/// For this object alone.
+fn rule(object: &ObjectRef, fields: &[String], printer: &mut Printer) {
+    let quoted = |text: &str| yaml::to_yaml(&json!(text)).trim_end().to_owned();
+    let namespace = match object.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(", namespace: {}", quoted(namespace)),
     };
+    let (kind, name) = (quoted(&object.kind), quoted(&object.name));
     printer.line("  ignoreFields:");
-    printer.line(format_args!("  - objects: [{{kind: {}, name: {}{namespace}}}]", object.kind, object.name));
+    printer.line(format_args!("  - objects: [{{kind: {kind}, name: {name}{namespace}}}]"));
     printer.line("    fields:");
-    for path in ignore::shortest(&comparison.differences, signed, found) {
-        let image = if text::is_image(&path) { "   # images should stay signed" } else { "" };
-        printer.line(format_args!("    - {}{image}", yaml::to_yaml(&json!(path)).trim_end()));
+    for path in fields {
+        printer.line(format_args!("    - {}", quoted(path)));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use common::signer::short;
 use common::verdict::{Outcome, decision_json, printable};
 use serde_json::{Value, json};
 
@@ -114,13 +115,19 @@ fn text(all: &[Outcomes], shown: Shown, printer: &mut Printer) {
     Sum::of(all).lines().iter().for_each(|line| printer.line(line));
 }
 
-/// What a refusal that was expected says, on its line; the rest of it with `--detailed-results`.
+/// Characters of what a refusal says on its line.
+const BRIEF: usize = 100;
+
+/// What a refusal that was expected says, on its line: as much of it as fits; all of it with
+/// `--detailed-results`.
 fn brief(row: &Row) -> String {
     let refused = row.decision.as_ref().filter(|decision| decision.outcome() != Outcome::Pass);
-    let first = |text: String| text.split(": ").next().unwrap_or_default().to_owned();
-    refused
-        .map(|decision| format!("   {}", first(decision.headline().itself().to_string())))
-        .unwrap_or_default()
+    let Some(decision) = refused else { return String::new() };
+    let text = short(&decision.headline().itself().to_string());
+    match text.char_indices().nth(BRIEF) {
+        Some((cut, _)) => format!("   {}…", text[..cut].trim_end()),
+        None => format!("   {text}"),
+    }
 }
 
 fn rule(row: &Row) -> String {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::format_collect, reason = "tests, and their helpers")]
 
+mod advice;
 mod bad_documents;
 mod bad_files;
 mod bad_keys;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::manifest::ignore::{IgnoreField, parse_flag, shortest};
+use crate::manifest::ignore::{IgnoreField, parse_flag, suggested};
 use crate::object::{ObjectRef, Segment};
 
 static NO_RULES: std::sync::LazyLock<IgnoreRules> = std::sync::LazyLock::new(IgnoreRules::none);
@@ -230,9 +230,9 @@ fn at<'v>(root: &'v mut Value, path: &FieldPath) -> &'v mut Value {
     })
 }
 
-/// A Secret is compared as it is stored; what differs there is found although nobody signed that path.
+/// What a Secret holds is never offered to be ignored, as signed or as stored.
 #[test]
-fn every_difference_gets_an_ignore_path() {
+fn the_content_of_a_secret_gets_no_ignore_path() {
     let secret = |rest: Value| {
         let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
         rest.as_object().unwrap().iter().for_each(|(key, value)| secret[key] = value.clone());
@@ -241,22 +241,46 @@ fn every_difference_gets_an_ignore_path() {
     let signed = secret(json!({"stringData": {"a": "b", "c.d": "e"}}));
     let found = secret(json!({"data": {"a": "Yg=="}}));
     let comparison = live(&signed, &found);
-    assert_eq!(shortest(&comparison.differences, &signed, &found), ["data.c.d"]);
+    assert!(!comparison.is_match());
+    assert_eq!(suggested(&comparison.differences, &signed, &found), [""; 0]);
+}
+
+/// Labels and annotations by which a suggestion is tried: plain, bookkeeping, with a dot, and ones that decide.
+fn keys() -> impl Strategy<Value = std::collections::BTreeMap<String, String>> {
+    const KEYS: [&str; 6] =
+        ["team", "te.am", "te", "app.kubernetes.io/instance", "helm.sh/chart", "sidecar.istio.io/inject"];
+    prop::collection::btree_map(prop::sample::select(&KEYS[..]).prop_map(str::to_owned), "[ab]", 0..4)
 }
 
 proptest! {
-    /// The suggested paths accept exactly the two objects they were made for.
+    /// Whatever is suggested accepts the two objects that it was made for, and no other difference.
     #[test]
-    fn suggestions_are_exact(a in tree(), b in tree(), c in tree()) {
-        let [a, b, c] = [a, b, c].map(|spec| object("example.com/v1", "Widget", json!({"x": spec, "y": 1})));
-        let comparison = live(&a, &b);
-        let fields = shortest(&comparison.differences, &a, &b);
-        let rules = [IgnoreField { objects: vec![], fields, path: FieldPath::root() }];
-        let covered = with_rules(&a, &b, &rules);
-        prop_assert!(covered.is_match(), "{:?} {:?}", rules, covered.differences);
-        let mut other = c;
-        other["spec"]["y"] = json!(2);
-        prop_assert!(!with_rules(&a, &other, &rules).is_match());
+    fn suggestions_are_exact(a in keys(), b in keys(), c in keys(), n in 0..3, m in 0..3, restarted in any::<bool>()) {
+        let deployment = |keys: &std::collections::BTreeMap<String, String>, replicas: i32, restarted: bool| {
+            let mut object = object("apps/v1", "Deployment", json!({"replicas": replicas, "template": {"metadata": {}}}));
+            object["metadata"]["labels"] = json!(keys);
+            if restarted {
+                object["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": "x"});
+            }
+            object
+        };
+        let (signed, found) = (deployment(&a, n, false), deployment(&b, m, restarted));
+        let comparison = live(&signed, &found);
+        let fields = suggested(&comparison.differences, &signed, &found);
+        let decides = |keys: &std::collections::BTreeMap<String, String>| keys.get("sidecar.istio.io/inject").cloned();
+        prop_assert_eq!(fields.is_empty(), comparison.is_match() || decides(&a) != decides(&b), "{:?}", fields);
+        if !fields.is_empty() {
+            let rules = [IgnoreField { objects: vec![], fields, path: FieldPath::root() }];
+            let covered = with_rules(&signed, &found, &rules);
+            prop_assert!(covered.is_match(), "{:?} {:?}", rules, covered.differences);
+            // A key that differs in neither of the two is still compared.
+            let mut other = deployment(&c, m, restarted);
+            other["metadata"]["labels"]["vault.hashicorp.com/agent-inject"] = json!("true");
+            prop_assert!(!with_rules(&signed, &other, &rules).is_match());
+            let mut injected = found.clone();
+            injected["spec"]["template"]["metadata"]["annotations"]["vault.hashicorp.com/agent-inject"] = json!("true");
+            prop_assert!(!with_rules(&signed, &injected, &rules).is_match());
+        }
     }
 
     /// Any single edit of a custom resource is refused, and its path named.

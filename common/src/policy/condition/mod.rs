@@ -222,7 +222,7 @@ impl Condition {
         if self.operator.compare(&found, &expected)? {
             return Ok(None);
         }
-        let message = self.message.clone();
+        let message = self.message.as_deref().map(|message| scope.text(message));
         Ok(Some(FailedCondition {
             path: self.path.clone(),
             operator: self.operator,

@@ -12,7 +12,7 @@ use crate::object::FieldPath;
 use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::functions::Functions;
 use crate::policy::selector::ReviewFacts;
-use crate::policy::template::Template;
+use crate::policy::template::{Template, show};
 
 /// A named value that expressions of a rule may use.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,6 +242,17 @@ impl Scope {
     /// [`VariableFault`].
     pub fn render(&self, template: &Template) -> Result<Value, VariableFault> {
         template.render(&mut |expression| self.value_of(expression))
+    }
+
+    /// A message of a policy with the values of its variables. One of which a variable has none stays as its
+    /// author wrote it: the message explains a decision and makes none.
+    #[must_use]
+    pub fn text(&self, message: &str) -> String {
+        let value = Template::parse_text(message).ok().and_then(|template| self.render(&template).ok());
+        match value {
+            Some(value) => show(&value),
+            None => message.to_owned(),
+        }
     }
 
     /// The value of an expression; `null` where a path leads nowhere.

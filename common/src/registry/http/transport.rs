@@ -2,6 +2,7 @@
 //! business of others.
 
 use std::error::Error;
+use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -151,18 +152,45 @@ pub(super) fn network(error: &reqwest::Error) -> RegistryProblem {
     RegistryProblem::Unreachable(causes(error))
 }
 
-/// The innermost causes, which say most. Not the URL: that of a redirect may hold a signature that opens a
-/// storage.
+/// What went wrong, in words of the network. Not the URL: that of a redirect may hold a signature that opens a
+/// storage; nor the libraries' own words, which name their parts.
 fn causes(error: &reqwest::Error) -> String {
-    let mut texts = Vec::new();
+    let mut words = None;
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
-        // What the system says, without its number.
-        texts.push(inner.to_string().split(" (os error").next().unwrap_or_default().to_lowercase());
+        // The innermost says most.
+        words = inner.downcast_ref::<io::Error>().map(of_system).or(words);
         cause = inner.source();
     }
-    let from = texts.len().saturating_sub(2);
-    if texts.is_empty() { "the request cannot be sent".to_owned() } else { texts[from..].join(": ") }
+    words.unwrap_or_else(|| {
+        let words = if error.is_timeout() {
+            "it took too long"
+        } else if error.is_connect() {
+            "no connection to it can be made"
+        } else {
+            "the connection broke off"
+        };
+        words.to_owned()
+    })
+}
+
+/// What the system, or TLS above it, says.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
+fn of_system(error: &io::Error) -> String {
+    let words = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+            "the connection was closed"
+        }
+        io::ErrorKind::UnexpectedEof => "the connection was closed before the answer was whole",
+        io::ErrorKind::TimedOut => "it took too long",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "there is no way to the host",
+        // What TLS does not take is handed on as data.
+        io::ErrorKind::InvalidData => "TLS: its certificate is not trusted, or it does not speak TLS",
+        // What the system says, without its number.
+        _ => return error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+    };
+    words.to_owned()
 }
 
 fn proxies(config: &Proxies) -> Result<(Vec<Proxy>, Vec<Url>), ConfigError> {

@@ -1,5 +1,6 @@
 //! Images and bundles with known verdicts.
 
+mod advice;
 mod attacks;
 mod attested;
 mod bundles;

@@ -1,0 +1,136 @@
+//! What can be done about an image.
+
+use super::{Signers, Step, Voice, Way, listed, shell_word};
+use crate::verdict::{Reason, RegistryProblem, SignatureProblem};
+
+/// Attack: a tag that somebody moved to an image of his own, and advice that has its owner sign that.
+const BUILT: &str = "if you built this image";
+
+/// The ways out; `None` where they are those of everything else.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most reasons are those of everything else")]
+pub(super) fn ways(
+    image: &str,
+    digest: Option<&str>,
+    why: &Reason,
+    signers: Option<&Signers>,
+    voice: Voice,
+) -> Option<Vec<Way>> {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    let pinned = digest.map_or_else(|| image.to_owned(), |digest| format!("{name}@{digest}"));
+    let sign = || Way::new(BUILT, signed("sign", &pinned, "", signers));
+    Some(match why {
+        Reason::AttestationMissing { predicate_type, .. } => {
+            let rest = format!(" --type {} --predicate FILE", shell_word(predicate_type));
+            vec![Way::new("if you checked this image", signed("attest", &pinned, &rest, signers))]
+        }
+        Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => match voice {
+            Voice::Flags => vec![super::object::other_key(), sign()],
+            Voice::Policy => vec![sign()],
+        },
+        Reason::ImageUnsigned { .. }
+        | Reason::ThresholdNotMet { .. }
+        | Reason::CertificateNotValidAtSigning { .. }
+        | Reason::LogEntryInvalid { .. }
+        | Reason::TimestampMissing
+        | Reason::TimestampInvalid { .. }
+        | Reason::BundleInvalid { .. }
+        | Reason::PayloadInvalid { .. }
+        | Reason::DigestMismatch { .. }
+        | Reason::ReferenceMismatch { .. }
+        | Reason::AnnotationMismatch { .. }
+        | Reason::SignatureInvalid { .. } => vec![sign()],
+        Reason::CertificateMissing => match voice {
+            Voice::Flags => vec![super::object::by_a_key(), sign()],
+            Voice::Policy => vec![sign()],
+        },
+        Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
+            let mut ways = vec![super::object::trust(why), sign()];
+            if voice == Voice::Policy {
+                ways.reverse();
+            }
+            ways
+        }
+        Reason::ConditionFailed { .. } => vec![Way::say(
+            "a statement that keeps to it; every such statement by that signer must, or in the policy the newest \
+             (kubectl-trust.io/newest-by)",
+        )],
+        Reason::LogEntryMissing => vec![sign(), without_log(voice)],
+        Reason::DigestMissing { .. } => vec![match digest {
+            Some(_) => Way::say(format!("image: {}", shell_word(&pinned))),
+            None => Way::say("the image by its digest, NAME@sha256:…"),
+        }],
+        Reason::ImageAmbiguous { .. } => {
+            vec![Way::say("try again if the tag was moved just now, or name the image by its digest")]
+        }
+        Reason::ImageNotFound { .. } => vec![Way::say("is the name right, and was the image pushed?")],
+        Reason::ImageInvalid { .. } => vec![Way::say(
+            "a name that is one: REGISTRY/REPOSITORY:TAG, or REGISTRY/REPOSITORY@sha256:DIGEST",
+        )],
+        Reason::ImageUnverified { .. } => {
+            vec![Way::say("nothing can: the rule names nobody who could have signed; it needs attestors")]
+        }
+        Reason::Registry(fault) => vec![registry(image, &fault.problem)?],
+        _ => return None,
+    })
+}
+
+/// A command for each signer; words where there is none for one of them.
+fn signed(command: &str, pinned: &str, rest: &str, signers: Option<&Signers>) -> Vec<Step> {
+    let unnamed = super::object::unnamed();
+    let signers = signers.filter(|signers| !signers.each.is_empty()).unwrap_or(&unnamed);
+    if !signers.has_commands() {
+        return super::object::in_words(signers);
+    }
+    let several = signers.are_several();
+    let one = |signer: &super::SignWith| {
+        let format = if signer.legacy && command == "sign" { " --format legacy" } else { "" };
+        let flags = signer.flags(true, several);
+        let command = format!("kubectl trust {command} {}{rest} {flags}{format}", shell_word(pinned));
+        Step::Run { command, comment: signer.comment(several) }
+    };
+    let mut steps: Vec<_> = signers.each.iter().map(one).collect();
+    or_another(&mut steps, signers);
+    steps
+}
+
+/// Says who else may sign, behind the last command.
+pub(super) fn or_another(steps: &mut [Step], signers: &Signers) {
+    if let (Some(Step::Run { comment, .. }), false) = (steps.last_mut(), signers.others.is_empty()) {
+        let start = if comment.is_empty() { "   # " } else { "; " };
+        comment.push_str(&format!("{start}or another whom the rule names: {}", listed(&signers.others)));
+    }
+}
+
+/// The key still has to have signed this very image.
+fn without_log(voice: Voice) -> Way {
+    let option = match voice {
+        Voice::Flags => "--insecure-ignore-tlog",
+        Voice::Policy => "in the rule rekor.ignoreTlog: true",
+    };
+    Way::new("if its signer uses no transparency log", vec![Step::Say(option.into())])
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing but waiting helps against the others")]
+fn registry(image: &str, problem: &RegistryProblem) -> Option<Way> {
+    let image = shell_word(image);
+    let record = || format!("kubectl trust record {image} --to images/");
+    match problem {
+        RegistryProblem::NotRecorded => {
+            Some(Way::new("", vec![Step::Run { command: record(), comment: String::new() }]))
+        }
+        RegistryProblem::Unauthorized { .. } => {
+            let host = image.split('/').next().unwrap_or(&image);
+            Some(Way::say(format!(
+                "log in to the registry (docker login {host}), or ask its owner for access"
+            )))
+        }
+        RegistryProblem::DeadlineExceeded | RegistryProblem::RateLimited { .. } => Some(Way::say(
+            "try again; where it happens often, a mirror nearby, or the image by its digest, asks for less",
+        )),
+        RegistryProblem::Status(500..) => Some(Way::say("try again; the registry has a fault of its own")),
+        RegistryProblem::Unreachable(_) => {
+            Some(Way::say(format!("is the registry running? Offline: {}", record())))
+        }
+        _ => None,
+    }
+}
