@@ -7,7 +7,7 @@ mod place;
 mod platform;
 mod reference;
 
-pub use extract::{VariablesError, images, variables};
+pub use extract::{VariablesError, holds_images, images, variables};
 pub use names::Names;
 pub use pattern::{ImagePattern, PatternError};
 pub use place::{ExtractError, FoundImage};
