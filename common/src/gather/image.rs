@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::World;
 use super::attest::{AttestorEvidence, Considered};
-use super::look::{Place, Reach, look};
+use super::look::{Place, Reach, Referrers, look};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
@@ -141,7 +141,7 @@ pub async fn image(
     let mut resolved = resolved.clone();
     // Before an image counts as unsigned, the registry must have shown that it lets us see the image.
     let unseen = resolved.manifest.is_none() && (places.needs_bytes() || places.is_empty());
-    if unseen && reach.is_all() {
+    if unseen && reach.last {
         let version = Version::Digest(resolved.digest.clone());
         resolved.manifest = Some(read(image, &version, registry).await?);
     }
@@ -296,17 +296,20 @@ impl Asked<'_> {
 #[must_use]
 pub fn reaches(entry: &ImageEntry) -> Vec<Reach> {
     let (signatures, attestations) = (entry.requirement.is_some(), !entry.attestations.is_empty());
-    let all = Reach { signature_tag: signatures, attestation_tag: attestations, referrers: true };
+    let tags =
+        |referrers, last| Reach { signature_tag: signatures, attestation_tag: attestations, referrers, last };
     if !signatures && !attestations {
-        return vec![Reach { signature_tag: false, attestation_tag: false, referrers: false }];
+        return vec![tags(Referrers::None, false)];
     }
     match entry.storage {
-        // The policy pins the format: nothing of another one counts (attack A39).
-        SignatureStorage::Bundle => {
-            vec![Reach { signature_tag: false, attestation_tag: false, referrers: true }]
-        }
+        SignatureStorage::Bundle => vec![tags(Referrers::Bundles, true).without_tags()],
+        SignatureStorage::Tags => vec![tags(Referrers::None, true)],
         // Every statement of a type counts, wherever it is, so nothing may be left out.
-        SignatureStorage::Cosign | SignatureStorage::Notary if attestations || entry.oci11 => vec![all],
-        SignatureStorage::Cosign | SignatureStorage::Notary => vec![Reach { referrers: false, ..all }, all],
+        SignatureStorage::Cosign | SignatureStorage::Notary if attestations || entry.oci11 => {
+            vec![tags(Referrers::All, true)]
+        }
+        SignatureStorage::Cosign | SignatureStorage::Notary => {
+            vec![tags(Referrers::None, false), tags(Referrers::All, true)]
+        }
     }
 }

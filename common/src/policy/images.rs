@@ -109,10 +109,12 @@ impl ImageEntry {
 /// Where signatures are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureStorage {
-    /// cosign's `.sig` and `.att` tags.
+    /// cosign's `.sig` and `.att` tags, then whatever refers to the image.
     #[default]
     Cosign,
-    /// Referrers that hold a Sigstore bundle.
+    /// Those tags, and nothing else.
+    Tags,
+    /// Referrers that hold a Sigstore bundle, and nothing else.
     Bundle,
     /// Notary (Notation).
     Notary,
