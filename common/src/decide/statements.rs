@@ -158,7 +158,8 @@ fn not_kept(failed: &FailedCondition) -> Reason {
 
 /// A condition that the statement gives no answer to.
 fn unanswered(condition: &Condition, why: &ConditionFaultReason, scope: &Scope, negation: &str) -> Reason {
-    let value = scope.render(&condition.value).map_or_else(|_| "its value".to_owned(), |value| side(Some(&value)));
+    let value =
+        scope.render(&condition.value).map_or_else(|_| "its value".to_owned(), |value| side(Some(&value)));
     Reason::ConditionFailed {
         what: condition.path.to_string(),
         expected: format!("{negation}{} {value}", condition.operator),

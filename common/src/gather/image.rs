@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
-use crate::policy::{Attestor, Requirement};
+use crate::policy::{Attestor, Given, Requirement};
 use crate::registry::{Descriptor, Manifest, Registry};
 use crate::signature::{Claim, Found, Subject};
 use crate::verdict::Reason;
@@ -248,9 +248,16 @@ fn repository(
     attestor: Option<&Attestor>,
 ) -> Result<Repository, Reason> {
     let named = attestor.and_then(|attestor| attestor.repository.as_ref()).or(entry.repository.as_ref());
-    let Some(named) = named else { return Ok(image.repository().clone()) };
-    Repository::parse(named)
-        .map_err(|error| Reason::PolicyInvalid { problem: format!("repository: {error}") })
+    match named.map(Given::value) {
+        None => Ok(image.repository().clone()),
+        Some(Ok(named)) => Ok(named.clone()),
+        Some(Err(problem)) => {
+            let own = attestor.filter(|attestor| attestor.repository.is_some());
+            let at = own.map_or_else(|| entry.path.clone(), Attestor::entry);
+            let variable = at.key("repository").to_string();
+            Err(Reason::VariableUnresolved { variable, problem: problem.to_owned() })
+        }
+    }
 }
 
 /// What attestors are tried on.
@@ -272,7 +279,7 @@ impl Asked<'_> {
         for attestor in requirement.attestors() {
             let own = attestor.repository.as_ref().or(entry.repository.as_ref());
             let place = |(at, _): &(&Repository, &Place)| match own {
-                Some(named) => Repository::parse(named).is_ok_and(|named| named == **at),
+                Some(named) => named.value().is_ok_and(|named| named == *at),
                 None => true,
             };
             let places = self.places.by_name.iter().filter(place);

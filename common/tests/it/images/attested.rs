@@ -125,7 +125,10 @@ fn a25_a_statement_that_gives_a_condition_no_answer_is_refused() {
     for (condition, failed) in [
         // A wrong type, a bad time, what is not there behind a condition that would hold without it.
         (json!({"key": "{{ length(failed) }}", "operator": "NotEquals", "value": "x"}), json!(0)),
-        (json!({"key": "{{ time_since('', failed, '') }}", "operator": "LessThan", "value": "1h"}), json!("soon")),
+        (
+            json!({"key": "{{ time_since('', failed, '') }}", "operator": "LessThan", "value": "1h"}),
+            json!("soon"),
+        ),
         (json!({"key": "{{ failed }}", "operator": "LessThan", "value": 3}), json!("many")),
         (json!({"key": "{{ failed.high }}", "operator": "NotEquals", "value": 3}), json!({"low": 1})),
         (json!({"key": "{{ failed }}", "operator": "AllNotIn", "value": ["x"]}), json!(null)),

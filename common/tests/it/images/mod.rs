@@ -5,6 +5,7 @@ mod attested;
 mod bundles;
 mod credentials;
 mod dump;
+mod expressions;
 mod formats;
 mod hostile;
 mod identities;
