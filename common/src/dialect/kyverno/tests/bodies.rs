@@ -230,6 +230,48 @@ fn image_rules_are_checked() {
     assert!(unsigned.warnings[0].message.starts_with("no attestors and no attestations"));
 }
 
+/// What needs a name of the rule's context is no fault of a statement, whatever the statement says.
+#[test]
+fn conditions_over_statements_know_the_names_of_the_rules_context() {
+    let context = json!([{"name": "settings", "configMap": {"name": "c", "namespace": "n"}}]);
+    let policy = compiled(&policy_of(&json!([with(images(&image_entry()), "/context", context)])));
+    for rule in &policy.rules {
+        let Body::Images(images) = &rule.body else { panic!("another body") };
+        assert_eq!(images.entries[0].context, ["settings"], "{}", rule.name);
+    }
+}
+
+/// A variable that nobody could read is a mistake at its place; what only we cannot read is a warning.
+#[test]
+fn variables_that_cannot_be_read() {
+    let rule = |variable: Value| {
+        let context = json!([{"name": "v", "variable": variable}]);
+        policy_of(&json!([with(images(&image_entry()), "/context", context)]))
+    };
+    let at = "spec.rules[0].context[0].variable";
+    for (variable, field, problem) in [
+        (json!({"value": "{{ a"}), "value", ExpressionError::Unclosed),
+        (json!({"value": "{{ }}"}), "value", ExpressionError::Empty),
+        (json!({"value": 1, "default": "{{ a"}), "default", ExpressionError::Unclosed),
+        (json!({"value": {}, "jmesPath": "{{ a"}), "jmesPath", ExpressionError::Unclosed),
+        (
+            json!({"value": {}, "jmesPath": "a b"}),
+            "jmesPath",
+            ExpressionError::Syntax { text: "a b".into(), offset: 2 },
+        ),
+    ] {
+        refuses(&rule(variable), &format!("{at}.{field}"), Problem::Expression(problem));
+    }
+    for (variable, field) in [
+        (json!({"value": "{{ random('a') }}"}), "value"),
+        (json!({"value": {}, "jmesPath": "a.{{ b }}"}), "jmesPath"),
+    ] {
+        let warnings = compiled(&rule(variable)).warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(warnings[0].path.to_string(), format!("{at}.{field}"));
+    }
+}
+
 #[test]
 fn what_can_match_nothing_or_leaves_out_digests_is_a_warning() {
     let warnings = |kinds: Value, references: Value, more: Value| {
