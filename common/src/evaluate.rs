@@ -196,14 +196,16 @@ async fn by_selected(
                         .requirement
                         .has_variables()
                         .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
-                    let beside = Beside { scope: scope.as_ref(), verified };
-                    judge(task, rule, by(enforced), beside, context, |_, _| ()).await.0
+                    let (rule, beside) =
+                        (rule.put(scope.as_ref()), Beside { scope: scope.as_ref(), verified });
+                    judge(task, &rule, by(enforced), beside, context, |_, _| ()).await.0
                 }
                 Body::Images(rule) => {
                     let scope = rule
                         .has_variables()
                         .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
-                    images::by_rule(task, rule, by(enforced), scope.as_ref(), shared, context).await
+                    let rule = rule.put(scope.as_ref());
+                    images::by_rule(task, &rule, by(enforced), scope.as_ref(), shared, context).await
                 }
                 Body::NotHandled { rule_type } => {
                     settled(enforced, Outcome::Skip, Reason::NotHandled { rule_type: rule_type.clone() })

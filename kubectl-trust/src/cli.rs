@@ -8,6 +8,7 @@ mod tuf;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use common::image::Repository;
 
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
 use self::shared::key_value;
@@ -192,8 +193,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: SignatureFormat,
     /// Repository that holds the signatures, if it is not the image's own
-    #[arg(long, value_name = "REPOSITORY")]
-    pub(crate) signature_repository: Option<String>,
+    #[arg(long, value_name = "REPOSITORY", value_parser = Repository::parse)]
+    pub(crate) signature_repository: Option<Repository>,
     /// What the signature must call the image: anything, the same repository, or the same repository and tag
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) signed_reference: ReferenceMode,

@@ -31,7 +31,9 @@ pub fn warnings(policy: &Policy, now: Timestamp) -> Vec<String> {
             Authority::Keyless(keyless) => [&keyless.roots, &None],
             Authority::Key(_) | Authority::Unsupported { .. } => continue,
         };
-        let ends = texts.into_iter().flatten().filter_map(|text| certificate::first_end(text).ok());
+        // What an expression gives is known only when somebody asks.
+        let texts = texts.into_iter().flatten().filter_map(|given| given.value().ok());
+        let ends = texts.filter_map(|certificates| certificate::first_end(certificates.pem()).ok());
         if let Some(end) = ends.min().filter(|end| *end < now + SOON) {
             let ends = if end < now { "has ended" } else { "ends" };
             warnings.push(format!(

@@ -29,10 +29,7 @@ pub(super) fn judge<'m>(
     message: &'m Message,
 ) -> Content<'m> {
     let identity = ObjectRef::of(object);
-    let rules = match IgnoreRules::compile(&rule.ignore_fields, &identity) {
-        Ok(rules) => rules,
-        Err(error) => return without(Outcome::Fault, Reason::PolicyInvalid { problem: error.to_string() }),
-    };
+    let rules = IgnoreRules::of(&rule.ignore_fields, &identity);
     let how = Expectations {
         origin: seen.origin,
         stored: seen.stored,

@@ -240,7 +240,11 @@ impl<'j> Judging<'j> {
             attestor.repository.as_ref().or(self.entry.repository.as_ref()),
             self.entry.signed_reference,
         ) {
-            (Some(place), _) => format!("one in the repository {place}, by {}", made.name()),
+            (Some(place), _) => {
+                let place =
+                    place.value().map_or_else(|_| "that the rule names".to_owned(), ToString::to_string);
+                format!("one in the repository {place}, by {}", made.name())
+            }
             (None, SignedReference::Exact) => {
                 format!("one that names {} with its tag, by {}", self.image.repository(), made.name())
             }

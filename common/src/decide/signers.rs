@@ -83,7 +83,7 @@ pub(super) fn every(matchers: &[Matcher]) -> String {
 fn described(matchers: &[Matcher], between: &str) -> String {
     let one = |matcher: &Matcher| match matcher {
         Matcher::Regex(_) => format!("{matcher} (the whole text must match)"),
-        Matcher::Exact(_) | Matcher::Wildcard(_) => matcher.to_string(),
+        Matcher::Exact(_) | Matcher::Wildcard(_) | Matcher::Expression(_) => matcher.to_string(),
     };
     matchers.iter().map(one).collect::<Vec<_>>().join(between)
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use crate::image::PatternError;
+use crate::image::{PatternError, ReferenceError};
 use crate::key::KeyError;
 use crate::object::FieldPath;
 use crate::policy::expression::ExpressionError;
 use crate::policy::identity::MatcherError;
+use crate::policy::ignore::IgnoreError;
+use crate::trust::PemError;
 
 /// Every problem of a document, in the order of the document's fields as they are read; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,9 +166,29 @@ pub enum Problem {
         "neither PEM (`-----BEGIN PUBLIC KEY-----`) nor k8s://NAMESPACE/SECRET nor a KMS URI (awskms://, azurekms://, gcpkms://, hashivault://)"
     )]
     KeyReference,
-    /// Text that is not a certificate.
-    #[error("not PEM certificates: {0}")]
-    Certificate(&'static str),
+    /// Text that is not the certificates or keys that belong there.
+    #[error("{0}")]
+    Pem(PemError),
+    /// Text that is not a repository.
+    #[error("{0}; a repository is written HOST[:PORT]/PATH, without a scheme, tag or digest")]
+    Repository(ReferenceError),
+    /// Text that is not an image.
+    #[error("{0}")]
+    Image(ReferenceError),
+    /// Text that is not a URL of a server.
+    #[error("`{0}` is not a URL; write https://HOST")]
+    Url(String),
+    /// Text that is no name of an object.
+    #[error("`{found}` is not {what}: lower-case letters, digits, `-` and `.`")]
+    Name {
+        /// What is there.
+        found: String,
+        /// What belongs there.
+        what: &'static str,
+    },
+    /// A field that cannot be left out of a comparison.
+    #[error("{0}")]
+    Ignore(IgnoreError),
     /// A pattern that cannot be read.
     #[error("{0}")]
     Pattern(MatcherError),

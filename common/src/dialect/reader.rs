@@ -269,10 +269,6 @@ impl<'v, 'r> Fields<'v, 'r> {
         self.get(name).and_then(|node| node.boolean()).unwrap_or(default)
     }
 
-    pub(super) fn strings(&mut self, name: &'static str) -> Vec<String> {
-        self.get(name).map(|node| node.strings()).unwrap_or_default()
-    }
-
     pub(super) fn string_map(&mut self, name: &'static str) -> BTreeMap<String, String> {
         self.get(name).map(|node| node.string_map()).unwrap_or_default()
     }
@@ -372,7 +368,7 @@ mod tests {
                 fields.boolean("b", false);
                 let integer = fields.get("c").and_then(|node| node.integer(1, 30));
                 assert_eq!(integer, None);
-                fields.strings("d");
+                fields.get("d").map(|node| node.strings());
                 fields.choice("e", &[("Audit", 1), ("Enforce", 2)]);
                 fields.text("f", "write a name");
                 fields.required("g", "write g");

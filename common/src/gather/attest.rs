@@ -10,10 +10,12 @@ use crate::cache::{FactKey, SignatureFact};
 use crate::key::PublicKey;
 use crate::policy::condition::Scope;
 use crate::policy::template::Template;
-use crate::policy::{Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions};
+use crate::policy::{
+    Attestor, Authority, CertificateAuthority, Given, KeyRef, KeySource, Keyless, LogOptions,
+};
 use crate::signature::{CertificateTrust, Found, LogDemands, Subject, VerifiedSignature};
 use crate::sources::Sources;
-use crate::trust::{Pieces, TrustRoot};
+use crate::trust::{Certificates, LogKeys, PieceKind, Pieces, TrustError, TrustRoot};
 use crate::verdict::{Reason, Unavailable};
 
 /// What the signatures of one thing prove to one attestor.
@@ -68,6 +70,10 @@ fn reference_name(reference: &KeyRef) -> String {
 impl Considered<'_> {
     /// What the signatures prove to one attestor.
     pub(super) async fn attest(&self, attestor: &Attestor) -> AttestorEvidence {
+        // Attack: roots that an expression was to give and did not, so that the configured ones stand in for them.
+        if let Some(reason) = attestor.without_value() {
+            return AttestorEvidence::Fault(reason);
+        }
         match &attestor.authority {
             Authority::Key(KeySource::Inline(key)) => self.by_keys(std::slice::from_ref(key), &attestor.log),
             Authority::Key(KeySource::Reference(reference)) => {
@@ -116,7 +122,9 @@ impl Considered<'_> {
     }
 
     fn by_identity(&self, keyless: &Keyless, authority: &Authority) -> AttestorEvidence {
-        let root = match self.trust_root(keyless.roots.as_deref(), &keyless.log) {
+        let root = given(keyless.roots.as_ref())
+            .and_then(|roots| self.trust_root(roots.map(Certificates::pem), &keyless.log));
+        let root = match root {
             Ok(root) => root,
             Err(reason) => return AttestorEvidence::Fault(reason),
         };
@@ -148,27 +156,34 @@ impl Considered<'_> {
                 Err(reason) => AttestorEvidence::Fault(reason),
             };
         }
-        let (certificate, chain) = (configured.cert.as_deref(), configured.chain.as_deref());
-        let trust = CertificateTrust { certificate, chain };
+        let trust = match (given(configured.cert.as_ref()), given(configured.chain.as_ref())) {
+            (Ok(certificate), Ok(chain)) => CertificateTrust {
+                certificate: certificate.map(Certificates::pem),
+                chain: chain.map(Certificates::pem),
+            },
+            (Err(reason), _) | (_, Err(reason)) => return AttestorEvidence::Fault(reason),
+        };
         let facts = self.each(|found| found.by_certificate(self.subject, trust, self.world.now));
         AttestorEvidence::Facts { tried, facts }
     }
 
     fn logged_certificate(&self, configured: &CertificateAuthority) -> Result<Vec<SignatureFact>, Reason> {
-        let Some(chain) = &configured.chain else {
+        let Some(chain) = given(configured.chain.as_ref())? else {
             let what = "a certificate without its chain whose log entry is demanded; add certChain, or \
                         rekor.ignoreTlog: true";
             return Err(Reason::PolicyUnsupported { what: what.to_owned() });
         };
-        let root = self.trust_root(Some(chain), &configured.log)?;
+        let root = self.trust_root(Some(chain.pem()), &configured.log)?;
         let facts = self.by_root(&root, &configured.log, "certificate");
-        let Some(certificate) = &configured.cert else { return Ok(facts) };
+        let Some(certificate) = given(configured.cert.as_ref())? else { return Ok(facts) };
         let same = |(found, fact): (&Arc<Found>, SignatureFact)| {
             let verified: VerifiedSignature = fact?;
-            found.is_by_certificate(certificate).then_some(verified).ok_or(Reason::CertificateUntrusted {
-                subject: "the signer".to_owned(),
-                detail: "it is not the configured certificate".to_owned(),
-            })
+            found.is_by_certificate(certificate.pem()).then_some(verified).ok_or(
+                Reason::CertificateUntrusted {
+                    subject: "the signer".to_owned(),
+                    detail: "it is not the configured certificate".to_owned(),
+                },
+            )
         };
         Ok(self.signatures.iter().zip(facts).map(same).collect())
     }
@@ -179,9 +194,9 @@ impl Considered<'_> {
         let pieces = Pieces {
             ca_roots: roots,
             ca_intermediates: None,
-            rekor_keys: log.rekor_key.as_deref(),
-            ct_keys: log.ct_key.as_deref(),
-            tsa_chain: log.tsa_chain.as_deref(),
+            rekor_keys: given(log.rekor_key.as_ref())?.map(LogKeys::pem),
+            ct_keys: given(log.ct_key.as_ref())?.map(LogKeys::pem),
+            tsa_chain: given(log.tsa_chain.as_ref())?.map(Certificates::pem),
         };
         let configured = match &log.trust_root {
             // Attack: a root that is deleted must not leave its policies to those whom another one trusts.
@@ -199,7 +214,7 @@ impl Considered<'_> {
         let parts = [configured.fingerprint().as_bytes(), &parts[0], &parts[1], &parts[2], &parts[3]];
         self.world.facts.trust_root(FactKey::of(&parts), || {
             let root = configured.with_pieces(&pieces);
-            root.map(Arc::new).map_err(|error| Reason::PolicyInvalid { problem: error.to_string() })
+            root.map(Arc::new).map_err(|error| Reason::PolicyInvalid { problem: in_policy(&error) })
         })
     }
 
@@ -215,6 +230,27 @@ impl Considered<'_> {
             root.map_or("", TrustRoot::fingerprint).as_bytes(),
         ])
     }
+}
+
+/// What a policy gives; a fault where its expression has no value.
+fn given<T>(given: Option<&Given<T>>) -> Result<Option<&T>, Reason> {
+    let unresolved = |problem: &str| Reason::VariableUnresolved {
+        variable: "attestor".to_owned(),
+        problem: problem.to_owned(),
+    };
+    given.map(Given::value).transpose().map_err(unresolved)
+}
+
+/// An error about a piece of a trust root, where it stands in a policy.
+fn in_policy(error: &TrustError) -> String {
+    let TrustError::Piece { piece, problem } = error else { return error.to_string() };
+    let field = match piece {
+        PieceKind::CaRoots | PieceKind::CaIntermediates => "roots or certChain",
+        PieceKind::RekorKeys => "rekor.pubkey",
+        PieceKind::CtKeys => "ctlog.pubkey",
+        PieceKind::TsaChain => "ctlog.tsaCertChain",
+    };
+    format!("{field}: {problem}")
 }
 
 /// The keys that a reference names. A variable may hold PEM or one more reference, but no variable.

@@ -7,12 +7,12 @@ use futures::future::join_all;
 
 use super::World;
 use super::attest::{AttestorEvidence, Considered};
-use super::look::{Place, Reach, look};
+use super::look::{Place, Reach, Referrers, look};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
-use crate::policy::{Attestor, Requirement};
+use crate::policy::{Attestor, Given, Requirement};
 use crate::registry::{Descriptor, Manifest, Registry};
 use crate::signature::{Claim, Found, Subject};
 use crate::verdict::Reason;
@@ -141,7 +141,7 @@ pub async fn image(
     let mut resolved = resolved.clone();
     // Before an image counts as unsigned, the registry must have shown that it lets us see the image.
     let unseen = resolved.manifest.is_none() && (places.needs_bytes() || places.is_empty());
-    if unseen && reach.is_all() {
+    if unseen && reach.last {
         let version = Version::Digest(resolved.digest.clone());
         resolved.manifest = Some(read(image, &version, registry).await?);
     }
@@ -248,9 +248,16 @@ fn repository(
     attestor: Option<&Attestor>,
 ) -> Result<Repository, Reason> {
     let named = attestor.and_then(|attestor| attestor.repository.as_ref()).or(entry.repository.as_ref());
-    let Some(named) = named else { return Ok(image.repository().clone()) };
-    Repository::parse(named)
-        .map_err(|error| Reason::PolicyInvalid { problem: format!("repository: {error}") })
+    match named.map(Given::value) {
+        None => Ok(image.repository().clone()),
+        Some(Ok(named)) => Ok(named.clone()),
+        Some(Err(problem)) => {
+            let own = attestor.filter(|attestor| attestor.repository.is_some());
+            let at = own.map_or_else(|| entry.path.clone(), Attestor::entry);
+            let variable = at.key("repository").to_string();
+            Err(Reason::VariableUnresolved { variable, problem: problem.to_owned() })
+        }
+    }
 }
 
 /// What attestors are tried on.
@@ -272,7 +279,7 @@ impl Asked<'_> {
         for attestor in requirement.attestors() {
             let own = attestor.repository.as_ref().or(entry.repository.as_ref());
             let place = |(at, _): &(&Repository, &Place)| match own {
-                Some(named) => Repository::parse(named).is_ok_and(|named| named == **at),
+                Some(named) => named.value().is_ok_and(|named| named == *at),
                 None => true,
             };
             let places = self.places.by_name.iter().filter(place);
@@ -296,17 +303,20 @@ impl Asked<'_> {
 #[must_use]
 pub fn reaches(entry: &ImageEntry) -> Vec<Reach> {
     let (signatures, attestations) = (entry.requirement.is_some(), !entry.attestations.is_empty());
-    let all = Reach { signature_tag: signatures, attestation_tag: attestations, referrers: true };
+    let tags =
+        |referrers, last| Reach { signature_tag: signatures, attestation_tag: attestations, referrers, last };
     if !signatures && !attestations {
-        return vec![Reach { signature_tag: false, attestation_tag: false, referrers: false }];
+        return vec![tags(Referrers::None, false)];
     }
     match entry.storage {
-        // The policy pins the format: nothing of another one counts (attack A39).
-        SignatureStorage::Bundle => {
-            vec![Reach { signature_tag: false, attestation_tag: false, referrers: true }]
-        }
+        SignatureStorage::Bundle => vec![tags(Referrers::Bundles, true).without_tags()],
+        SignatureStorage::Tags => vec![tags(Referrers::None, true)],
         // Every statement of a type counts, wherever it is, so nothing may be left out.
-        SignatureStorage::Cosign | SignatureStorage::Notary if attestations || entry.oci11 => vec![all],
-        SignatureStorage::Cosign | SignatureStorage::Notary => vec![Reach { referrers: false, ..all }, all],
+        SignatureStorage::Cosign | SignatureStorage::Notary if attestations || entry.oci11 => {
+            vec![tags(Referrers::All, true)]
+        }
+        SignatureStorage::Cosign | SignatureStorage::Notary => {
+            vec![tags(Referrers::None, false), tags(Referrers::All, true)]
+        }
     }
 }

@@ -26,7 +26,21 @@ pub struct Reach {
     /// cosign's tag for attestations, `sha256-….att`.
     pub attestation_tag: bool,
     /// Manifests that name the image as their subject.
-    pub referrers: bool,
+    pub referrers: Referrers,
+    /// Whether nothing is asked after this: before an image counts as unsigned, it must have been seen.
+    pub last: bool,
+}
+
+/// Which manifests are read that name an image as their subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Referrers {
+    /// None.
+    None,
+    /// What they hold in Sigstore bundles. Attack A39: the policy pins the format, so that a signature in an older
+    /// one that proves less does not count, wherever it is attached.
+    Bundles,
+    /// Whatever they hold.
+    All,
 }
 
 impl Reach {
@@ -36,9 +50,9 @@ impl Reach {
         Self { signature_tag: false, attestation_tag: false, ..self }
     }
 
-    /// Whether nothing further can be asked.
-    pub(super) fn is_all(self) -> bool {
-        self.referrers
+    /// Whether anybody who refers to the image is asked for.
+    fn refers(self) -> bool {
+        self.referrers != Referrers::None
     }
 }
 
@@ -59,11 +73,11 @@ pub(super) async fn look(
     registry: &dyn Registry,
     facts: &Facts,
 ) -> Place {
-    let looking = Looking { at, digest, registry, facts };
+    let looking = Looking { at, digest, registry, facts, referrers: reach.referrers };
     let tag = |wanted: bool, suffix: &'static str| async move {
         if wanted { looking.tag(suffix).await } else { Place::default() }
     };
-    let referrers = async { if reach.referrers { looking.referrers().await } else { Place::default() } };
+    let referrers = async { if reach.refers() { looking.referrers().await } else { Place::default() } };
     let (signatures, attestations, referrers) =
         futures::join!(tag(reach.signature_tag, ".sig"), tag(reach.attestation_tag, ".att"), referrers);
     let mut place = signatures;
@@ -85,6 +99,7 @@ struct Looking<'l> {
     digest: &'l Digest,
     registry: &'l dyn Registry,
     facts: &'l Facts,
+    referrers: Referrers,
 }
 
 impl Looking<'_> {
@@ -96,7 +111,7 @@ impl Looking<'_> {
         match self.registry.manifest(self.at, &Version::Tag(tag.clone())).await {
             Ok(None) => {}
             Ok(Some(manifest)) => match manifest.image() {
-                Some(image) => self.layers(&mut place, &manifest, image, tag.as_str()).await,
+                Some(image) => self.layers(&mut place, &manifest, (image, kind), tag.as_str()).await,
                 None => place.faults.push(malformed(&name, "an index where a manifest must be")),
             },
             Err(fault) => place.faults.push(Reason::Registry(fault)),
@@ -149,15 +164,22 @@ impl Looking<'_> {
             return place;
         }
         if let Some(image) = manifest.image() {
-            self.layers(&mut place, &manifest, image, &name).await;
+            let of_interest = if self.referrers == Referrers::Bundles { bundle } else { kind };
+            self.layers(&mut place, &manifest, (image, of_interest), &name).await;
         }
         place
     }
 
     /// The layers of one manifest that hold signatures or attestations.
-    async fn layers(&self, place: &mut Place, manifest: &Manifest, image: &ImageManifest, name: &str) {
+    async fn layers(
+        &self,
+        place: &mut Place,
+        manifest: &Manifest,
+        (image, of_interest): (&ImageManifest, fn(&Descriptor) -> Option<Kind>),
+        name: &str,
+    ) {
         let wanted: Vec<_> =
-            image.layers.iter().enumerate().filter(|(_, layer)| kind(layer).is_some()).collect();
+            image.layers.iter().enumerate().filter(|(_, layer)| of_interest(layer).is_some()).collect();
         if wanted.len() > limits::IMAGE_SIGNATURES {
             place.faults.push(too_many(name, wanted.len()));
         }
@@ -221,6 +243,11 @@ fn kind(layer: &Descriptor) -> Option<Kind> {
         other if other.starts_with(BUNDLE) => Some(Kind::Bundle),
         _ => None,
     }
+}
+
+/// The same, of bundles alone.
+fn bundle(layer: &Descriptor) -> Option<Kind> {
+    kind(layer).filter(|kind| matches!(kind, Kind::Bundle))
 }
 
 /// Whether a listed manifest may hold signatures: not if the list names another kind of thing. Registries

@@ -73,7 +73,9 @@ async fn attest(
         attestors.push(match &attestor.repository {
             None => considered.attest(attestor).await,
             Some(repository) => {
-                let what = format!("signatures in the repository {repository}");
+                let name =
+                    repository.value().map_or_else(|_| "of an expression".to_owned(), ToString::to_string);
+                let what = format!("signatures in the repository {name}");
                 AttestorEvidence::Fault(Reason::PolicyUnsupported { what })
             }
         });

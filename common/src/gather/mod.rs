@@ -14,7 +14,7 @@ pub use blob::blob;
 pub use image::{
     AttestationEvidence, Attested, ImageEvidence, Resolved, image, reaches, resolve, resolve_platform,
 };
-pub use look::Reach;
+pub use look::{Reach, Referrers};
 pub use manifest::{ManifestEvidence, manifest};
 
 use std::future::Future;

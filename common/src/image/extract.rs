@@ -69,6 +69,12 @@ pub fn images(object: &Value) -> Result<Vec<FoundImage>, ExtractError> {
     Ok(found)
 }
 
+/// Whether objects of a kind of this name hold images, as far as Kubernetes itself has such kinds.
+#[must_use]
+pub fn holds_images(kind: &str) -> bool {
+    WORKLOADS.iter().any(|(_, name, _)| *name == kind)
+}
+
 /// Where objects of a kind have the specification of a Pod.
 fn pod_spec(object: &ObjectRef) -> Option<&'static [&'static str]> {
     let is = |(groups, kind, _): &&Row| *kind == object.kind && groups.contains(&object.group());

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::ImageRef;
 use super::names::Names;
 use super::reference::{DOCKER_HUB, DOCKER_HUB_ALIAS, is_host};
 use crate::limits;
@@ -79,6 +80,41 @@ impl ImagePattern {
         const CHECKS: [fn(&str) -> Option<String>; 7] =
             [blank, scheme, trailing_slash, capital, no_registry, no_version, near_miss];
         CHECKS.iter().find_map(|check| check(self.normal.as_str()))
+    }
+}
+
+impl ImagePattern {
+    /// What about the pattern its author should know, where an image that is named by its digest alone is covered by
+    /// none of `all`: `ghcr.io/acme/app:*` says nothing of `ghcr.io/acme/app@sha256:…`.
+    ///
+    /// What is advised covers whatever was covered, and the digest; the matcher itself says so.
+    #[must_use]
+    pub fn leaves_out_digests(&self, all: &[Self]) -> Option<String> {
+        let pattern = self.normal.as_str();
+        let (repository, _) = split_version(pattern);
+        let version =
+            pattern[repository.len()..].strip_prefix(':').filter(|tag| wildcard::is_pattern(tag))?;
+        let example = |text: &str, suffix: &str| {
+            let image = ImageRef::parse(&format!("{}{suffix}", text.replace(['*', '?'], "x")));
+            image.ok().map(|image| Names::of(&image))
+        };
+        let digest = example(repository, &format!("@sha256:{}", "0".repeat(64)))?;
+        let tag = example(repository, &format!(":{}", version.replace(['*', '?'], "1")))?;
+        if !self.covers(&tag) || all.iter().any(|one| one.covers(&digest)) {
+            return None;
+        }
+        let beside = format!("{repository}@*");
+        let wide = Self::parse(&format!("{repository}*")).ok()?;
+        let both = |one: &Self| one.covers(&tag) && one.covers(&digest);
+        let instead = if both(&wide) && wide.warning().is_none() {
+            format!("write `{wide}`, which covers both")
+        } else {
+            Self::parse(&beside).ok().filter(|one| one.covers(&digest))?;
+            format!("write `{beside}` beside it")
+        };
+        Some(format!(
+            "`{self}` covers tags and no digests: an image that is named by its digest alone, `{repository}@sha256:…`, is not looked at; {instead}"
+        ))
     }
 }
 
@@ -343,13 +379,57 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_of_tags_says_that_it_leaves_out_digests() {
+        let warning = |all: &[&str]| {
+            let all: Vec<_> = all.iter().map(|typed| pattern(typed)).collect();
+            all[0].leaves_out_digests(&all)
+        };
+        for (typed, instead) in [
+            ("ghcr.io/acme/app:*", "write `ghcr.io/acme/app*`, which covers both"),
+            ("ghcr.io/acme/app:v*", "write `ghcr.io/acme/app*`, which covers both"),
+            ("ghcr.io/acme/app:?", "write `ghcr.io/acme/app*`, which covers both"),
+            ("ghcr.io/*/app:v?", "write `ghcr.io/*/app*`, which covers both"),
+            // The wider pattern would take in other owners.
+            ("docker.io/nginx:1*", "write `docker.io/nginx@*` beside it"),
+            ("localhost:5000/app:*", "write `localhost:5000/app@*` beside it"),
+        ] {
+            let told = warning(&[typed]).unwrap_or_else(|| panic!("{typed}"));
+            assert!(told.ends_with(instead), "{told}");
+            // What is advised is taken literally, and says nothing more.
+            let advised = instead.split('`').nth(1).unwrap();
+            let both = if instead.contains("beside") { vec![typed, advised] } else { vec![advised] };
+            let both: Vec<_> = both.into_iter().map(pattern).collect();
+            let repository = typed.replace('*', "x").rsplit_once(':').unwrap().0.to_owned();
+            for version in [":v1", "@sha256:HEX", ":v1@sha256:HEX"] {
+                let of = image(&format!("{repository}{version}"));
+                let before = pattern(typed).covers(&of);
+                let after = both.iter().any(|one| one.covers(&of));
+                assert!(after || (!before && !version.starts_with('@')), "{typed} {version}");
+            }
+            assert!(both.iter().all(|one| one.leaves_out_digests(&both).is_none()), "{typed}");
+        }
+        for covered in [
+            &["ghcr.io/acme/app:*", "ghcr.io/acme/app@*"][..],
+            &["ghcr.io/acme/app:*", "ghcr.io/acme/*"],
+            &["ghcr.io/acme/*"],
+            &["ghcr.io/acme/*:*"],
+            &["*:*"],
+            &["*"],
+            &["ghcr.io/acme/app:1.0"],
+            &["ghcr.io/acme/app@sha256:*"],
+        ] {
+            assert_eq!(warning(covered), None, "{covered:?}");
+        }
+    }
+
+    #[test]
     fn hostile_patterns_end() {
         assert_eq!(ImagePattern::parse(" "), Err(PatternError::Empty));
         assert_eq!(ImagePattern::parse(&"*".repeat(5_000)), Err(PatternError::TooLong));
         for typed in ["/", "//", ":", "@", "*:", "é*", "?", "a:b/", "[::1]:5000/", "*//*"] {
             let found = pattern(typed);
             assert_eq!(found.to_string(), typed);
-            drop((found.warning(), found.covers(&image("nginx"))));
+            drop((found.warning(), found.leaves_out_digests(&[]), found.covers(&image("nginx"))));
         }
         let long = pattern(&"*a".repeat(2_048));
         assert!(!long.covers(&image(&format!("b{}", "/a".repeat(100)))));
@@ -364,7 +444,7 @@ mod tests {
         ) {
             let (pattern, image) = (pattern(&typed), image(&of));
             proptest::prop_assert!(!pattern.covers_strictly(&image) || pattern.covers(&image));
-            drop(pattern.warning());
+            drop((pattern.warning(), pattern.leaves_out_digests(&[])));
         }
     }
 }

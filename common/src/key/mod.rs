@@ -71,7 +71,7 @@ pub enum KeyError {
 fn hint(label: &str) -> &'static str {
     match label {
         "CERTIFICATE" => {
-            " (a certificate is trusted with --ca-roots and --certificate-identity, not as a key)"
+            " (a certificate is trusted by its authority and by the identity in it, not as a key)"
         }
         "PUBLIC KEY" => " (this is the public half; signing needs the private key)",
         l if l.contains("PRIVATE KEY") => " (this is the private half; verifying needs the public key)",

@@ -4,26 +4,21 @@
 //! `status` is the object's status and no data key that contains the word, and `spec.serviceAccount` is not
 //! `spec.serviceAccountName`.
 //!
-//! Steps are separated by dots. `*` is exactly one step (a key or an index), `**` any number; a `*`
-//! inside a step matches within one key (`pre*`). List elements: `.0.`, `[0]`, `[*]`, `[name=web]`.
-//! Keys with dots stand in double quotes, `labels."a.b/c"` or `labels["a.b/c"]`; as people write them
-//! for Kyverno without quotes, neighbouring plain steps match one key that holds the dots as well.
+//! The notation is that of [`IgnorePath`].
 //!
 //! Lists are compared by position. Where an element was removed or inserted before the end, each later
 //! position differs, and a rule by position (`.0.`) covers only what differs at that position. A rule by
 //! name (`[name=web]`) covers a position only where every side that has an element there has it under
 //! that name, so renaming an element never brings it under a rule.
 
-mod pattern;
 mod suggested;
-
-use std::fmt;
 
 use serde_json::Value;
 
-use self::pattern::Pattern;
 pub use self::suggested::suggested;
 use crate::object::{FieldPath, ObjectRef, Segment};
+use crate::policy::ignore::Cover;
+pub use crate::policy::ignore::{IgnoreError, IgnorePath, IgnoreProblem};
 pub use crate::policy::{IgnoreField, ObjectSelector};
 
 /// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`. `flag` is where it
@@ -42,54 +37,15 @@ pub fn parse_flag(text: &str, flag: FieldPath) -> Result<IgnoreField, IgnoreErro
         Some((kind, path)) => (Some(kind), path),
         None => (None, text),
     };
-    Pattern::parse(path)?;
+    let fields = vec![IgnorePath::parse(path)?];
     let selector = kind.map(|kind| ObjectSelector { kind: kind.to_owned(), ..ObjectSelector::default() });
-    Ok(IgnoreField { objects: selector.into_iter().collect(), fields: vec![path.to_owned()], path: flag })
-}
-
-/// An ignore rule that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot ignore {text:?}: {problem}")]
-pub struct IgnoreError {
-    /// The rule as written.
-    pub text: String,
-    /// What is wrong with it.
-    pub problem: IgnoreProblem,
-}
-
-/// Why an ignore rule cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IgnoreProblem {
-    /// Nothing but wildcards: it would switch the whole comparison off without a word.
-    Everything,
-    /// An empty step, as in `spec..replicas`.
-    EmptyStep,
-    /// A quote or bracket that does not close, or text behind one.
-    Unbalanced,
-    /// Brackets that hold neither an index, nor `*`, nor `name=...`, nor a quoted key.
-    Bracket,
-    /// Longer than `limits::PATTERN_BYTES`.
-    TooLong,
-}
-
-impl fmt::Display for IgnoreProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Everything => {
-                "it would ignore every field, so any change of a signed object would pass; name a field"
-            }
-            Self::EmptyStep => "a step of the path is empty",
-            Self::Unbalanced => "a quote or bracket is not closed, or text follows it without a dot",
-            Self::Bracket => "brackets hold an index, `*`, `name=...` or a quoted key",
-            Self::TooLong => "it is too long",
-        })
-    }
+    Ok(IgnoreField { objects: selector.into_iter().collect(), fields, path: flag })
 }
 
 /// The ignore rules that apply to one object, compiled.
 #[derive(Clone, Debug, Default)]
 pub struct IgnoreRules {
-    rules: Vec<Pattern>,
+    rules: Vec<IgnorePath>,
 }
 
 /// How the rules cover a place.
@@ -110,21 +66,11 @@ impl IgnoreRules {
         Self::default()
     }
 
-    /// The rules for this object. Rules for other objects are checked as well, so that a mistake shows
-    /// before the object it concerns comes along.
-    ///
-    /// # Errors
-    /// For the first rule that cannot be used, see [`IgnoreError`].
-    pub fn compile(fields: &[IgnoreField], object: &ObjectRef) -> Result<Self, IgnoreError> {
-        let mut rules = Vec::new();
-        for field in fields {
-            let patterns = field.fields.iter().map(|text| Pattern::parse(text));
-            let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
-            if field.covers(object) {
-                rules.extend(patterns);
-            }
-        }
-        Ok(Self { rules })
+    /// The rules for this object.
+    #[must_use]
+    pub fn of(fields: &[IgnoreField], object: &ObjectRef) -> Self {
+        let covering = fields.iter().filter(|field| field.covers(object));
+        Self { rules: covering.flat_map(|field| field.fields.iter().cloned()).collect() }
     }
 
     /// Whether there are no rules.
@@ -152,11 +98,11 @@ impl IgnoreRules {
         let mut beneath = false;
         for rule in &self.rules {
             match rule.covers(path.segments(), &names) {
-                pattern::Cover::Whole if !bound || rule.is_exactly(path) => {
+                Cover::Whole if !bound || rule.is_exactly(path) => {
                     return Coverage::Whole(rule.text());
                 }
-                pattern::Cover::Beneath => beneath = true,
-                pattern::Cover::Whole | pattern::Cover::None => {}
+                Cover::Beneath => beneath = true,
+                Cover::Whole | Cover::None => {}
             }
         }
         if beneath { Coverage::Beneath } else { Coverage::None }

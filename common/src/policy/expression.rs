@@ -58,6 +58,17 @@ pub enum ExpressionError {
     WholeDocument,
 }
 
+impl ExpressionError {
+    /// Whether no other reader of expressions could make anything of it either.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::Unclosed | Self::Empty | Self::Syntax { .. } => true,
+            Self::Nested | Self::InKey | Self::TooLarge | Self::Function(_) | Self::WholeDocument => false,
+        }
+    }
+}
+
 /// Why an expression has no value: a function got what it does not take, or the value is too large.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` cannot be evaluated: {why}")]

@@ -4,7 +4,10 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use super::wildcard;
+use super::condition::Scope;
+use super::expression::ExpressionError;
+use super::template::Template;
+use super::{given, wildcard};
 use crate::limits;
 
 /// A text, a wildcard pattern, or a regular expression. Every form is anchored at both ends.
@@ -16,6 +19,18 @@ pub enum Matcher {
     Wildcard(String),
     /// A regular expression.
     Regex(Box<RegexMatcher>),
+    /// What an expression gives: it accepts nothing before it has a value.
+    Expression(Box<ExpressionMatcher>),
+}
+
+/// A matcher that an expression gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpressionMatcher {
+    typed: String,
+    template: Template,
+    is_regex: bool,
+    /// Why it gave none.
+    problem: Option<String>,
 }
 
 /// A regular expression that must describe the whole text.
@@ -78,6 +93,50 @@ impl Matcher {
         Ok(Self::Regex(Box::new(RegexMatcher { typed: typed.to_owned(), compiled })))
     }
 
+    /// A matcher that an expression gives: a wildcard pattern, or a regular expression.
+    ///
+    /// # Errors
+    /// [`ExpressionError`].
+    pub fn expression(typed: &str, is_regex: bool) -> Result<Self, ExpressionError> {
+        let template = Template::parse_text(typed)?;
+        let (typed, problem) = (typed.to_owned(), None);
+        Ok(Self::Expression(Box::new(ExpressionMatcher { typed, template, is_regex, problem })))
+    }
+
+    /// A matcher that has no value for a reason.
+    pub(super) fn without_value(problem: &str) -> Self {
+        let (typed, template) = (String::new(), Template::Literal(serde_json::Value::Null));
+        let problem = Some(problem.to_owned());
+        Self::Expression(Box::new(ExpressionMatcher { typed, template, is_regex: false, problem }))
+    }
+
+    /// Whether it is known what it accepts.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Self::Expression(_))
+    }
+
+    /// Why it is not known what it accepts.
+    pub(super) fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Exact(_) | Self::Wildcard(_) | Self::Regex(_) => None,
+            Self::Expression(expression) => {
+                Some(expression.problem.as_deref().unwrap_or("its expression has no value here"))
+            }
+        }
+    }
+
+    /// Puts the value of its expression in the place of it.
+    pub(super) fn put(&mut self, scope: &Scope) {
+        let Self::Expression(expression) = self else { return };
+        let read = if expression.is_regex { Self::regex } else { Self::wildcard };
+        let text = given::text(&expression.template, scope);
+        match text.and_then(|text| read(&text).map_err(|error| error.to_string())) {
+            Ok(matcher) => *self = matcher,
+            Err(problem) => expression.problem = Some(problem),
+        }
+    }
+
     /// Whether the whole text is described.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
@@ -85,6 +144,7 @@ impl Matcher {
             Self::Exact(expected) => expected == text,
             Self::Wildcard(pattern) => wildcard::matches(pattern, text),
             Self::Regex(regex) => regex.matches(text),
+            Self::Expression(_) => false,
         }
     }
 
@@ -92,7 +152,7 @@ impl Matcher {
     #[must_use]
     pub fn accepts_anything(&self) -> bool {
         match self {
-            Self::Exact(_) => false,
+            Self::Exact(_) | Self::Expression(_) => false,
             Self::Wildcard(pattern) => pattern.chars().all(|c| c == '*'),
             Self::Regex(regex) => ["", "a", "https://example.invalid/b?c=1", "d@e.invalid\u{1}"]
                 .iter()
@@ -135,6 +195,7 @@ impl fmt::Display for Matcher {
         match self {
             Self::Exact(text) | Self::Wildcard(text) => f.write_str(text),
             Self::Regex(regex) => write!(f, "/{}/", regex.typed),
+            Self::Expression(expression) => f.write_str(&expression.typed),
         }
     }
 }
@@ -144,12 +205,11 @@ impl PartialEq for Matcher {
         match (self, other) {
             (Self::Exact(a), Self::Exact(b)) | (Self::Wildcard(a), Self::Wildcard(b)) => a == b,
             (Self::Regex(a), Self::Regex(b)) => a.typed == b.typed,
-            (Self::Exact(_) | Self::Wildcard(_) | Self::Regex(_), _) => false,
+            (Self::Expression(a), Self::Expression(b)) => a == b,
+            (Self::Exact(_) | Self::Wildcard(_) | Self::Regex(_) | Self::Expression(_), _) => false,
         }
     }
 }
-
-impl Eq for Matcher {}
 
 #[cfg(test)]
 mod tests {

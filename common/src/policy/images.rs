@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::condition::{Conditions, ContextEntry};
 use super::expression::Expression;
+use super::given::Given;
 use super::requirement::Requirement;
-use crate::image::{ImagePattern, Names, Platform};
+use crate::image::{ImagePattern, Names, Platform, Repository};
 use crate::object::FieldPath;
 
 /// The object's images must be signed.
@@ -26,12 +27,13 @@ impl ImagesRule {
         }
     }
 
-    /// Whether an attestor is named by a variable.
+    /// Whether something of an attestor depends on a variable.
     #[must_use]
     pub fn has_variables(&self) -> bool {
         let attested = |entry: &ImageEntry| {
             let attestations = entry.attestations.iter().filter_map(|one| one.requirement.as_ref());
-            entry.requirement.iter().chain(attestations).any(Requirement::has_variables)
+            entry.has_expressions()
+                || entry.requirement.iter().chain(attestations).any(Requirement::has_variables)
         };
         self.entries.iter().any(attested)
     }
@@ -54,7 +56,7 @@ pub struct ImageEntry {
     /// Attestations, each of which must be there.
     pub attestations: Vec<AttestationEntry>,
     /// Another place for signatures.
-    pub repository: Option<String>,
+    pub repository: Option<Given<Repository>>,
     /// Look signatures up as OCI 1.1 referrers.
     pub oci11: bool,
     /// Replace tags by digests.
@@ -109,10 +111,12 @@ impl ImageEntry {
 /// Where signatures are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureStorage {
-    /// cosign's `.sig` and `.att` tags.
+    /// cosign's `.sig` and `.att` tags, then whatever refers to the image.
     #[default]
     Cosign,
-    /// Referrers that hold a Sigstore bundle.
+    /// Those tags, and nothing else.
+    Tags,
+    /// Referrers that hold a Sigstore bundle, and nothing else.
     Bundle,
     /// Notary (Notation).
     Notary,

@@ -1,6 +1,8 @@
 //! What a manifest rule demands.
 
+use super::ignore::IgnorePath;
 use super::requirement::Requirement;
+use crate::image::ImageRef;
 use crate::object::{FieldPath, ObjectRef};
 use crate::policy::wildcard;
 
@@ -22,7 +24,7 @@ pub struct ManifestRule {
     /// Learn defaults by a server-side dry run.
     pub dry_run: Option<DryRun>,
     /// OCI reference of a signed resource bundle; an attestor's own overrides it.
-    pub repository: Option<String>,
+    pub repository: Option<ImageRef>,
 }
 
 /// The default prefix of the signature annotations.
@@ -33,8 +35,8 @@ pub const ANNOTATION_DOMAIN: &str = "cosign.sigstore.dev";
 pub struct IgnoreField {
     /// For which objects; empty = all.
     pub objects: Vec<ObjectSelector>,
-    /// Field patterns as written; `manifest::ignore` gives them their meaning.
-    pub fields: Vec<String>,
+    /// Their paths.
+    pub fields: Vec<IgnorePath>,
     /// Where in the policy.
     pub path: FieldPath,
 }

@@ -10,12 +10,15 @@ pub mod exception;
 pub mod expression;
 mod extract;
 mod functions;
+pub mod given;
 pub mod identity;
+pub mod ignore;
 pub mod images;
 pub mod manifest;
 mod measure;
 pub mod requirement;
 pub mod selector;
+mod substitute;
 pub mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +28,9 @@ use std::sync::Arc;
 pub use action::{Action, ActionOverride, ActionRules};
 pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, Scope, Values};
 pub use exception::{Exception, ExceptionTarget};
+pub use given::Given;
 pub use identity::Matcher;
+pub use ignore::IgnorePath;
 pub use images::ImagesRule;
 pub use manifest::{
     DefaultFields, DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::Matcher;
+use super::{Given, Matcher};
+use crate::image::Repository;
 use crate::key::PublicKey;
 use crate::object::FieldPath;
-use crate::trust::TrustRoot;
+use crate::trust::{Certificates, LogKeys, TrustRoot};
 
 /// Who must have signed. Never empty and at most [`crate::limits::ATTESTOR_DEPTH`] deep once compiled,
 /// so "nothing demanded" cannot be written down by accident.
@@ -72,11 +73,15 @@ impl Requirement {
         self.fold(&mut leaf, &mut |node, parts| node.join(parts))
     }
 
-    /// Whether an attestor is named by a variable.
+    /// Whether something of an attestor depends on a variable.
     #[must_use]
     pub fn has_variables(&self) -> bool {
+        self.has_expressions() || self.has_variable_keys()
+    }
+
+    fn has_variable_keys(&self) -> bool {
         match self {
-            Self::All(of) | Self::AtLeast { of, .. } => of.iter().any(Self::has_variables),
+            Self::All(of) | Self::AtLeast { of, .. } => of.iter().any(Self::has_variable_keys),
             Self::Attestor(attestor) => {
                 matches!(&attestor.authority, Authority::Key(KeySource::Reference(KeyRef::Variable(_))))
             }
@@ -184,7 +189,7 @@ pub struct Attestor {
     /// be there with exactly this value.
     pub annotations: BTreeMap<String, String>,
     /// Another place for the signatures.
-    pub repository: Option<String>,
+    pub repository: Option<Given<Repository>>,
     /// How logs are proven for a *key*; certificates and keyless identities carry their own. Manifests
     /// signed by a key need no proof.
     pub log: LogOptions,
@@ -201,6 +206,13 @@ impl Attestor {
         std::iter::once(&mut self.log).chain(of_authority)
     }
 
+    /// Where the entry stands that it is written in.
+    pub(crate) fn entry(&self) -> FieldPath {
+        let mut path = self.path.clone();
+        path.pop();
+        path
+    }
+
     /// Trust roots that are named, to be given or taken away.
     pub(super) fn named_roots_mut(&mut self) -> impl Iterator<Item = &mut NamedRoot> {
         self.log_options_mut().filter_map(|log| log.trust_root.as_mut())
@@ -213,7 +225,7 @@ pub enum Authority {
     /// The holder of a key.
     Key(KeySource),
     /// The holder of a certificate, or of any certificate of a chain.
-    Certificate(CertificateAuthority),
+    Certificate(Box<CertificateAuthority>),
     /// An identity that a certificate authority vouches for.
     Keyless(Box<Keyless>),
     /// Something a policy may demand and we cannot check: a fault when it is reached, never a pass.
@@ -249,12 +261,12 @@ pub enum KeyRef {
 }
 
 /// A certificate, a chain, or both; never neither.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CertificateAuthority {
-    /// PEM of the signing certificate.
-    pub cert: Option<String>,
-    /// PEM of the chain above it.
-    pub chain: Option<String>,
+    /// The signing certificate.
+    pub cert: Option<Given<Certificates>>,
+    /// The chain above it.
+    pub chain: Option<Given<Certificates>>,
     /// How time and logs are proven.
     pub log: LogOptions,
 }
@@ -272,8 +284,8 @@ pub struct Keyless {
     pub issuers: Vec<Matcher>,
     /// Further extensions, by name or OID, with exact values.
     pub extensions: BTreeMap<String, String>,
-    /// PEM of the certificate authorities; `None` = the configured trust root.
-    pub roots: Option<String>,
+    /// The certificate authorities; `None` = the configured trust root.
+    pub roots: Option<Given<Certificates>>,
     /// How time and logs are proven.
     pub log: LogOptions,
 }
@@ -285,6 +297,13 @@ impl Keyless {
         self.subjects.iter().any(|matcher| matcher.matches(name))
     }
 
+    /// Whether it asks for nobody in particular.
+    #[must_use]
+    pub fn accepts_anybody(&self) -> bool {
+        self.subjects.iter().any(Matcher::accepts_anything)
+            && self.issuers.iter().all(Matcher::accepts_anything)
+    }
+
     /// Whether the certificate's issuer is the one that was asked for (`issuer` and `issuerRegExp`).
     #[must_use]
     pub fn accepts_issuer(&self, issuer: &str) -> bool {
@@ -293,22 +312,22 @@ impl Keyless {
 }
 
 /// How time and logs are proven.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogOptions {
     /// The trust root of authorities and logs; `None` = the configured one.
     pub trust_root: Option<NamedRoot>,
     /// URL of the signature log.
     pub rekor_url: Option<String>,
-    /// PEM of the signature log's key.
-    pub rekor_key: Option<String>,
+    /// The signature log's keys.
+    pub rekor_key: Option<Given<LogKeys>>,
     /// Whether the proof of the signature log is not demanded.
     pub ignore_tlog: bool,
     /// Whether the certificate's log promise is not demanded.
     pub ignore_sct: bool,
-    /// PEM of the certificate log's key.
-    pub ct_key: Option<String>,
-    /// PEM of the timestamp authority's chain.
-    pub tsa_chain: Option<String>,
+    /// The certificate log's keys.
+    pub ct_key: Option<Given<LogKeys>>,
+    /// The timestamp authority's chain.
+    pub tsa_chain: Option<Given<Certificates>>,
 }
 
 /// A trust root that a policy names. Policies are given the roots of their names after all have been read

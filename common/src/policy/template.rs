@@ -154,6 +154,8 @@ fn parts(text: &str) -> Result<Vec<Part>, ExpressionError> {
         }
         literal.push_str(before);
         let inside = &rest[start + 2..];
+        // Kyverno's `{{- x }}` means the same; no expression begins with a dash.
+        let inside = inside.strip_prefix('-').unwrap_or(inside);
         let end = end_of_expression(inside)?;
         if !literal.is_empty() {
             parts.push(Part::Literal(std::mem::take(&mut literal)));
@@ -207,6 +209,8 @@ mod tests {
             (json!(5), json!(5)),
             (json!("{{ a.b }}"), json!("<a.b>")),
             (json!("x-{{a}}-{{ b }}"), json!("x-<a>-<b>")),
+            (json!("{{- a }}"), json!("<a>")),
+            (json!("x{{-a}}"), json!("x<a>")),
             (json!("{{ a || '}}' }}"), json!("<a || '}}'>")),
             (json!("{{ {x: a} }}"), json!("<{x: a}>")),
             (json!("{{ {x: {y: a}} }}"), json!("<{x: {y: a}}>")),

@@ -8,9 +8,9 @@ use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
-use super::Subject;
 use super::evidence::{Material, VerifiedSignature};
 use super::found::{Body, Found};
+use super::{Subject, chain};
 use crate::key::PublicKey;
 use crate::signer::Signer;
 use crate::trust::parse_certificates;
@@ -149,26 +149,27 @@ fn valid_at(leaf: &Certificate, now: Timestamp) -> Result<(), Reason> {
 fn chains_to(
     leaf: &Certificate,
     intermediates: &[Certificate],
-    chain: &str,
+    configured: &str,
     now: Timestamp,
     subject: &str,
 ) -> Result<(), Reason> {
     valid_at(leaf, now)?;
     let untrusted = |detail: String| Reason::CertificateUntrusted { subject: subject.to_owned(), detail };
-    let authority = parse_certificates(chain).map_err(untrusted)?;
+    let authority = parse_certificates(configured).map_err(untrusted)?;
     let (root, between) = authority.split_last().ok_or_else(|| untrusted("the chain is empty".to_owned()))?;
     let der = |certificate: &Certificate| {
         certificate.to_der().map(CertificateDer::from).map_err(|error| untrusted(error.to_string()))
     };
     let root = der(root)?;
-    let anchor = anchor_from_trusted_cert(&root).map_err(|error| untrusted(error.to_string()))?;
     let between = between.iter().chain(intermediates).map(der).collect::<Result<Vec<_>, _>>()?;
-    let leaf = der(leaf)?;
-    let end = EndEntityCert::try_from(&leaf).map_err(|error| untrusted(error.to_string()))?;
+    let in_words = |error: webpki::Error| untrusted(chain::in_words(&error, leaf));
+    let anchor = anchor_from_trusted_cert(&root).map_err(in_words)?;
+    let leaf_der = der(leaf)?;
+    let end = EndEntityCert::try_from(&leaf_der).map_err(in_words)?;
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
     let usage = KeyUsage::required(CODE_SIGNING);
     end.verify_for_usage(WEBPKI_VERIFICATION_ALGS, &[anchor], &between, time, usage, None, None)
         .map(|_| ())
-        .map_err(|error| untrusted(error.to_string()))
+        .map_err(in_words)
 }

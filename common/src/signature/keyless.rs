@@ -11,12 +11,13 @@ use sigstore_types::{Artifact, Bundle, DerCertificate, MediaType, TransparencyLo
 use sigstore_verify::{
     CertificateError, Error, TimestampError, TransparencyLogError, VerificationPolicy, VerificationResult,
 };
-use x509_cert::der::Encode as _;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
 
 use super::evidence::{Material, Piece, VerifiedSignature};
 use super::found::{Body, Found};
 use super::log::{self, Content, RekorBundle};
-use super::{Subject, artifact};
+use super::{Subject, artifact, chain};
 use crate::signer::Signer;
 use crate::trust::{TrustRoot, parse_certificates};
 use crate::verdict::{Reason, SignatureProblem};
@@ -193,7 +194,7 @@ fn verify(
 
 fn read_chain(text: &str) -> Result<(CertificateInfo, Vec<Value>), Reason> {
     let chain = parse_certificates(text).map_err(untrusted)?;
-    let ders = chain.iter().map(x509_cert::Certificate::to_der).collect::<Result<Vec<_>, _>>();
+    let ders = chain.iter().map(Certificate::to_der).collect::<Result<Vec<_>, _>>();
     let ders = ders.map_err(|error| untrusted(error.to_string()))?;
     let leaf = ders.first().cloned().unwrap_or_default();
     let info =
@@ -249,6 +250,8 @@ fn reason(error: &Error, sealed: &Sealed) -> Reason {
             Reason::SignatureInvalid { problem: SignatureProblem::NotByCertificate }
         }
         Error::Certificate(CertificateError::Sct(_)) => Reason::SctInvalid { detail },
+        Error::Certificate(CertificateError::ChainInvalid(_)) => outside_validity(sealed)
+            .unwrap_or_else(|| Reason::CertificateUntrusted { subject, detail: unchained(&sealed.bundle) }),
         Error::Certificate(_) | Error::TransparencyLog(TransparencyLogError::IntegratedTime(_)) => {
             outside_validity(sealed).unwrap_or(Reason::CertificateUntrusted { subject, detail })
         }
@@ -259,6 +262,14 @@ fn reason(error: &Error, sealed: &Sealed) -> Reason {
         _ if sealed.whole => Reason::BundleInvalid { detail },
         _ => Reason::LogEntryInvalid { detail },
     }
+}
+
+/// Why no authority vouches for the certificate: what can be seen at itself, else that none does.
+fn unchained(bundle: &Bundle) -> String {
+    let leaf = bundle.signing_certificate().and_then(|der| Certificate::from_der(der.as_bytes()).ok());
+    leaf.as_ref().and_then(chain::lacking_usage).unwrap_or_else(|| {
+        "no authority of the trust root issued it, or one of them was not entitled to".to_owned()
+    })
 }
 
 /// Whether the certificate was used outside its validity, which says more than "no chain".

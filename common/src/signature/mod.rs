@@ -2,6 +2,7 @@
 //! it; whether that is enough is decided elsewhere.
 
 mod certificate;
+mod chain;
 mod detach;
 mod evidence;
 mod found;

@@ -2,12 +2,14 @@
 //! authorities.
 
 mod parts;
+mod pem;
 mod pieces;
 
 pub(crate) use pieces::parse_certificates;
 
 pub use parts::{Part, PartKind};
-pub use pieces::Pieces;
+pub use pem::{Certificates, LogKeys, PemError};
+pub use pieces::{PieceKind, Pieces};
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -52,11 +54,12 @@ pub enum TrustError {
     /// taken for "nothing to check".
     #[error("the trusted root names no certificate authority, log or timestamp authority")]
     Empty,
-    /// A PEM file of one of the pieces.
-    #[error("{piece}: {problem}")]
+    /// A PEM text of one of the pieces. Shown as the command line names it; a policy's fields have names of their
+    /// own.
+    #[error("{}: {problem}", .piece.flag())]
     Piece {
-        /// Which piece: the flag or field it came from.
-        piece: &'static str,
+        /// Which piece.
+        piece: PieceKind,
         /// What is wrong with it.
         problem: String,
     },

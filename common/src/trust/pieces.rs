@@ -11,6 +11,35 @@ use super::TrustError;
 use crate::key::PublicKey;
 use crate::limits;
 
+/// Which piece of a trust root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PieceKind {
+    /// Root certificates of the authority that issues signing certificates.
+    CaRoots,
+    /// Its intermediates.
+    CaIntermediates,
+    /// Keys of transparency logs.
+    RekorKeys,
+    /// Keys of certificate transparency logs.
+    CtKeys,
+    /// Chain of a timestamp authority.
+    TsaChain,
+}
+
+impl PieceKind {
+    /// The flag of the command line that gives it.
+    #[must_use]
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::CaRoots => "--ca-roots",
+            Self::CaIntermediates => "--ca-intermediates",
+            Self::RekorKeys => "--rekor-public-key",
+            Self::CtKeys => "--ct-public-key",
+            Self::TsaChain => "--tsa-certificate-chain",
+        }
+    }
+}
+
 /// PEM texts, each as `cosign`'s flag of the same name takes it, and each in place of that part of the
 /// root they are applied to.
 ///
@@ -44,25 +73,25 @@ impl Pieces<'_> {
     pub(super) fn replace_in(self, mut root: Value) -> Result<Value, TrustError> {
         let chain = |certificates: Vec<Value>| json!([{"uri": "", "subject": {}, "certChain": {"certificates": certificates}}]);
         if self.ca_roots.is_some() {
-            let mut authority = certificates("--ca-intermediates", self.ca_intermediates)?;
-            authority.extend(certificates("--ca-roots", self.ca_roots)?);
+            let mut authority = certificates(PieceKind::CaIntermediates, self.ca_intermediates)?;
+            authority.extend(certificates(PieceKind::CaRoots, self.ca_roots)?);
             root["certificateAuthorities"] = chain(authority);
             root["ctlogs"] = json!([]);
         }
         if self.tsa_chain.is_some() {
-            root["timestampAuthorities"] = chain(certificates("--tsa-certificate-chain", self.tsa_chain)?);
+            root["timestampAuthorities"] = chain(certificates(PieceKind::TsaChain, self.tsa_chain)?);
         }
         if self.rekor_keys.is_some() {
-            root["tlogs"] = logs("--rekor-public-key", self.rekor_keys)?;
+            root["tlogs"] = logs(PieceKind::RekorKeys, self.rekor_keys)?;
         }
         if self.ct_keys.is_some() {
-            root["ctlogs"] = logs("--ct-public-key", self.ct_keys)?;
+            root["ctlogs"] = logs(PieceKind::CtKeys, self.ct_keys)?;
         }
         Ok(root)
     }
 }
 
-fn certificates(piece: &'static str, text: Option<&str>) -> Result<Vec<Value>, TrustError> {
+fn certificates(piece: PieceKind, text: Option<&str>) -> Result<Vec<Value>, TrustError> {
     let Some(text) = text else { return Ok(Vec::new()) };
     let problem = |problem: String| TrustError::Piece { piece, problem };
     let chain = parse_certificates(text).map_err(problem)?;
@@ -77,6 +106,15 @@ fn certificates(piece: &'static str, text: Option<&str>) -> Result<Vec<Value>, T
 
 /// Reads every certificate of a PEM text; none is dropped.
 pub(crate) fn parse_certificates(text: &str) -> Result<Vec<Certificate>, String> {
+    let certificate = |(index, block): (usize, &pem::Pem)| {
+        let unreadable = |_| format!("PEM block {} holds no certificate that can be read", index + 1);
+        Certificate::from_der(block.contents()).map_err(unreadable)
+    };
+    certificate_blocks(text)?.iter().enumerate().map(certificate).collect()
+}
+
+/// The PEM blocks of certificates, as yet unread.
+pub(super) fn certificate_blocks(text: &str) -> Result<Vec<pem::Pem>, String> {
     let begun = text.matches("-----BEGIN ").count();
     if begun == 0 {
         return Err("holds no PEM block".to_owned());
@@ -88,17 +126,14 @@ pub(crate) fn parse_certificates(text: &str) -> Result<Vec<Certificate>, String>
     if blocks.len() != begun {
         return Err("a PEM block is cut off".to_owned());
     }
-    blocks
-        .iter()
-        .map(|block| match block.tag() {
-            "CERTIFICATE" => Certificate::from_der(block.contents()).map_err(|error| error.to_string()),
-            other => Err(format!("holds a PEM block `{other}` where a certificate is needed")),
-        })
-        .collect()
+    match blocks.iter().find(|block| block.tag() != "CERTIFICATE") {
+        None => Ok(blocks),
+        Some(other) => Err(format!("holds a PEM block `{}` where a certificate is needed", other.tag())),
+    }
 }
 
 /// A log is named by the SHA-256 of its key (RFC 6962, 3.2; Rekor uses the same).
-fn logs(piece: &'static str, text: Option<&str>) -> Result<Value, TrustError> {
+fn logs(piece: PieceKind, text: Option<&str>) -> Result<Value, TrustError> {
     let Some(text) = text else { return Ok(json!([])) };
     let keys = PublicKey::parse_all(text)
         .map_err(|error| TrustError::Piece { piece, problem: error.to_string() })?;

@@ -15,6 +15,7 @@ mod images;
 mod judge;
 mod layers;
 mod layout;
+mod mistakes;
 mod policies;
 mod properties;
 mod reasons;

@@ -54,6 +54,21 @@ fn every_mistake_has_a_place() {
             "policy.yaml:18:15: spec.rules[0].validate.manifests.attestors[0].entries[0].keys.publicKeys: ",
         ),
         (
+            "          - keys:\n",
+            "          - repository: https://ghcr.io/acme\n            keys:\n",
+            "policy.yaml:17:13: spec.rules[0].validate.manifests.attestors[0].entries[0].repository: `https:` is not the name of a registry",
+        ),
+        (
+            "          - keys:\n",
+            "          - keys:\n              rekor: {pubkey: /etc/rekor.pub}\n",
+            "policy.yaml:18:23: spec.rules[0].validate.manifests.attestors[0].entries[0].keys.rekor.pubkey: not a key: no PEM block",
+        ),
+        (
+            "        attestors:\n",
+            "        ignoreFields:\n        - fields: [spec..replicas]\n        attestors:\n",
+            "policy.yaml:16:20: spec.rules[0].validate.manifests.ignoreFields[0].fields[0]: cannot ignore \"spec..replicas\": a step of the path is empty",
+        ),
+        (
             "kyverno.io/v1",
             "kyverno.io/v9",
             "policy.yaml:1:1: apiVersion: `kyverno.io/v9` `ClusterPolicy` is not a policy",

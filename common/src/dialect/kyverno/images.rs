@@ -6,9 +6,9 @@ use super::{ACTIONS, PolicyContext, reading};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::dialect::vocabulary::attestors;
-use crate::dialect::vocabulary::images::{attestation, deny, pattern, patterns};
+use crate::dialect::vocabulary::images::{attestation, demanded, deny, pattern, patterns};
 use crate::dialect::vocabulary::reading::{Purpose, Words};
-use crate::dialect::vocabulary::texts::plain_map;
+use crate::dialect::vocabulary::texts::{plain_map, secret_name};
 use crate::image::ImagePattern;
 use crate::object::FieldPath;
 use crate::policy::images::{ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage};
@@ -64,7 +64,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
     ];
     let storage = fields.choice("type", &STORAGE).unwrap_or_default();
     let reading = reading(if storage == SignatureStorage::Notary { Purpose::Notary } else { Purpose::Image });
-    let mut references = patterns(fields, "imageReferences");
+    let mut references = demanded(fields, "imageReferences");
     let attestors = fields.get("attestors");
     let mut requirement = attestors.as_ref().and_then(|node| attestors::sets(node, reading));
     let attestations: Vec<_> =
@@ -88,7 +88,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
         skip: patterns(fields, "skipImageReferences"),
         requirement,
         attestations,
-        repository: fields.text("repository", "write a repository or remove the field"),
+        repository: fields.get("repository").and_then(|node| attestors::repository(&node)),
         oci11: oci11(fields, policy.legacy),
         mutate_digest: fields.boolean("mutateDigest", true),
         verify_digest: fields.boolean("verifyDigest", true),
@@ -194,7 +194,8 @@ fn credentials(node: &Node<'_, '_>) -> RegistryCredentials {
             fields.report.warn(&fields.path.key("providers"), message);
         }
         let providers = chosen.into_iter().map(str::to_owned).collect();
-        RegistryCredentials { allow_insecure, providers, secrets: fields.strings("secrets") }
+        let secrets = fields.list("secrets").iter().filter_map(secret_name).collect();
+        RegistryCredentials { allow_insecure, providers, secrets }
     };
     node.map(read).unwrap_or_default()
 }

@@ -7,6 +7,8 @@ use crate::dialect::reader::Node;
 use crate::dialect::vocabulary::attestors;
 use crate::dialect::vocabulary::manifests::ignore_field;
 use crate::dialect::vocabulary::reading::Purpose;
+use crate::dialect::vocabulary::texts::{object_name, plain};
+use crate::image::ImageRef;
 use crate::policy::manifest::ANNOTATION_DOMAIN;
 use crate::policy::{DryRun, ManifestRule};
 
@@ -21,10 +23,16 @@ pub(super) fn compile(node: &Node<'_, '_>, settings: &Settings) -> Option<Manife
         if absent {
             fields.report.error(&fields.path.key("attestors"), Problem::NoAttestors);
         }
-        let domain = fields.text("annotationDomain", "write a domain or remove the field");
-        let ignore_fields = fields.list("ignoreFields").iter().filter_map(ignore_field).collect();
+        let domain = fields.get("annotationDomain");
+        let domain = domain.and_then(|node| object_name(&node, "an annotation domain"));
+        let ignore_fields = fields.list("ignoreFields");
+        let ignore_fields =
+            ignore_fields.iter().filter_map(|node| ignore_field(node, settings.matching)).collect();
         let dry_run = fields.get("dryRun").and_then(|node| read_dry_run(&node));
-        let repository = fields.text("repository", "write an image reference or remove the field");
+        let repository = fields.get("repository").and_then(|node| {
+            let text = plain(&node)?;
+            ImageRef::parse(text).map_err(|error| node.error(Problem::Image(error))).ok()
+        });
         Some(ManifestRule {
             requirement: requirement?,
             annotation_domain: domain.unwrap_or_else(|| ANNOTATION_DOMAIN.to_owned()),
@@ -42,7 +50,8 @@ pub(super) fn compile(node: &Node<'_, '_>, settings: &Settings) -> Option<Manife
 fn read_dry_run(node: &Node<'_, '_>) -> Option<DryRun> {
     node.map(|fields| {
         let enabled = fields.boolean("enable", false);
-        let namespace = fields.text("namespace", "write a namespace or remove the field");
+        let namespace = fields.get("namespace");
+        let namespace = namespace.and_then(|node| object_name(&node, "the name of a namespace"));
         if !enabled && namespace.is_some() {
             fields.report.warn(&fields.path, "has no effect without `enable: true`");
         }

@@ -54,8 +54,8 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
             not_read(fields);
             return None;
         };
-        if let Body::Images(_) = parts.body {
-            rules::check_kinds(fields, matching.as_ref());
+        if let Body::Images(rule) = &parts.body {
+            rules::check_kinds(fields, matching.as_ref(), &rule.extractors);
         }
         let handled = !matches!(parts.body, Body::NotHandled { .. });
         let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };

@@ -118,6 +118,9 @@ fn names(list: &str) -> Result<Vec<String>, Problem> {
     if names.iter().any(String::is_empty) {
         return Err(Problem::Empty(HINT));
     }
+    if names.iter().any(|name| name.contains("{{")) {
+        return Err(Problem::ExpressionNotAllowed);
+    }
     if names.iter().any(|name| crate::policy::wildcard::is_pattern(name)) {
         return Err(Problem::NotSupported(
             "wildcards in a list of names; list the names, or `*` alone for every namespace",

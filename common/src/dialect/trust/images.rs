@@ -6,9 +6,10 @@ use super::{PolicyContext, reading};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::dialect::vocabulary::attestors;
-use crate::dialect::vocabulary::images::{attestation, deny, patterns, platform};
+use crate::dialect::vocabulary::images::{attestation, demanded, deny, patterns, platform};
 use crate::dialect::vocabulary::reading::Purpose;
 use crate::dialect::vocabulary::secrets;
+use crate::dialect::vocabulary::texts::secret_name;
 use crate::policy::expression::Expression;
 use crate::policy::images::{
     ImageEntry, ImageExtractor, ImagesRule, RegistryCredentials, SignatureStorage, SignedReference,
@@ -43,7 +44,7 @@ pub(super) fn compile(
 
 fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> ImageEntry {
     let reading = reading(Purpose::Image);
-    let references = patterns(fields, "imageReferences");
+    let references = demanded(fields, "imageReferences");
     if references.is_empty() {
         let path = fields.path.key("imageReferences");
         fields.report.error(&path, Problem::Missing("an image reference is required"));
@@ -67,7 +68,7 @@ fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> 
         skip: patterns(fields, "skipImageReferences"),
         requirement,
         attestations,
-        repository: fields.text("repository", "write a repository or remove the field"),
+        repository: fields.get("repository").and_then(|node| attestors::repository(&node)),
         oci11: false,
         mutate_digest,
         verify_digest: fields.boolean("verifyDigest", true),
@@ -112,8 +113,8 @@ fn expression(node: &Node<'_, '_>) -> Option<Expression> {
 fn credentials(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> RegistryCredentials {
     let Some(node) = fields.get("imageRegistryCredentials") else { return RegistryCredentials::default() };
     let named = |node: &Node<'_, '_>| {
-        let name = node.text("name the Secret")?;
-        let Some(namespace) = &policy.namespace else { return Some(name.to_owned()) };
+        let name = secret_name(node)?;
+        let Some(namespace) = &policy.namespace else { return Some(name) };
         if name.contains('/') {
             node.error(Problem::OtherNamespaces);
         }

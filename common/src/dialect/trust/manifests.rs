@@ -9,12 +9,12 @@ use crate::dialect::vocabulary::attestors;
 use crate::dialect::vocabulary::manifests::ignore_field;
 use crate::dialect::vocabulary::reading::Purpose;
 use crate::dialect::vocabulary::secrets;
+use crate::dialect::vocabulary::texts::{object_name, plain_list};
 use crate::policy::manifest::ANNOTATION_DOMAIN;
 use crate::policy::{DefaultFields, ManifestRule, Matching, NamespaceAllowance, wildcard};
 
 const MATCHING: [(&str, Matching); 2] =
     [("Strict", Matching::Strict), ("Compat", Matching::Compat(DefaultFields::Kyverno))];
-const DOMAIN: &str = "write a domain or remove the field";
 
 /// Compiles the body of a manifest rule.
 pub(super) fn compile(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<ManifestRule> {
@@ -28,11 +28,14 @@ pub(super) fn compile(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Man
         if let (Some(requirement), Some(namespace)) = (&mut requirement, &policy.namespace) {
             secrets::keep(requirement, namespace, fields.report);
         }
-        let domain = fields.text("annotationDomain", DOMAIN);
+        let domain = fields.get("annotationDomain");
+        let domain = domain.and_then(|node| object_name(&node, "an annotation domain"));
+        let matching = fields.choice("matching", &MATCHING).unwrap_or_default();
+        let ignore_fields = fields.list("ignoreFields");
         Some(ManifestRule {
             annotation_domain: domain.unwrap_or_else(|| ANNOTATION_DOMAIN.to_owned()),
-            ignore_fields: fields.list("ignoreFields").iter().filter_map(ignore_field).collect(),
-            matching: fields.choice("matching", &MATCHING).unwrap_or_default(),
+            ignore_fields: ignore_fields.iter().filter_map(|node| ignore_field(node, matching)).collect(),
+            matching,
             allow_namespace: namespaces(fields),
             allow_finalizers: names(fields, "allowFinalizers"),
             dry_run: None,
@@ -61,5 +64,5 @@ fn names(fields: &mut Fields<'_, '_>, name: &'static str) -> Vec<String> {
     for node in list.iter().filter(|node| node.value.as_str().is_some_and(wildcard::is_pattern)) {
         node.error(Problem::NotSupported("wildcards in a list of names; list the names"));
     }
-    fields.strings(name)
+    plain_list(fields, name)
 }

@@ -7,17 +7,17 @@ use serde_json::Value;
 use super::named;
 use crate::dialect::reader::{Fields, Node, Report};
 use crate::dialect::{Compiled, NamedTrustRoot, Problem};
-use crate::trust::{Pieces, TrustError, TrustRoot};
+use crate::trust::{PieceKind, Pieces, TrustError, TrustRoot};
 
 const SOURCES: [&str; 2] = ["trustedRoot", "pem"];
 
-/// Fields of `pem`, and what errors about the piece are called.
-const PIECES: [(&str, &str); 5] = [
-    ("certificateAuthorities", "--ca-roots"),
-    ("intermediates", "--ca-intermediates"),
-    ("rekorKeys", "--rekor-public-key"),
-    ("ctLogKeys", "--ct-public-key"),
-    ("timestampAuthority", "--tsa-certificate-chain"),
+/// Fields of `pem`, and the piece that each is.
+const PIECES: [(&str, PieceKind); 5] = [
+    ("certificateAuthorities", PieceKind::CaRoots),
+    ("intermediates", PieceKind::CaIntermediates),
+    ("rekorKeys", PieceKind::RekorKeys),
+    ("ctLogKeys", PieceKind::CtKeys),
+    ("timestampAuthority", PieceKind::TsaChain),
 ];
 
 /// Compiles a `TrustRoot`.
@@ -63,10 +63,10 @@ fn of_pieces(node: &Node<'_, '_>, fields: &mut Fields<'_, '_>) -> Option<TrustRo
 
 /// Reports an error where its piece stands.
 fn at(node: &Node<'_, '_>, error: &TrustError) {
-    let piece = |piece: &str| PIECES.iter().find(|(_, flag)| *flag == piece).map(|(name, _)| *name);
+    let field = |kind: PieceKind| PIECES.iter().find(|(_, piece)| *piece == kind).map(|(name, _)| *name);
     match &error {
-        TrustError::Piece { piece: flag, problem } => {
-            let path = piece(flag).map_or_else(|| node.path.clone(), |name| node.path.key(name));
+        TrustError::Piece { piece, problem } => {
+            let path = field(*piece).map_or_else(|| node.path.clone(), |name| node.path.key(name));
             node.report.error(&path, Problem::TrustRoot(problem.clone()));
         }
         TrustError::TooLarge | TrustError::Unreadable(_) | TrustError::Unusable(_) | TrustError::Empty => {

@@ -86,8 +86,8 @@ fn body(
         return None;
     }
     if let Some(node) = verify_images {
-        rules::check_kinds(fields, matching);
         let extractors = extractors.map(|(extractors, _)| extractors).unwrap_or_default();
+        rules::check_kinds(fields, matching, &extractors);
         return Some(Body::Images(Box::new(images::compile(&node, extractors, action, policy))));
     }
     if let Some((_, node)) = extractors {

@@ -4,19 +4,21 @@
 
 use std::collections::BTreeSet;
 
-use super::certificates::certificate_pem;
+use super::given::given;
 use super::logs;
 use super::reading::{Purpose, Reading, Words};
-use super::texts::{plain, plain_map};
+use super::texts::{is_object_name, object_name, plain_map};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
+use crate::image::Repository;
 use crate::key::PublicKey;
 use crate::limits;
-use crate::policy::identity::MatcherError;
 use crate::policy::template::Template;
 use crate::policy::{
-    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Matcher, Requirement,
+    Attestor, Authority, CertificateAuthority, Given, KeyRef, KeySource, Keyless, LogOptions, Matcher,
+    Requirement,
 };
+use crate::trust::{Certificates, PemError};
 
 /// A list of attestor sets, all of which must be satisfied; `None` for an empty list, or when an error
 /// was reported.
@@ -72,7 +74,7 @@ fn entry(node: &Node<'_, '_>, reading: Reading, depth: usize) -> Vec<Requirement
     let read = |fields: &mut Fields<'_, '_>| {
         let found = fields.present(&KINDS);
         let annotations = fields.get("annotations").map(|node| plain_map(&node)).unwrap_or_default();
-        let repository = fields.text("repository", "write a repository or remove the field");
+        let repository = fields.get("repository").and_then(|node| repository(&node));
         logs::signature_algorithm(fields, reading.words);
         let nested = fields.get("attestor");
         let keys = fields.get("keys").map(|node| keys(&node, reading));
@@ -104,6 +106,11 @@ fn entry(node: &Node<'_, '_>, reading: Reading, depth: usize) -> Vec<Requirement
         authorities.into_iter().map(attestor).collect()
     };
     node.map(read).unwrap_or_default()
+}
+
+/// The place of signatures.
+pub(in crate::dialect) fn repository(node: &Node<'_, '_>) -> Option<Given<Repository>> {
+    given(node, Repository::parse, Problem::Repository)
 }
 
 /// A set inside an entry. Annotations beside it would have to hold for every entry of it; Kyverno reads
@@ -189,7 +196,7 @@ const KMS_WARNING: &str =
 fn key_reference(text: &str) -> Option<KeyRef> {
     if let Some(rest) = text.strip_prefix("k8s://") {
         let (namespace, name) = rest.split_once('/')?;
-        let complete = !namespace.is_empty() && !name.is_empty() && !name.contains('/');
+        let complete = is_object_name(namespace) && is_object_name(name);
         let secret = KeyRef::Secret { namespace: namespace.to_owned(), name: name.to_owned() };
         return complete.then_some(secret);
     }
@@ -198,9 +205,14 @@ fn key_reference(text: &str) -> Option<KeyRef> {
 
 fn secret(node: &Node<'_, '_>) -> Option<KeySource> {
     node.map(|fields| {
-        let name = fields.required("name", "name the Secret").and_then(|node| node.text("name the Secret"));
-        let namespace = fields.string("namespace").unwrap_or_default();
-        Some(KeySource::Reference(KeyRef::Secret { namespace, name: name?.to_owned() }))
+        let name = fields.required("name", "name the Secret");
+        let name = name.and_then(|node| object_name(&node, "the name of a Secret"));
+        let namespace = fields.get("namespace").filter(|node| node.value != "");
+        let namespace = namespace.map(|node| object_name(&node, "the name of a namespace"));
+        Some(KeySource::Reference(KeyRef::Secret {
+            namespace: namespace.unwrap_or(Some(String::new()))?,
+            name: name?,
+        }))
     })
     .flatten()
 }
@@ -214,6 +226,8 @@ fn kms(node: &Node<'_, '_>) -> Option<KeySource> {
     Some(KeySource::Reference(KeyRef::Kms(text.to_owned())))
 }
 
+type ReadCertificates = fn(&str) -> Result<Certificates, PemError>;
+
 fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
     let read = |fields: &mut Fields<'_, '_>| {
         let (cert, chain) = (fields.get("cert"), fields.get("certChain"));
@@ -221,9 +235,16 @@ fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
             fields.error(Problem::Missing("write cert, certChain or both"));
         }
         let log = logs::options(fields, reading.words);
-        let pem = |node: Option<Node<'_, '_>>| node.and_then(|node| certificate_pem(&node));
-        let authority = CertificateAuthority { cert: pem(cert), chain: pem(chain), log };
-        vec![(Authority::Certificate(authority), LogOptions::default())]
+        let (of_cert, of_chain): (ReadCertificates, ReadCertificates) = match reading.purpose {
+            Purpose::Notary => (Certificates::parse_form, Certificates::parse_form),
+            // Where a log is asked for, the chain becomes part of a trust root.
+            Purpose::Image if !log.ignore_tlog => (Certificates::parse, Certificates::parse_authority),
+            Purpose::Image | Purpose::Manifest => (Certificates::parse, Certificates::parse),
+        };
+        let cert = cert.and_then(|node| given(&node, of_cert, Problem::Pem));
+        let chain = chain.and_then(|node| given(&node, of_chain, Problem::Pem));
+        let authority = CertificateAuthority { cert, chain, log };
+        vec![(Authority::Certificate(Box::new(authority)), LogOptions::default())]
     };
     node.map(read).unwrap_or_default()
 }
@@ -248,7 +269,10 @@ pub(in crate::dialect) fn identity(
     let subjects = matchers(fields, "subject", "subjectRegExp");
     let issuers = matchers(fields, "issuer", "issuerRegExp");
     let roots = match words {
-        Words::Kyverno => fields.get("roots").and_then(|node| certificate_pem(&node)),
+        Words::Kyverno => {
+            let roots = fields.get("roots");
+            roots.and_then(|node| given(&node, Certificates::parse_authority, Problem::Pem))
+        }
         Words::Trust => None,
     };
     let extensions = fields.get("additionalExtensions").map(|node| plain_map(&node)).unwrap_or_default();
@@ -270,15 +294,21 @@ pub(in crate::dialect) fn identity(
 
 fn matchers(fields: &mut Fields<'_, '_>, plain_name: &'static str, regex_name: &'static str) -> Vec<Matcher> {
     let mut matchers = Vec::new();
-    let mut read = |node: Option<Node<'_, '_>>, parse: fn(&str) -> Result<Matcher, MatcherError>| {
+    let mut read = |node: Option<Node<'_, '_>>, is_regex: bool| {
         let Some(node) = node else { return };
-        match plain(&node).map(parse) {
-            Some(Ok(matcher)) => matchers.push(matcher),
-            Some(Err(error)) => node.error(Problem::Pattern(error)),
-            None => {}
+        let Some(text) = node.text("write a text or remove the field") else { return };
+        let parse = if is_regex { Matcher::regex } else { Matcher::wildcard };
+        let read = if text.contains("{{") {
+            Matcher::expression(text, is_regex).map_err(Problem::Expression)
+        } else {
+            parse(text).map_err(Problem::Pattern)
+        };
+        match read {
+            Ok(matcher) => matchers.push(matcher),
+            Err(problem) => node.error(problem),
         }
     };
-    read(fields.get(plain_name), Matcher::wildcard);
-    read(fields.get(regex_name), Matcher::regex);
+    read(fields.get(plain_name), false);
+    read(fields.get(regex_name), true);
     matchers
 }

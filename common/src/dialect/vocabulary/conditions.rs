@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node, nearest};
 use crate::policy::condition::{ContextSource, Operator};
-use crate::policy::expression::Expression;
+use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::template::Template;
 use crate::policy::{Condition, Conditions, ContextEntry};
 
@@ -57,7 +57,27 @@ fn operator(node: &Node<'_, '_>) -> Option<Operator> {
 }
 
 fn template(node: &Node<'_, '_>) -> Option<Template> {
-    Template::parse(node.value).map_err(|error| node.error(Problem::Expression(error))).ok()
+    let read = Template::parse(node.value);
+    read.map_err(|error| at_fault(node).error(Problem::Expression(error))).ok()
+}
+
+/// The part of a value that holds the expression which cannot be read.
+fn at_fault<'v, 'r>(node: &Node<'v, 'r>) -> Node<'v, 'r> {
+    let broken = |part: &Node<'_, '_>| Template::parse(part.value).is_err();
+    let child = |value, path| Node { value, path, report: node.report };
+    let found = match node.value {
+        Value::Array(list) => {
+            let mut parts =
+                list.iter().enumerate().map(|(index, value)| child(value, node.path.index(index)));
+            parts.find(broken)
+        }
+        Value::Object(map) => {
+            let mut parts = map.iter().map(|(key, value)| child(value, node.path.key(key)));
+            parts.find(broken)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    };
+    found.map_or_else(|| node.clone(), |part| at_fault(&part))
 }
 
 /// A rule's named values.
@@ -105,26 +125,42 @@ const EXTERNAL: [(&str, &[&str]); 4] = [
     ("globalReference", &["name", "jmesPath"]),
 ];
 
-/// What cannot be read here is a fault only for what needs it, and a warning now.
+/// What nobody could read is a mistake. What only we cannot is a fault for what needs it, and a warning now.
 fn variable(node: &Node<'_, '_>) -> ContextSource {
     let read = |fields: &mut Fields<'_, '_>| {
-        let parse = |node: Option<Node<'_, '_>>| node.map(|node| Template::parse(node.value)).transpose();
-        let (value, query, default) = (fields.get("value"), fields.string("jmesPath"), fields.get("default"));
-        let query = query.map(|text| Expression::parse(&text)).transpose();
-        let parsed = parse(value).and_then(|value| Ok((value, query?, parse(default)?)));
-        match parsed {
-            Ok((None, None, None)) => {
-                fields.error(Problem::Empty("write value or jmesPath"));
-                ContextSource::Variable { value: None, query: None, default: None }
+        let [value, query, default] = ["value", "jmesPath", "default"].map(|name| fields.get(name));
+        if value.is_none() && query.is_none() && default.is_none() {
+            fields.error(Problem::Empty("write value or jmesPath"));
+        }
+        let template = |node: &Node<'_, '_>| told(node, Template::parse(node.value));
+        let expression = |node: &Node<'_, '_>| match node.string() {
+            Some(text) => {
+                // Kyverno puts values into it before it reads it; that is none of ours, and must be well-formed.
+                let read = Template::parse_text(text).and_then(|_| Expression::parse(text));
+                told(node, read).map(Some)
             }
-            Ok((value, query, default)) => ContextSource::Variable { value, query, default },
-            Err(error) => {
-                fields
-                    .report
-                    .warn(&fields.path, format!("{error}; whatever uses this variable cannot be decided"));
-                ContextSource::Unreadable(error)
+            None => Ok(None),
+        };
+        let value = value.as_ref().map(template).transpose();
+        let query = query.as_ref().map(expression).transpose();
+        let default = default.as_ref().map(template).transpose();
+        match (value, query, default) {
+            (Ok(value), Ok(query), Ok(default)) => {
+                ContextSource::Variable { value, query: query.flatten(), default }
             }
+            (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => ContextSource::Unreadable(error),
         }
     };
     node.map(read).unwrap_or(ContextSource::Variable { value: None, query: None, default: None })
+}
+
+fn told<T>(node: &Node<'_, '_>, read: Result<T, ExpressionError>) -> Result<T, ExpressionError> {
+    if let Err(error) = &read {
+        if error.is_mistake() {
+            node.error(Problem::Expression(error.clone()));
+        } else {
+            node.warn(format!("{error}; whatever uses this variable cannot be decided"));
+        }
+    }
+    read
 }

@@ -15,6 +15,18 @@ pub(in crate::dialect) fn patterns(fields: &mut Fields<'_, '_>, name: &'static s
     fields.list(name).iter().filter_map(pattern).collect()
 }
 
+/// Patterns of images that something is demanded of.
+pub(in crate::dialect) fn demanded(fields: &mut Fields<'_, '_>, name: &'static str) -> Vec<ImagePattern> {
+    let read = fields.list(name).into_iter().filter_map(|node| Some((pattern(&node)?, node)));
+    let (patterns, nodes): (Vec<_>, Vec<_>) = read.unzip();
+    for (pattern, node) in patterns.iter().zip(&nodes) {
+        if let Some(message) = pattern.leaves_out_digests(&patterns) {
+            node.warn(message);
+        }
+    }
+    patterns
+}
+
 /// A pattern of images; one that is likely not what its author means is a warning.
 pub(in crate::dialect) fn pattern(node: &Node<'_, '_>) -> Option<ImagePattern> {
     match ImagePattern::parse(plain(node)?) {

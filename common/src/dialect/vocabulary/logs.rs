@@ -1,10 +1,12 @@
 //! How time and logs are proven: PEM beside each attestor, or the name of a trust root.
 
-use super::certificates::certificate_pem;
+use super::given::given;
 use super::reading::{Purpose, Reading, Words};
 use crate::dialect::Problem;
-use crate::dialect::reader::Fields;
+use crate::dialect::reader::{Fields, Node};
+use crate::policy::template::Template;
 use crate::policy::{LogOptions, NamedRoot};
+use crate::trust::{Certificates, LogKeys};
 
 /// What an attestor says about logs.
 pub(super) fn options(fields: &mut Fields<'_, '_>, words: Words) -> LogOptions {
@@ -56,19 +58,38 @@ fn beside(fields: &mut Fields<'_, '_>) -> LogOptions {
     let mut log = LogOptions::default();
     if let Some(node) = fields.get("rekor") {
         node.map(|fields| {
-            log.rekor_url = fields.text("url", "write the log's URL");
-            log.rekor_key = fields.text("pubkey", "write the log's public key");
+            log.rekor_url = fields.get("url").and_then(|node| url(&node));
+            let key = fields.get("pubkey");
+            log.rekor_key = key.and_then(|node| given(&node, LogKeys::parse_transparency_log, Problem::Pem));
             log.ignore_tlog = fields.boolean("ignoreTlog", false);
         });
     }
     if let Some(node) = fields.get("ctlog") {
         node.map(|fields| {
             log.ignore_sct = fields.boolean("ignoreSCT", false);
-            log.ct_key = fields.text("pubkey", "write the log's public key");
-            log.tsa_chain = fields.get("tsaCertChain").and_then(|node| certificate_pem(&node));
+            let (key, chain) = (fields.get("pubkey"), fields.get("tsaCertChain"));
+            log.ct_key = key.and_then(|node| given(&node, LogKeys::parse_certificate_log, Problem::Pem));
+            log.tsa_chain =
+                chain.and_then(|node| given(&node, Certificates::parse_timestamp_authority, Problem::Pem));
         });
     }
     log
+}
+
+/// The URL of a log. It is only told to people, so an expression in it is kept as it is.
+fn url(node: &Node<'_, '_>) -> Option<String> {
+    let text = node.text("write the log's URL")?;
+    if text.contains("{{") {
+        Template::parse_text(text).map_err(|error| node.error(Problem::Expression(error))).ok()?;
+        return Some(text.to_owned());
+    }
+    let host = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let begins = |host: &str| host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+    if !host.is_some_and(begins) || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        node.error(Problem::Url(text.to_owned()));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn named(fields: &mut Fields<'_, '_>, certificates: bool) -> LogOptions {

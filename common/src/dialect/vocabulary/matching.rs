@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::texts::{plain, plain_field, plain_list, plain_map};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 pub(in crate::dialect) use crate::policy::selector::Clause;
@@ -72,8 +73,8 @@ fn filter(fields: &mut Fields<'_, '_>, allowed: Allowed) -> Option<Filter> {
     if let Some(resources) = fields.get("resources") {
         resources.map(|fields| resource_attributes(fields, allowed, &mut filter));
     }
-    filter.roles = fields.strings("roles");
-    filter.cluster_roles = fields.strings("clusterRoles");
+    filter.roles = plain_list(fields, "roles");
+    filter.cluster_roles = plain_list(fields, "clusterRoles");
     filter.subjects = fields.list("subjects").iter().filter_map(subject).collect();
     if !filter.names_users() && !filter.names_objects() {
         fields.error(Problem::Empty("name at least kinds"));
@@ -87,15 +88,13 @@ fn filter(fields: &mut Fields<'_, '_>, allowed: Allowed) -> Option<Filter> {
 
 fn resource_attributes(fields: &mut Fields<'_, '_>, allowed: Allowed, filter: &mut Filter) {
     filter.kinds = fields.list("kinds").iter().filter_map(kind).collect();
-    filter.name = fields.text("name", "write a name or remove the field");
-    filter.names = fields.strings("names");
-    if let Some(node) = fields.get("namespaces") {
-        if !allowed.namespaces {
-            node.error(Problem::OtherNamespaces);
-        }
-        filter.namespaces = node.strings();
+    filter.name = plain_field(fields, "name");
+    filter.names = plain_list(fields, "names");
+    if let Some(node) = fields.get("namespaces").filter(|_| !allowed.namespaces) {
+        node.error(Problem::OtherNamespaces);
     }
-    filter.annotations = fields.string_map("annotations");
+    filter.namespaces = plain_list(fields, "namespaces");
+    filter.annotations = fields.get("annotations").map(|node| plain_map(&node)).unwrap_or_default();
     filter.selector = fields.get("selector").map(|node| label_selector(&node));
     filter.namespace_selector = fields.get("namespaceSelector").map(|node| label_selector(&node));
     filter.operations =
@@ -107,6 +106,9 @@ fn kind(node: &Node<'_, '_>) -> Option<KindPattern> {
     let pattern = KindPattern::parse(text);
     if pattern.is_none() {
         node.error(Problem::Kind(text.to_owned()));
+    }
+    if let Some(message) = pattern.as_ref().and_then(KindPattern::warning) {
+        node.warn(message);
     }
     pattern
 }
@@ -124,9 +126,8 @@ fn subject(node: &Node<'_, '_>) -> Option<UserPattern> {
         fields.skip(&["apiGroup"]);
         let kind = fields.required("kind", "write User, Group or ServiceAccount");
         let kind = kind.and_then(|node| node.choice(&KINDS));
-        let name = fields.required("name", "write a name").and_then(|node| node.text("write a name"));
-        let name = name.map(str::to_owned);
-        let namespace = fields.text("namespace", "write a namespace");
+        let name = fields.required("name", "write a name").and_then(|node| plain(&node).map(str::to_owned));
+        let namespace = plain_field(fields, "namespace");
         match (kind?, namespace) {
             (Kind::User, _) => Some(UserPattern::User(name?)),
             (Kind::Group, _) => Some(UserPattern::Group(name?)),
@@ -150,7 +151,7 @@ pub(in crate::dialect) fn action_overrides(
     let entry = |node: &Node<'_, '_>| {
         node.map(|fields| {
             let action = fields.required("action", "write Audit or Enforce");
-            let namespaces = fields.strings("namespaces");
+            let namespaces = plain_list(fields, "namespaces");
             let selector = fields.get("namespaceSelector");
             if namespaces.is_empty() && selector.is_none() {
                 fields.error(Problem::Empty("name namespaces or a namespaceSelector"));
@@ -165,10 +166,15 @@ pub(in crate::dialect) fn action_overrides(
 /// A label selector.
 pub(in crate::dialect) fn label_selector(node: &Node<'_, '_>) -> LabelSelector {
     let read = |fields: &mut Fields<'_, '_>| LabelSelector {
-        labels: fields.string_map("matchLabels"),
+        labels: fields.get("matchLabels").map(|node| plain_map(&node)).unwrap_or_default(),
         expressions: fields.list("matchExpressions").iter().filter_map(label_expression).collect(),
     };
     node.map(read).unwrap_or(LabelSelector { labels: BTreeMap::new(), expressions: vec![] })
+}
+
+/// A label's value, which may be empty.
+fn label_value(node: &Node<'_, '_>) -> Option<String> {
+    if node.value == "" { Some(String::new()) } else { plain(node).map(str::to_owned) }
 }
 
 fn label_expression(node: &Node<'_, '_>) -> Option<LabelExpression> {
@@ -179,14 +185,12 @@ fn label_expression(node: &Node<'_, '_>) -> Option<LabelExpression> {
         ("DoesNotExist", LabelOperator::DoesNotExist),
     ];
     node.map(|fields| {
-        let key = fields
-            .required("key", "write the label's key")
-            .and_then(|node| node.text("write the label's key"));
+        let key = fields.required("key", "write the label's key").and_then(|node| plain(&node));
         let operator = fields.required("operator", "write In, NotIn, Exists or DoesNotExist");
         let operator = operator.and_then(|node| node.choice(&OPERATORS));
         // An empty value is a label's legal value, so only the types are checked.
         let values = fields.list("values");
-        let values: Vec<String> = values.iter().filter_map(|node| node.string().map(str::to_owned)).collect();
+        let values: Vec<String> = values.iter().filter_map(label_value).collect();
         let needs_values = matches!(operator, Some(LabelOperator::In | LabelOperator::NotIn));
         if needs_values && values.is_empty() {
             fields.error(Problem::Empty("In and NotIn need values"));

@@ -2,9 +2,9 @@
 
 pub(super) mod attestors;
 pub(super) mod autogen;
-mod certificates;
 pub(super) mod conditions;
 pub(super) mod extractors;
+pub(super) mod given;
 pub(super) mod images;
 mod logs;
 pub(super) mod manifests;

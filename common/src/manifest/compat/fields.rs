@@ -5,6 +5,7 @@ use regex::Regex;
 use super::flat::pattern;
 use super::{CompatRules, DefaultFields};
 use crate::object::ObjectRef;
+use crate::policy::IgnorePath;
 
 /// An ignored field: the text with `*` appended, each `*` as `.*`, found anywhere in a path.
 pub(super) struct Field {
@@ -37,12 +38,13 @@ pub(super) fn compile(
     };
     let annotations = SIGNATURE.iter().map(|name| format!("metadata.annotations.{domain}/{name}"));
     let shipped = lists.iter().filter(|list| list.takes(object)).flat_map(|list| list.fields);
-    let own: Vec<&String> =
-        rules.fields.iter().filter(|field| field.covers(object)).flat_map(|field| &field.fields).collect();
+    let covering = rules.fields.iter().filter(|field| field.covers(object));
+    let own: Vec<&str> = covering.flat_map(|field| field.fields.iter().map(IgnorePath::text)).collect();
     let mut fields: Vec<Field> = annotations.map(|field| Field::new(&field)).collect();
     fields.extend(shipped.map(|field| Field::new(field)));
     fields.extend(own.iter().map(|field| Field::new(field)));
-    let invalid = own.into_iter().filter(|text| Field::new(text).pattern.is_none()).cloned().collect();
+    let invalid =
+        own.into_iter().filter(|text| Field::new(text).pattern.is_none()).map(str::to_owned).collect();
     (fields, invalid)
 }
 

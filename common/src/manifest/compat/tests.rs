@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::super::diff::NamespaceAllowance;
-use super::super::ignore::IgnoreRules;
+use super::super::ignore::{IgnorePath, IgnoreRules};
 use super::*;
 use crate::object::Origin;
 
@@ -15,7 +15,7 @@ fn with(defaults: DefaultFields, fields: &[&str], signed: &Value, found: &Value)
         allow_namespace: &NamespaceAllowance::None,
         allow_finalizers: &[],
     };
-    let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+    let fields = fields.iter().map(|field| IgnorePath::parse(field).unwrap()).collect();
     let fields = [IgnoreField { objects: vec![], fields, path: FieldPath::root() }];
     compare_compat(signed, found, &how, &CompatRules { defaults, fields: &fields })
 }
@@ -115,16 +115,14 @@ fn ignored_fields_are_unanchored_expressions() {
         ("data.comment", true),
         ("data.com", true),
         ("omme", true),
-        ("", true),
-        ("*", true),
         ("data.*t$", true),
         ("^comment", false),
         ("data[0]", false),
-        ("data.conta[iner", false),
+        ("data.conta(iner", false),
     ] {
         let comparison = with(DefaultFields::Signature, &[field], &signed, &found);
         assert_eq!(comparison.is_match(), accepted, "{field}");
-        assert_eq!(comparison.invalid.is_empty(), field != "data.conta[iner", "{field}");
+        assert_eq!(comparison.invalid.is_empty(), field != "data.conta(iner", "{field}");
     }
 }
 

@@ -262,11 +262,19 @@ impl Scope {
         if self.must_say {
             expression.compared().iter().try_for_each(|path| self.said(path))?;
         }
-        let value = expression.evaluate(&self.document, &self.functions)?;
-        if self.must_say && value.is_null() {
-            return Err(VariableFault::Absent(expression.text().to_owned()));
+        match expression.evaluate(&self.document, &self.functions) {
+            Ok(Value::Null) if self.must_say => {
+                let whole = || VariableFault::Absent(expression.text().to_owned());
+                Err(self.first_absent(expression).unwrap_or_else(whole))
+            }
+            Err(error) if self.must_say => Err(self.first_absent(expression).unwrap_or(error.into())),
+            found => Ok(found?),
         }
-        Ok(value)
+    }
+
+    /// The first of the paths in an expression at which the document says nothing: why it has no value.
+    fn first_absent(&self, expression: &Expression) -> Option<VariableFault> {
+        expression.variables().iter().find_map(|path| self.said(path).err())
     }
 
     /// Whether the document says something at a path: a comparison with what is not there has an answer, and the

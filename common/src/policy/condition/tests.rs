@@ -348,6 +348,17 @@ fn a_statement_must_say_what_it_is_asked_for() {
         assert_eq!(answer(key, operator, value, &said), expected, "{key} {operator}");
     }
     assert_eq!(answer("{{ request.of }}", "Equals", json!("x"), &json!({})), "fault");
+    // What is told is the field that is missing, and not what a function makes of that.
+    let scope = Scope::of_statement(&said, [], NOW);
+    for (key, missing) in [
+        ("{{ a.results[].level | length(@) }}", "a.results"),
+        ("{{ time_since('', a.finished, '') }}", "a.finished"),
+        ("{{ list[5].level }}", "list[5].level"),
+    ] {
+        let condition = condition(&json!(key), "Equals", &json!(0));
+        let ConditionResult::Fault(fault) = condition.evaluate(&scope) else { panic!("{key}") };
+        assert_eq!(fault.why, VariableFault::Absent(missing.to_owned()).into(), "{key}");
+    }
 }
 
 /// What nobody can say is against the statement only where it decides.

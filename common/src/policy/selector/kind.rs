@@ -30,7 +30,8 @@ impl KindPattern {
         let mut parts: Vec<&str> = typed.split('/').collect();
         let last = parts.pop()?;
         parts.extend(last.split('.'));
-        if parts.iter().any(|part| part.is_empty()) {
+        let word = |c: char| c.is_ascii_alphanumeric() || ".-*?".contains(c);
+        if parts.iter().any(|part| part.is_empty() || !part.chars().all(word)) {
             return None;
         }
         let (group, version, kind, subresource) = match *parts.as_slice() {
@@ -69,6 +70,31 @@ impl KindPattern {
             && (debug || wildcard::matches(&self.subresource, subresource))
     }
 
+    /// The kind, where the pattern names one and is none.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        (!wildcard::is_pattern(&self.kind)).then_some(self.kind.as_str())
+    }
+
+    /// What about the pattern its author should know: that it can match nothing.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let kind = self.literal().filter(|kind| !KINDS.contains(kind))?;
+        let lower = kind.to_lowercase();
+        let meant = KINDS.iter().find(|known| {
+            let known = known.to_lowercase();
+            lower == known || lower == plural(&known)
+        });
+        let (before, _) = self.typed.rsplit_once(kind)?;
+        let after = &self.typed[before.len() + kind.len()..];
+        if let Some(meant) = meant {
+            let words = "matches nothing, because kinds are written with capital letters and for one object";
+            return Some(format!("`{self}` {words}; write `{before}{meant}{after}`"));
+        }
+        let small = kind.starts_with(|c: char| c.is_ascii_lowercase());
+        small.then(|| format!("`{self}` matches nothing, because kinds begin with a capital letter"))
+    }
+
     /// Whether the pattern names every kind.
     #[must_use]
     pub fn is_any_kind(&self) -> bool {
@@ -79,6 +105,49 @@ impl KindPattern {
 impl fmt::Display for KindPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.typed)
+    }
+}
+
+/// Kinds of Kubernetes that policies name, to tell when one is written as its resource is (`pods`).
+const KINDS: [&str; 31] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "CronJob",
+    "CustomResourceDefinition",
+    "DaemonSet",
+    "Deployment",
+    "EndpointSlice",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Job",
+    "LimitRange",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "NetworkPolicy",
+    "Node",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodDisruptionBudget",
+    "PodTemplate",
+    "PriorityClass",
+    "ReplicaSet",
+    "ReplicationController",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+    "StatefulSet",
+];
+
+fn plural(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with('s') => format!("{kind}es"),
+        None => format!("{kind}s"),
     }
 }
 
@@ -125,10 +194,36 @@ mod tests {
             ("", None),
             ("v1/", None),
             ("Pod..status", None),
+            ("{{ kind }}", None),
+            ("Pod ", None),
         ];
         for (typed, expected) in cases {
             let parsed = KindPattern::parse(typed).map(|k| [k.group, k.version, k.kind, k.subresource]);
             assert_eq!(parsed, expected.map(|parts| parts.map(str::to_owned)), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_kind_that_can_match_nothing_says_so() {
+        for (typed, expected) in [
+            ("pods", Some("; write `Pod`")),
+            ("pod", Some("; write `Pod`")),
+            ("Pods", Some("; write `Pod`")),
+            ("apps/v1/deployments", Some("; write `apps/v1/Deployment`")),
+            ("networkpolicies", Some("; write `NetworkPolicy`")),
+            ("pods/exec", Some("; write `Pod/exec`")),
+            ("podTemplate", Some("; write `PodTemplate`")),
+            ("tektontask", Some("kinds begin with a capital letter")),
+            ("Pod", None),
+            ("Task", None),
+            ("Ingress", None),
+            ("*", None),
+            ("p*", None),
+            ("*/scale", None),
+        ] {
+            let found = KindPattern::parse(typed).unwrap().warning();
+            assert_eq!(found.is_some(), expected.is_some(), "{typed} {found:?}");
+            assert!(found.unwrap_or_default().ends_with(expected.unwrap_or_default()), "{typed}");
         }
     }
 

@@ -232,6 +232,26 @@ fn a_place_that_gives_no_answer_may_hold_a_bad_statement() {
     }
 }
 
+/// What a place without an answer may hold is not "not there" for a condition that refuses either.
+#[test]
+fn a_place_that_gives_no_answer_is_no_refusal_by_a_condition() {
+    let key = key();
+    let deny = json!({"deny": {"conditions": {"any": [
+        {"key": "{{ scan.failed }}", "operator": "GreaterThan", "value": 3}]}}});
+    let demanded = scanned(&key, &json!({"name": "scan", "conditions": []}), &json!({"validate": deny}));
+    passes(&judge(&demanded, with(&[Layer::envelope(&key, &scan(0))])));
+    let hiding = failing(shelf(), "referrers ", RegistryProblem::Status(503));
+    let decision = review_one(&pod(&[APP]), &demanded, hiding);
+    expect(&decision, Outcome::Fault, "registry-unreachable");
+    // Of the request or the rule's context nothing is seen: a fault, beside whatever the statement says.
+    let elsewhere = json!({"deny": {"conditions": {"any": [
+        {"key": "{{ request.name }}", "operator": "Equals", "value": "x"}]}}});
+    let undecided =
+        scanned(&key, &json!({"name": "scan", "conditions": []}), &json!({"validate": elsewhere}));
+    let decision = judge(&undecided, with(&[Layer::envelope(&key, &scan(0))]));
+    expect(&decision, Outcome::Fault, "variable-unresolved");
+}
+
 #[test]
 fn every_attestation_and_the_signature_are_demanded() {
     let (signer, scanner, good) = (key(), key(), image("good"));

@@ -8,6 +8,7 @@ use common::cache::Facts;
 use common::policy::images::ImageEntry;
 use common::policy::{Authority as Signers, Keyless, LogOptions, Matcher};
 use common::signature::make::{Said, simple_signing_payload};
+use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome};
 use serde_json::json;
 
@@ -56,6 +57,20 @@ fn judge_layers(demanded: &ImageEntry, layers: &[Layer]) -> Decision {
     let shelf = Shelf::of(&good).signed(&good, layers);
     let trusted = root(&WORLD.authority, &WORLD.log, None);
     judge_with(APP, demanded, shelf.registry(), Some(Arc::clone(&trusted)), &Facts::default())
+}
+
+pub(super) fn trusted_root() -> Arc<TrustRoot> {
+    root(&WORLD.authority, &WORLD.log, None)
+}
+
+pub(super) fn authority_pem() -> String {
+    WORLD.authority.pem()
+}
+
+/// The usual image, signed by somebody whom the authority vouches for.
+pub(super) fn signed_shelf(leaf: &Leaf) -> Shelf {
+    let good = image("good");
+    Shelf::of(&good).signed(&good, &[layer(&WORLD.authority.certify(leaf), REPOSITORY)])
 }
 
 fn judge_leaf(demanded: &ImageEntry, leaf: &Leaf) -> Decision {

@@ -6,6 +6,8 @@ mod attested;
 mod bundles;
 mod credentials;
 mod dump;
+mod expressions;
+mod formats;
 mod hostile;
 mod identities;
 mod options;

@@ -137,8 +137,11 @@ fn signatures_are_looked_for_where_the_policy_says() {
     passes(&judge_image(APP, &both, there().signed(&good, &by(&b))));
     let swapped = Shelf::of(&good).tag(PLACE, &good.digest, ".sig", &by(&b)).signed(&good, &by(&a));
     assert_eq!(judge_image(APP, &both, swapped).outcome(), Outcome::Fail);
-    let nowhere = [demand(&attestors(&[&a]), &json!({"repository": "not a place"}))];
-    expect(&judge_image(APP, &nowhere, signed(&[&a])), Outcome::Fault, "policy-invalid");
+    for nowhere in ["not a place", "https://ghcr.io/signatures", "ghcr.io/signatures:v1"] {
+        let entry = demand(&attestors(&[&a]), &json!({"repository": nowhere}));
+        let refused = try_policy("p", &entries(&[entry])).unwrap_err();
+        assert!(refused.starts_with("spec.rules[0].verifyImages[0].repository: "), "{refused}");
+    }
     // Attestations are looked for in the same place.
     let scan = statement("app", &good.digest, "https://example.com/scan/v1", &json!({}));
     let attested = |at| Shelf::of(&good).tag(at, &good.digest, ".att", &[Layer::envelope(&a, &scan)]);

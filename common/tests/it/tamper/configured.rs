@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::manifest::message;
-use common::policy::{Authority as Signers, CertificateAuthority, LogOptions};
+use common::policy::{Authority as Signers, CertificateAuthority, Given, LogOptions};
+use common::trust::Certificates;
 use rcgen::ExtendedKeyUsagePurpose;
 
 use super::*;
@@ -16,9 +17,9 @@ fn current() -> Leaf {
 }
 
 fn trusting(cert: Option<&str>, chain: Option<&str>) -> Demand {
-    let own = |text: Option<&str>| text.map(str::to_owned);
+    let own = |text: Option<&str>| text.map(|text| Given::Here(Certificates::parse(text).unwrap()));
     let authority = CertificateAuthority { cert: own(cert), chain: own(chain), log: LogOptions::default() };
-    Demand::requirement(attestor(Signers::Certificate(authority)))
+    Demand::requirement(attestor(Signers::Certificate(Box::new(authority))))
 }
 
 /// `settings`, signed; `carried` is the certificate that comes along.
@@ -104,10 +105,37 @@ fn what_is_configured_must_be_readable_and_there() {
     let signer = WORLD.authority.certify(&current());
     let object = signed_by(&signer, Some(&signer.pem));
     let broken = format!("{}-----BEGIN CERTIFICATE-----\nAAAA\n", WORLD.authority.pem());
-    for (cert, chain) in
-        [(None, None), (Some("no PEM"), None), (None, Some("")), (None, Some(broken.as_str()))]
-    {
-        let decision = trusting(cert, chain).judge(&object);
-        assert_eq!(decision.outcome(), Outcome::Fail, "{cert:?} {chain:?}: {}", decision.headline());
+    for text in ["no PEM", "", broken.as_str()] {
+        assert!(Certificates::parse(text).is_err(), "{text}");
+    }
+    let decision = trusting(None, None).judge(&object);
+    assert_eq!(decision.outcome(), Outcome::Fail, "{}", decision.headline());
+}
+
+/// Why a certificate does not chain to an authority is told in words, and which usages it has.
+#[test]
+fn a_chain_that_does_not_hold_is_told_in_words() {
+    use ExtendedKeyUsagePurpose::{ClientAuth, Other, ServerAuth};
+    let demand = trusting(None, Some(&WORLD.authority.pem()));
+    let below = WORLD.authority.below("between").certify(&current());
+    let with = |usages: Vec<_>| WORLD.authority.certify(&Leaf { usages, ..current() });
+    for (signer, words) in [
+        (with(vec![]), "it lacks the usage \"code signing\" and names none"),
+        (with(vec![ServerAuth]), "it lacks the usage \"code signing\"; it has \"TLS server\""),
+        (
+            with(vec![ServerAuth, ClientAuth]),
+            "it lacks the usage \"code signing\"; it has \"TLS server\", \"TLS client\"",
+        ),
+        (with(vec![Other(vec![1, 2, 3, 4])]), "it lacks the usage \"code signing\"; it has 1.2.3.4"),
+        (WORLD.stranger.certify(&current()), "is not signed by the one above it"),
+        (below, "none of the configured authorities issued it"),
+    ] {
+        let decision = demand.judge(&signed_by(&signer, Some(&signer.pem)));
+        assert_eq!(
+            (decision.outcome(), decision.headline().code()),
+            (Outcome::Fail, "certificate-untrusted")
+        );
+        let told = decision.headline().to_string();
+        assert!(told.contains(words), "{told}");
     }
 }

@@ -5,6 +5,7 @@ use common::cache::Facts;
 use common::evaluate::{self, Context};
 use common::image::ImageRef;
 use common::object::FieldPath;
+use common::policy::Given;
 use common::policy::images::{
     AttestationEntry, ImageEntry, RegistryCredentials, SignatureStorage, SignedReference,
 };
@@ -26,11 +27,8 @@ const AT_ONCE: usize = 16;
 /// As [`demanded`].
 pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
     Ok(ImageEntry {
-        storage: match args.format {
-            SignatureFormat::Any | SignatureFormat::Legacy => SignatureStorage::Cosign,
-            SignatureFormat::Bundle => SignatureStorage::Bundle,
-        },
-        repository: args.signature_repository.clone(),
+        storage: storage(args.format),
+        repository: args.signature_repository.clone().map(Given::Here),
         signed_reference: match args.signed_reference {
             ReferenceMode::Any => SignedReference::Any,
             ReferenceMode::Repository => SignedReference::Repository,
@@ -39,6 +37,15 @@ pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
         platform: args.platform.clone(),
         ..demanded(&args.trust, args.predicate_type.as_deref())?
     })
+}
+
+/// Where signatures are looked for.
+fn storage(format: SignatureFormat) -> SignatureStorage {
+    match format {
+        SignatureFormat::Any => SignatureStorage::Cosign,
+        SignatureFormat::Legacy => SignatureStorage::Tags,
+        SignatureFormat::Bundle => SignatureStorage::Bundle,
+    }
 }
 
 /// What trust flags demand of every image: a signature, or an attestation of a type.
@@ -107,4 +114,15 @@ pub(in crate::commands) async fn judge(
         decision
     };
     judged.buffered(AT_ONCE).map(step).collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_has_places_of_its_own() {
+        let storages = [SignatureFormat::Any, SignatureFormat::Legacy, SignatureFormat::Bundle].map(storage);
+        assert_eq!(storages, [SignatureStorage::Cosign, SignatureStorage::Tags, SignatureStorage::Bundle]);
+    }
 }

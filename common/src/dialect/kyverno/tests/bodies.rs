@@ -1,7 +1,9 @@
 //! What rules demand: attestors, manifests, images.
 
 use super::*;
+use crate::policy::ignore::{IgnoreError, IgnoreProblem};
 use crate::policy::images::SignedReference;
+use crate::trust::PemError;
 
 #[test]
 fn a_rule_must_say_who_must_have_signed() {
@@ -69,8 +71,9 @@ fn keyless_names_an_identity_and_an_issuer() {
         &errors(&broken)[..],
         [(at, Problem::Pattern(MatcherError::Syntax(_)))] if *at == format!("{path}.subjectRegExp")
     ));
-    let variable = entry(json!({"subject": "{{ x }}", "issuer": "i"}));
-    refuses(&variable, &format!("{path}.subject"), Problem::ExpressionNotAllowed);
+    compiled(&entry(json!({"subject": "{{ x }}", "issuer": "i"})));
+    let unclosed = entry(json!({"subject": "{{ x", "issuer": "i"}));
+    refuses(&unclosed, &format!("{path}.subject"), Problem::Expression(ExpressionError::Unclosed));
     let open = compiled(&entry(json!({"subject": "*", "issuer": "https://i"})));
     assert_eq!(open.warnings[0].message, "every identity of the issuer is trusted");
     let rule =
@@ -118,13 +121,20 @@ fn certificates_are_whole() {
     refuses(&entry(json!({})), &path, Problem::Missing("write cert, certChain or both"));
     let cert = format!("{path}.cert");
     let cases = [
-        ("not base64!", "neither PEM nor base64 of PEM"),
-        (KEY, "a block of another kind"),
-        ("-----BEGIN CERTIFICATE-----\nMIIB", "no whole PEM block"),
+        ("not base64!", PemError::NotPem),
+        (KEY, PemError::Certificates("holds a PEM block `PUBLIC KEY` where a certificate is needed".into())),
+        ("-----BEGIN CERTIFICATE-----\nMIIB", PemError::Certificates("a PEM block is cut off".into())),
     ];
     for (text, why) in cases {
-        refuses(&entry(json!({"cert": text})), &cert, Problem::Certificate(why));
+        refuses(&entry(json!({"cert": text})), &cert, Problem::Pem(why));
     }
+    // A whole block that holds no certificate.
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let found = errors(&entry(json!({"cert": no_certificate})));
+    assert!(
+        matches!(&found[..], [(at, Problem::Pem(PemError::Certificates(_)))] if *at == cert),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -168,10 +178,26 @@ fn ignored_fields_are_named() {
     let hint = "list the fields that may differ";
     refuses(&rule(json!({"objects": []})), &path, Problem::Missing(hint));
     refuses(&rule(json!({"fields": []})), &path, Problem::Empty(hint));
-    let blank = Problem::Empty("write a text or remove the entry");
+    let blank = Problem::Empty("write a text or remove the field");
     refuses(&rule(json!({"fields": [""]})), &format!("{path}[0]"), blank);
-    let open = compiled(&rule(json!({"fields": ["*"]})));
-    assert!(open.warnings[0].message.starts_with("every field may differ"));
+    for (text, problem) in [
+        ("*", IgnoreProblem::Everything),
+        ("**", IgnoreProblem::Everything),
+        ("spec..replicas", IgnoreProblem::EmptyStep),
+        ("metadata.labels.\"a", IgnoreProblem::Unbalanced),
+        ("spec.containers[x].image", IgnoreProblem::Bracket),
+    ] {
+        let error = Problem::Ignore(IgnoreError { text: text.to_owned(), problem });
+        refuses(&rule(json!({"fields": [text]})), &format!("{path}[0]"), error);
+    }
+    // Only compat reads it as a regular expression.
+    let unclosed = rule(json!({"fields": ["data.conta(iner"]}));
+    compiled(&unclosed);
+    let compat = with(unclosed, "/metadata/annotations", json!({"kubectl-trust.io/match": "compat"}));
+    let found = errors(&compat);
+    assert!(
+        matches!(&found[..], [(at, Problem::Pattern(MatcherError::Syntax(_)))] if *at == format!("{path}[0]"))
+    );
 }
 
 #[test]
@@ -202,6 +228,82 @@ fn image_rules_are_checked() {
     }));
     let unsigned = compiled(&rule(with(image_entry(), "/attestors", Value::Null)));
     assert!(unsigned.warnings[0].message.starts_with("no attestors and no attestations"));
+}
+
+/// What needs a name of the rule's context is no fault of a statement, whatever the statement says.
+#[test]
+fn conditions_over_statements_know_the_names_of_the_rules_context() {
+    let context = json!([{"name": "settings", "configMap": {"name": "c", "namespace": "n"}}]);
+    let policy = compiled(&policy_of(&json!([with(images(&image_entry()), "/context", context)])));
+    for rule in &policy.rules {
+        let Body::Images(images) = &rule.body else { panic!("another body") };
+        assert_eq!(images.entries[0].context, ["settings"], "{}", rule.name);
+    }
+}
+
+/// A variable that nobody could read is a mistake at its place; what only we cannot read is a warning.
+#[test]
+fn variables_that_cannot_be_read() {
+    let rule = |variable: Value| {
+        let context = json!([{"name": "v", "variable": variable}]);
+        policy_of(&json!([with(images(&image_entry()), "/context", context)]))
+    };
+    let at = "spec.rules[0].context[0].variable";
+    for (variable, field, problem) in [
+        (json!({"value": "{{ a"}), "value", ExpressionError::Unclosed),
+        (json!({"value": "{{ }}"}), "value", ExpressionError::Empty),
+        (json!({"value": 1, "default": "{{ a"}), "default", ExpressionError::Unclosed),
+        (json!({"value": {}, "jmesPath": "{{ a"}), "jmesPath", ExpressionError::Unclosed),
+        (
+            json!({"value": {}, "jmesPath": "a b"}),
+            "jmesPath",
+            ExpressionError::Syntax { text: "a b".into(), offset: 2 },
+        ),
+    ] {
+        refuses(&rule(variable), &format!("{at}.{field}"), Problem::Expression(problem));
+    }
+    for (variable, field) in [
+        (json!({"value": "{{ random('a') }}"}), "value"),
+        (json!({"value": {}, "jmesPath": "a.{{ b }}"}), "jmesPath"),
+    ] {
+        let warnings = compiled(&rule(variable)).warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(warnings[0].path.to_string(), format!("{at}.{field}"));
+    }
+}
+
+#[test]
+fn what_can_match_nothing_or_leaves_out_digests_is_a_warning() {
+    let warnings = |kinds: Value, references: Value, more: Value| {
+        let rule =
+            with(images(&with(image_entry(), "/imageReferences", references)), "/imageExtractors", more);
+        let rule = with(rule, "/match/any/0/resources/kinds", kinds);
+        let policy = compiled(&policy_of(&json!([rule])));
+        policy.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = || json!(["ghcr.io/acme/*"]);
+    let at = "spec.rules[0].verifyImages[0].imageReferences";
+    let (app, other) = ("ghcr.io/acme/app", "ghcr.io/other/app");
+    let tags = warnings(json!(["Pod"]), json!([format!("{app}:v*"), format!("{other}:*")]), Value::Null);
+    assert_eq!(
+        tags,
+        [(0, format!("{app}:v*"), app), (1, format!("{other}:*"), other)].map(|(index, pattern, of)| format!(
+            "{at}[{index}]: `{pattern}` covers tags and no digests: an image that is named by its digest alone, \
+             `{of}@sha256:…`, is not looked at; write `{of}*`, which covers both"
+        ))
+    );
+    let both = json!([format!("{app}:v*"), format!("{app}@*")]);
+    assert_eq!(warnings(json!(["Pod"]), both, Value::Null), Vec::<String>::new());
+    let kinds = "spec.rules[0].match.any[0].resources.kinds[0]";
+    let plural = warnings(json!(["pods"]), all(), Value::Null);
+    assert_eq!(plural.len(), 1, "{plural:?}");
+    assert!(plural[0].starts_with(&format!("{kinds}: `pods` matches nothing")), "{plural:?}");
+    assert!(plural[0].ends_with("write `Pod`"), "{plural:?}");
+    let custom = warnings(json!(["Task"]), all(), Value::Null);
+    assert_eq!(custom.len(), 1, "{custom:?}");
+    assert!(custom[0].contains("`Task`: no images of this kind are looked at"), "{custom:?}");
+    let steps = json!({"Task": [{"path": "/spec/steps/*/image"}]});
+    assert_eq!(warnings(json!(["Task"]), all(), steps), Vec::<String>::new());
 }
 
 #[test]

@@ -1,8 +1,54 @@
-//! One ignore path: reading and matching. The notation is described in the parent module.
+//! The path of a field that a policy leaves out of the comparison: reading and matching.
+//!
+//! Steps are separated by dots. `*` is exactly one step (a key or an index), `**` any number; a `*`
+//! inside a step matches within one key (`pre*`). List elements: `.0.`, `[0]`, `[*]`, `[name=web]`.
+//! Keys with dots stand in double quotes, `labels."a.b/c"` or `labels["a.b/c"]`; as people write them
+//! for Kyverno without quotes, neighbouring plain steps match one key that holds the dots as well.
 
-use super::{IgnoreError, IgnoreProblem};
+use std::fmt;
+
+use super::identity::{self, MatcherError};
 use crate::limits;
 use crate::object::{FieldPath, Segment};
+
+/// An ignore rule that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot ignore {text:?}: {problem}")]
+pub struct IgnoreError {
+    /// The rule as written.
+    pub text: String,
+    /// What is wrong with it.
+    pub problem: IgnoreProblem,
+}
+
+/// Why an ignore rule cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IgnoreProblem {
+    /// Nothing but wildcards: it would switch the whole comparison off without a word.
+    Everything,
+    /// An empty step, as in `spec..replicas`.
+    EmptyStep,
+    /// A quote or bracket that does not close, or text behind one.
+    Unbalanced,
+    /// Brackets that hold neither an index, nor `*`, nor `name=...`, nor a quoted key.
+    Bracket,
+    /// Longer than `limits::PATTERN_BYTES`.
+    TooLong,
+}
+
+impl fmt::Display for IgnoreProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everything => {
+                "it would ignore every field, so any change of a signed object would pass; name a field"
+            }
+            Self::EmptyStep => "a step of the path is empty",
+            Self::Unbalanced => "a quote or bracket is not closed, or text follows it without a dot",
+            Self::Bracket => "brackets hold an index, `*`, `name=...` or a quoted key",
+            Self::TooLong => "it is too long",
+        })
+    }
+}
 
 /// One step of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,21 +71,25 @@ enum Token {
 
 /// A path that covers what it leads to and all beneath.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub struct IgnorePath {
     text: String,
     tokens: Vec<Token>,
 }
 
 /// How a pattern covers a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cover {
+pub(crate) enum Cover {
     Whole,
     Beneath,
     None,
 }
 
-impl Pattern {
-    pub(super) fn parse(text: &str) -> Result<Self, IgnoreError> {
+impl IgnorePath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// [`IgnoreError`].
+    pub fn parse(text: &str) -> Result<Self, IgnoreError> {
         let fail = |problem| IgnoreError { text: shown(text), problem };
         if text.len() > limits::PATTERN_BYTES {
             return Err(fail(IgnoreProblem::TooLong));
@@ -56,12 +106,22 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), tokens })
     }
 
-    pub(super) fn text(&self) -> &str {
+    /// Whether it is a regular expression as well, as which compat reads it.
+    ///
+    /// # Errors
+    /// [`MatcherError`]: it would match nothing there.
+    pub fn check_compat(&self) -> Result<(), MatcherError> {
+        identity::compile(&format!("{}.*", self.text.replace('*', ".*"))).map(drop)
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn text(&self) -> &str {
         &self.text
     }
 
     /// Whether the pattern spells out this path of keys, without a wildcard.
-    pub(super) fn is_exactly(&self, path: &FieldPath) -> bool {
+    pub(crate) fn is_exactly(&self, path: &FieldPath) -> bool {
         let spelled = |(token, segment): (&Token, &Segment)| match (token, segment) {
             (Token::Plain(text) | Token::Quoted(text), Segment::Key(key)) => text == key,
             (_, Segment::Key(_) | Segment::Index(_)) => false,
@@ -71,7 +131,7 @@ impl Pattern {
 
     /// Walks the path with the set of positions that the pattern can be at: no backtracking, so no
     /// pattern takes exponential time.
-    pub(super) fn covers(&self, path: &[Segment], names: &[Option<&str>]) -> Cover {
+    pub(crate) fn covers(&self, path: &[Segment], names: &[Option<&str>]) -> Cover {
         let end = self.tokens.len();
         let mut at = vec![false; end + 1];
         self.arrive(&mut at, 0);

@@ -1,0 +1,21 @@
+//! Texts that stand for something, or hold an expression that gives it.
+
+use crate::dialect::Problem;
+use crate::dialect::reader::Node;
+use crate::policy::Given;
+use crate::policy::template::Template;
+
+/// What a text stands for. One that holds an expression is read once the expression has a value.
+pub(in crate::dialect) fn given<T, E>(
+    node: &Node<'_, '_>,
+    read: impl FnOnce(&str) -> Result<T, E>,
+    problem: impl FnOnce(E) -> Problem,
+) -> Option<Given<T>> {
+    let text = node.text("write a text or remove the field")?;
+    let read = if text.contains("{{") {
+        Template::parse_text(text).map(Given::Expression).map_err(Problem::Expression)
+    } else {
+        read(text).map(Given::Here).map_err(problem)
+    };
+    read.map_err(|problem| node.error(problem)).ok()
+}
