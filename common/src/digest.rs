@@ -65,13 +65,16 @@ impl Algorithm {
         }
     }
 
-    fn hash(self, bytes: &[u8]) -> hashing::Digest {
-        let algorithm = match self {
+    fn library(self) -> &'static hashing::Algorithm {
+        match self {
             Self::Sha256 => &SHA256,
             Self::Sha384 => &SHA384,
             Self::Sha512 => &SHA512,
-        };
-        hashing::digest(algorithm, bytes)
+        }
+    }
+
+    fn hash(self, bytes: &[u8]) -> hashing::Digest {
+        hashing::digest(self.library(), bytes)
     }
 }
 
@@ -120,6 +123,12 @@ impl Digest {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         hex::decode(&*self.hex).unwrap_or_default()
+    }
+
+    /// The hash as the crypto library takes it. Nobody knows of what it is: a signature over it is one over
+    /// whatever has it.
+    pub(crate) fn imported(&self) -> Option<hashing::Digest> {
+        hashing::Digest::import_less_safe(&self.bytes(), self.algorithm.library()).ok()
     }
 
     /// `sha256-…`: the digest as the beginning of a tag, where `:` is not allowed. cosign derives its

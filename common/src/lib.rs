@@ -12,8 +12,8 @@
 //!    registries
 //! 5. [`manifest`] [`sources`] [`attach`] [`tuf`]: signed manifests; where facts from outside come from;
 //!    putting signatures beside images; trust roots that are kept up to date
-//! 6. [`select`] [`cache`]: which rules apply; facts that never change
-//! 7. [`gather`]: everything that must be read, before anything is judged
+//! 6. [`update`] [`cache`]: what an update starts; facts that never change
+//! 7. [`select`] [`gather`]: which rules apply; everything that must be read, before anything is judged
 //! 8. [`decide`]: the judgement, a pure function
 //! 9. [`evaluate`]: select, gather, decide
 
@@ -37,6 +37,7 @@ pub mod signer;
 pub mod sources;
 pub mod trust;
 pub mod tuf;
+pub mod update;
 pub mod verdict;
 pub mod wildcard;
 pub mod yaml;

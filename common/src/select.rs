@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use crate::object::FieldPath;
 use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
 use crate::policy::selector::{FilterMismatch, LabelsUnknown, Looked, Operation, Selection};
-use crate::policy::{Action, Body, Exception, ImagesRule, Policy, PolicyId, ReviewFacts, Rule, Values};
+use crate::policy::{
+    Action, Body, Exception, ImagesRule, JudgeUpdates, Policy, PolicyId, ReviewFacts, Rule, Values,
+};
+use crate::update::{StartsNothing, Update};
 
 /// One rule of one policy, and what became of it.
 #[derive(Clone, Debug)]
@@ -76,6 +79,8 @@ pub enum SkipReason {
     },
     /// An object that goes away is not verified (`spec/kyverno.md` 2.7).
     Deletion,
+    /// Nothing that it is about can run because of the update.
+    StartsNothing(StartsNothing),
     /// A `CONNECT` carries no object to verify, and the rule does not ask for it.
     Connect,
     /// Its preconditions do not hold.
@@ -116,6 +121,8 @@ struct Request<'a> {
     values: &'a Values,
     background: bool,
     now: Timestamp,
+    /// The update that the request is, if it is one.
+    update: Option<Update<'a>>,
 }
 
 /// Selects the rules of all policies for one object. `background` tells a scan of stored objects from an
@@ -129,7 +136,8 @@ pub fn select<'p>(
     background: bool,
     now: Timestamp,
 ) -> Vec<Selected<'p>> {
-    let request = Request { facts, looked: Looked::at(facts), exceptions, values, background, now };
+    let (looked, update) = (Looked::at(facts), Update::of(facts));
+    let request = Request { facts, looked, exceptions, values, background, now, update };
     let mut selected = Vec::with_capacity(policies.iter().map(|policy| policy.rules.len()).sum());
     for policy in policies {
         request.select_policy(policy, &mut selected);
@@ -159,7 +167,12 @@ impl Request<'_> {
 
     fn select_rule(&self, policy: &Policy, rule: &Rule) -> Selectedness {
         let action = rule.action.resolve(self.facts);
-        match self.skip_reason(policy, rule) {
+        // What nobody can say of an update that starts nothing keeps nobody from it.
+        let skipped = match (self.skip_reason(policy, rule), self.starts_nothing(rule)) {
+            (Ok(None) | Err(_), Some(why)) => Ok(Some(SkipReason::StartsNothing(why))),
+            (skipped, _) => skipped,
+        };
+        match skipped {
             Ok(Some(why)) => Selectedness::Skipped(why),
             Err(why) => Selectedness::Fault { why, action: action.unwrap_or(Action::Enforce) },
             Ok(None) => match (&rule.body, action) {
@@ -194,6 +207,14 @@ impl Request<'_> {
         }
         let lifting = self.lifting(policy, rule)?;
         Ok((!lifting.is_empty()).then_some(SkipReason::Exceptions(lifting)))
+    }
+
+    /// Why nothing that the rule is about can run because of the request.
+    fn starts_nothing(&self, rule: &Rule) -> Option<StartsNothing> {
+        match rule.judge_updates {
+            JudgeUpdates::Starting => self.update.as_ref()?.starts_nothing(&rule.body),
+            JudgeUpdates::All => None,
+        }
     }
 
     fn policy_skipped(&self, policy: &Policy) -> Option<SkipReason> {

@@ -4,7 +4,7 @@
 //! private Sigstore, each from an environment variable or built once from a pinned Go module.
 //! [`apiserver`], [`registry`] and [`sigstore`] run them on loopback. [`trust`] runs `kubectl-trust` as
 //! cargo built it and reads its verdicts; [`operator`] puts `trust-operator` in front of a control plane, and
-//! [`forwarder`] stands between them for a Service. [`process`] starts whatever is started, shut off from the network
+//! [`forwarder`] stands between them for a Service, [`kubelet`] says what Pods do where there is no node. [`process`] starts whatever is started, shut off from the network
 //! and from the home of whoever runs the tests.
 //!
 //! The tests are in `tests/it`, one binary. Without a Go toolchain they say `SKIPPED` and pass, except
@@ -12,6 +12,7 @@
 
 pub mod apiserver;
 pub mod forwarder;
+pub mod kubelet;
 pub mod operator;
 pub mod process;
 pub mod programs;

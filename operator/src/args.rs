@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::enforcement::Enforcement;
+use crate::engines::UnreadablePolicies;
+
 /// Decides what may run in a cluster: admission webhooks that verify images, attestations and signed manifests
 /// with Sigstore.
 #[derive(Debug, Parser)]
@@ -85,6 +88,14 @@ pub struct ClusterArgs {
     /// A namespace whose PolicyExceptions count; those of all others do not (repeatable)
     #[arg(long, value_name = "NAMESPACE", conflicts_with = "standalone")]
     pub exceptions_from: Vec<String>,
+    /// Which policies refuse: all; own (those of our own kinds); none; or those with a label, as KEY=VALUE. All others only
+    /// warn and are counted, for clusters where another engine still refuses
+    #[arg(long, value_name = "WHICH", default_value = "all", conflicts_with = "standalone")]
+    pub enforce: Enforcement,
+    /// What becomes of a policy of another engine's kind that cannot be read, when somebody writes it: auto (refused, and
+    /// let in with a warning while that engine is in the cluster), refuse or warn
+    #[arg(long, value_enum, default_value_t, value_name = "ACTION", hide_possible_values = true)]
+    pub unreadable_policies: UnreadablePolicies,
     /// Policies, exceptions and trust roots are taken only as this policy demands of them: a file of ClusterTrustPolicies
     /// whose rules (validate.manifests) are about their kinds
     #[arg(long, value_name = "FILE", conflicts_with = "standalone")]

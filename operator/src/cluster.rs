@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::sync::watch;
@@ -10,11 +12,13 @@ use tokio::sync::watch;
 use crate::args::Args;
 use crate::certificate::{self, Served};
 use crate::conditions::Conditions;
-use crate::controllers::certificates::{self, Place, Renewal};
+use crate::controllers::assembly::Settings;
+use crate::controllers::certificates::{self, Place, Renewal, Renewed};
 use crate::controllers::registration::{self, Registration};
 use crate::controllers::webhooks::Reach;
-use crate::controllers::{namespaces, policies, roles};
+use crate::controllers::{engines, namespaces, policies, roles};
 use crate::secrets::Secrets;
+use crate::supervision::supervise;
 use crate::webhook::server::Server;
 
 /// A connection to the cluster.
@@ -68,29 +72,45 @@ impl Cluster {
         let client = || self.client.clone();
         let authority = served.authority.clone().unwrap_or_default().into_bytes();
         let (sender, receiver) = watch::channel(authority);
-        let exceptions_from = args.cluster.exceptions_from.iter().cloned().collect();
-        tokio::spawn(policies::follow(client(), Arc::clone(server), exceptions_from));
-        tokio::spawn(namespaces::follow(client(), Arc::clone(server)));
-        tokio::spawn(roles::follow(client(), Arc::clone(server)));
+        let follow = |task, start: Start| {
+            let (client, followed) = (client(), Arc::clone(server));
+            supervise(task, Arc::clone(server), move || start(client.clone(), Arc::clone(&followed)));
+        };
+        let settings = Settings {
+            exceptions_from: args.cluster.exceptions_from.iter().cloned().collect(),
+            enforcement: args.cluster.enforce.clone(),
+        };
+        follow(
+            "policies",
+            Box::new(move |client, server| policies::follow(client, server, settings.clone()).boxed()),
+        );
+        follow("engines", Box::new(|client, server| engines::follow(client, server).boxed()));
+        follow("namespaces", Box::new(|client, server| namespaces::follow(client, server).boxed()));
+        follow("roles", Box::new(|client, server| roles::follow(client, server).boxed()));
         let registration = Registration {
             reach: reach(args),
             exempt: exempt(args),
             owner: args.cluster.owner.clone(),
             authority: receiver,
         };
-        tokio::spawn(registration::follow(client(), Arc::clone(server), registration));
+        follow(
+            "registration",
+            Box::new(move |client, server| {
+                registration::follow(client, server, registration.clone()).boxed()
+            }),
+        );
         if args.tls_cert.is_none() {
-            tokio::spawn(certificates::follow(
-                client(),
-                place(args),
-                served,
-                renewal,
-                sender,
-                Arc::clone(server),
-            ));
+            let renewed = Renewed { place: place(args), served, renewal, authority: sender };
+            follow(
+                "certificates",
+                Box::new(move |client, server| certificates::follow(client, server, renewed.clone()).boxed()),
+            );
         }
     }
 }
+
+/// What starts a task that keeps in step with the cluster.
+type Start = Box<dyn Fn(Client, Arc<Server>) -> BoxFuture<'static, ()> + Send>;
 
 fn place(args: &Args) -> Place {
     let (service, namespace) = (&args.cluster.service, &args.cluster.namespace);

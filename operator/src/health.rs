@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
+use crate::supervision::Observer as _;
 use crate::webhook::server::Server;
 
 /// The routes.
@@ -21,10 +22,16 @@ pub fn router(server: Arc<Server>) -> Router {
 }
 
 /// Whether requests can be judged: the policies are loaded, and we are not about to end.
-async fn ready(State(server): State<Arc<Server>>) -> (StatusCode, &'static str) {
+///
+/// A task that does not run is named and makes nobody unready: what is in force is still judged by, and were all
+/// replicas unready because of one object, everything would be refused.
+async fn ready(State(server): State<Arc<Server>>) -> (StatusCode, String) {
     match server.not_ready() {
-        None => (StatusCode::OK, "ok\n"),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why.to_owned()),
+        None => match server.supervision().problem() {
+            None => (StatusCode::OK, "ok\n".to_owned()),
+            Some(problem) => (StatusCode::OK, format!("ok, but {problem}\n")),
+        },
     }
 }
 

@@ -8,9 +8,9 @@
 //! 3. [`snapshot`], [`group`], [`conditions`], [`signers`]: the policies that a request is judged by, which of them together, and who
 //!    must have signed them
 //! 4. [`world`], [`pulls`], [`registries`], [`secrets`]: registries, keys and trust roots, as a request sees them
-//! 5. [`controllers`]: what is kept in step with a cluster
+//! 5. [`controllers`]: what is kept in step with a cluster; [`enforcement`], [`engines`]: beside other engines
 //! 6. [`resources`]: our own kinds, as the API server is told of them
-//! 7. [`health`], [`metrics`], [`expiry`]: what an operator of the operator looks at
+//! 7. [`health`], [`metrics`], [`expiry`], [`supervision`]: what an operator of the operator looks at
 #![doc(html_no_source)]
 
 pub mod args;
@@ -19,6 +19,8 @@ mod clock;
 mod cluster;
 pub mod conditions;
 pub mod controllers;
+pub mod enforcement;
+pub mod engines;
 pub mod expiry;
 mod files;
 pub mod group;
@@ -33,6 +35,7 @@ mod run;
 pub mod secrets;
 pub mod signers;
 pub mod snapshot;
+pub mod supervision;
 mod tls;
 pub mod webhook;
 pub mod world;

@@ -47,6 +47,23 @@ struct OfRule {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPolicy {
+    kind: &'static str,
+    policy: Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfTask {
+    task: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPolicyRule {
+    policy: Text,
+    rule: Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCode {
     code: &'static str,
 }
@@ -58,6 +75,9 @@ pub struct Metrics {
     durations: Family<OfPhase, Histogram, fn() -> Histogram>,
     decisions: Family<OfRule, Counter>,
     faults: Family<OfCode, Counter>,
+    passed_updates: Family<OfPolicyRule, Counter>,
+    task_failures: Family<OfTask, Counter>,
+    ready: Family<OfPolicy, Gauge>,
     in_flight: Gauge,
     policies: Gauge,
     answers: Family<OfAnswer, Gauge<u64, AtomicU64>>,
@@ -95,6 +115,9 @@ impl Default for Metrics {
             durations: Family::new_with_constructor(durations as fn() -> Histogram),
             decisions: Family::default(),
             faults: Family::default(),
+            passed_updates: Family::default(),
+            task_failures: Family::default(),
+            ready: Family::default(),
             in_flight: Gauge::default(),
             policies: Gauge::default(),
             answers: Family::default(),
@@ -111,6 +134,12 @@ impl Default for Metrics {
         let decisions = "Decisions, by policy, rule and outcome; rules that do not apply are not counted";
         registry.register("decisions", decisions, metrics.decisions.clone());
         registry.register("faults", "Faults, by the code of their reason", metrics.faults.clone());
+        let passed = "Updates that a rule let pass because nothing new can run, by policy and rule";
+        registry.register("updates_starting_nothing", passed, metrics.passed_updates.clone());
+        let failures = "Ends and panics of tasks that should run for as long as the process";
+        registry.register("task_failures", failures, metrics.task_failures.clone());
+        let ready = "Whether policies and trust roots are in force, as their condition Ready says";
+        registry.register("policy_ready", ready, metrics.ready.clone());
         registry.register("requests_in_flight", "Requests that are being judged", metrics.in_flight.clone());
         registry.register("policies", "Policies in force", metrics.policies.clone());
         let answers = "Questions to registries, by where the answer came from";
@@ -176,10 +205,16 @@ impl Metrics {
 
     /// Rules have decided.
     pub fn decided(&self, decisions: &[Decision]) {
-        let applied = decisions.iter().filter(|decision| decision.outcome() != Outcome::Skip);
-        for decision in applied {
+        for decision in decisions {
             let Some(by) = &decision.by else { continue };
             let (policy, rule) = (Text(Arc::clone(&by.policy)), Text(Arc::clone(&by.rule)));
+            if decision.headline().is_update_passed() {
+                self.passed_updates.get_or_create(&OfPolicyRule { policy, rule }).inc();
+                continue;
+            }
+            if decision.outcome() == Outcome::Skip {
+                continue;
+            }
             let outcome = decision.outcome().word();
             self.decisions.get_or_create(&OfRule { policy, rule, outcome }).inc();
             if decision.outcome() == Outcome::Fault {
@@ -187,6 +222,21 @@ impl Metrics {
                 self.faults.get_or_create(&OfCode { code }).inc();
             }
         }
+    }
+
+    /// Which policies are in force, by kind and name.
+    pub fn ready(&self, policies: impl IntoIterator<Item = (&'static str, String, bool)>) {
+        // Those that are gone are gone.
+        self.ready.clear();
+        for (kind, policy, ready) in policies {
+            let policy = Text(policy.into());
+            self.ready.get_or_create(&OfPolicy { kind, policy }).set(i64::from(ready));
+        }
+    }
+
+    /// A task has ended that should not have.
+    pub fn task_ended(&self, task: &'static str) {
+        self.task_failures.get_or_create(&OfTask { task }).inc();
     }
 
     /// Another certificate is served.

@@ -27,6 +27,7 @@ use crate::args::{Args, LogFormat, RegistryArgs};
 use crate::certificate;
 use crate::cluster::Cluster;
 use crate::controllers::certificates::Renewal;
+use crate::engines::OtherEngines;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::registries::Registries;
@@ -108,6 +109,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
         roles: Roles::default(),
         signers: args.cluster.signed_policies.as_deref().map(Signers::read).transpose()?.unwrap_or_default(),
         conditions: cluster.as_ref().map(Cluster::conditions).unwrap_or_default(),
+        engines: OtherEngines::new(args.cluster.unreadable_policies),
         world,
         facts: Facts::default(),
         metrics,

@@ -86,7 +86,7 @@ pub fn image(
     }
     // (5)
     if let Some(deny) = &entry.deny {
-        parts.checks.push(statements::denied(deny, &named, now));
+        parts.checks.push(statements::denied(deny, &named, &entry.context, now));
     }
     // (6)
     if entry.requirement.is_none() && entry.attestations.is_empty() {
@@ -202,8 +202,8 @@ impl<'j> Judging<'j> {
         let predicates: Vec<_> = trusted.iter().filter_map(|found| predicate(found)).collect();
         // Whoever is not trusted need not keep to the conditions, and cannot break them.
         if Outcome::worst(checks.iter().map(|check| check.outcome)) == Outcome::Pass {
-            let conditions =
-                |found: &&Arc<Found>| statements::conditions(found, &attestation.conditions, now);
+            let (asked, context) = (&attestation.conditions, &self.entry.context);
+            let conditions = |found: &&Arc<Found>| statements::conditions(found, asked, context, now);
             checks.extend(trusted.iter().filter_map(conditions));
             parts.payloads.extend(trusted.iter().filter_map(|found| found.payload()));
             // Statements that could not be read may be ones that break the conditions.

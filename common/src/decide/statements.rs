@@ -1,4 +1,7 @@
 //! Whether what attestations say is as a rule demands.
+//!
+//! A statement that was read and does not answer what a condition asks is a failure, like one that gives the wrong
+//! answer: nobody will get another answer by asking again (ADR 0004). A fault is only what the statement cannot help.
 
 use std::sync::Arc;
 
@@ -7,38 +10,71 @@ use serde_json::{Map, Value};
 
 use crate::limits;
 use crate::policy::Conditions;
-use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
+use crate::policy::condition::{
+    Condition, ConditionFault, ConditionFaultReason, ConditionResult, FailedCondition, Scope,
+};
 use crate::policy::images::DenyRule;
 use crate::signature::Found;
 use crate::verdict::{Check, Outcome, Reason, side};
 
+/// Names that have no value in a condition, and where they come from.
+type Elsewhere<'n> = Vec<(&'n str, &'static str)>;
+
+/// Names that the rule gives. `context` are those of [`ImageEntry`](crate::policy::images::ImageEntry).
+fn of_rule(context: &[String]) -> Elsewhere<'_> {
+    context.iter().map(|name| (name.as_str(), "the rule's context")).collect()
+}
+
 /// Whether one statement keeps all conditions; `None` where there are none.
-pub(super) fn conditions(found: &Found, conditions: &[Conditions], now: Timestamp) -> Option<Check> {
+pub(super) fn conditions(
+    found: &Found,
+    conditions: &[Conditions],
+    context: &[String],
+    now: Timestamp,
+) -> Option<Check> {
     let statement = found.claim.as_ref().ok()?.statement()?;
     if conditions.is_empty() {
         return None;
     }
-    let scope = Scope::of_document(&statement.predicate, now);
-    let mut failed = None;
+    let scope = Scope::of_statement(&statement.predicate, of_rule(context), now);
+    let (mut failed, mut fault) = (None, None);
     for part in conditions {
-        match part.evaluate(&scope) {
-            ConditionResult::True => {}
-            ConditionResult::False(conditions) => {
-                failed = failed.or(Some((Outcome::Fail, not_kept(&conditions))));
-            }
-            ConditionResult::Fault(why) => {
-                return Some(Check::leaf(found.place.clone(), Outcome::Fault, undecided(&why)));
-            }
+        match kept(part, &scope) {
+            Ok(None) => {}
+            Ok(Some(reason)) => failed = failed.or(Some((Outcome::Fail, reason))),
+            Err(reason) => fault = fault.or(Some((Outcome::Fault, reason))),
         }
     }
-    let (outcome, reason) = failed.unwrap_or((Outcome::Pass, Reason::ConditionsHold));
+    // What certainly refuses is not made uncertain by what nobody can say.
+    let (outcome, reason) = failed.or(fault).unwrap_or((Outcome::Pass, Reason::ConditionsHold));
     Some(Check::leaf(found.place.clone(), outcome, reason))
+}
+
+/// Why conditions are not kept, or why nobody can say whether they are.
+fn kept(part: &Conditions, scope: &Scope) -> Result<Option<Reason>, Reason> {
+    match part.evaluate_unanswered(scope, false) {
+        ConditionResult::True => Ok(None),
+        ConditionResult::False(failed) => {
+            let reason = match (failed.first(), part.unanswered(scope)) {
+                (Some(first), _) => not_kept(first),
+                (None, Some((condition, why))) => unanswered(condition, &why, scope, ""),
+                (None, None) => Reason::NothingChecked,
+            };
+            Ok(Some(reason))
+        }
+        ConditionResult::Fault(why) => Err(undecided(&why)),
+    }
 }
 
 /// Whether the conditions hold under which an image is refused. `named` are the predicates of each named
 /// attestation; where several stand for one name, every combination is tried, and one that is refused is
 /// enough.
-pub(super) fn denied(deny: &DenyRule, named: &[(&str, Vec<Arc<Value>>)], now: Timestamp) -> Check {
+pub(super) fn denied(
+    deny: &DenyRule,
+    named: &[(&str, Vec<Arc<Value>>)],
+    context: &[String],
+    now: Timestamp,
+) -> Check {
     let combinations = named.iter().map(|(_, predicates)| predicates.len().max(1));
     let count = combinations.fold(1, usize::saturating_mul);
     if count > limits::ATTESTATION_COMBINATIONS {
@@ -48,27 +84,54 @@ pub(super) fn denied(deny: &DenyRule, named: &[(&str, Vec<Arc<Value>>)], now: Ti
         );
         return Check::leaf("validate.deny", Outcome::Fault, Reason::TooMuchEvidence { what });
     }
+    let mut elsewhere = of_rule(context);
+    // That there is none is what the attestation's own check says, or the fault of whoever did not answer.
+    let none = named.iter().filter(|(_, predicates)| predicates.is_empty());
+    elsewhere.extend(none.map(|(name, _)| (*name, "an attestation that is not there")));
+    let mut fault = None;
     for combination in 0..count {
-        let scope = Scope::of_document(&Value::Object(choice(named, combination)), now);
-        match deny.conditions.evaluate(&scope) {
-            ConditionResult::False(_) => {}
-            ConditionResult::True => {
-                let message = deny.message.clone();
-                let (what, expected, found) = ("validate.deny", "not to hold", "holds");
-                let reason = Reason::ConditionFailed {
-                    what: what.to_owned(),
-                    expected: expected.to_owned(),
-                    found: found.to_owned(),
-                    message,
-                };
-                return Check::leaf("validate.deny", Outcome::Fail, reason);
-            }
-            ConditionResult::Fault(why) => {
-                return Check::leaf("validate.deny", Outcome::Fault, undecided(&why));
-            }
+        let document = Value::Object(choice(named, combination));
+        let scope = Scope::of_statement(&document, elsewhere.iter().copied(), now);
+        match refused(deny, &scope) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Check::leaf("validate.deny", Outcome::Fail, reason),
+            Err(reason) => fault = fault.or(Some((Outcome::Fault, reason))),
         }
     }
-    Check::leaf("validate.deny", Outcome::Pass, Reason::ConditionsHold)
+    let (outcome, reason) = fault.unwrap_or((Outcome::Pass, Reason::ConditionsHold));
+    Check::leaf("validate.deny", outcome, reason)
+}
+
+/// Why the statements are refused, or why nobody can say whether they are.
+fn refused(deny: &DenyRule, scope: &Scope) -> Result<Option<Reason>, Reason> {
+    match deny.conditions.evaluate_unanswered(scope, true) {
+        ConditionResult::False(_) => Ok(None),
+        ConditionResult::True => {
+            let reason = match deny.conditions.unanswered(scope) {
+                Some((condition, why)) if deny.conditions.evaluate(scope) != ConditionResult::True => {
+                    unanswered(condition, &why, scope, "not ")
+                }
+                Some(_) | None => Reason::ConditionFailed {
+                    what: "validate.deny".to_owned(),
+                    expected: "not to hold".to_owned(),
+                    found: "holds".to_owned(),
+                    message: None,
+                },
+            };
+            Ok(Some(with_message(reason, deny.message.as_ref())))
+        }
+        ConditionResult::Fault(why) => Err(undecided(&why)),
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "only a condition has a message")]
+fn with_message(reason: Reason, of_rule: Option<&String>) -> Reason {
+    match reason {
+        Reason::ConditionFailed { what, expected, found, message } => {
+            Reason::ConditionFailed { what, expected, found, message: of_rule.cloned().or(message) }
+        }
+        other => other,
+    }
 }
 
 /// One predicate for every name: `combination` counts through them all.
@@ -84,14 +147,23 @@ fn choice(named: &[(&str, Vec<Arc<Value>>)], mut combination: usize) -> Map<Stri
     chosen
 }
 
-fn not_kept(failed: &[FailedCondition]) -> Reason {
-    let Some(first) = failed.first() else { return Reason::NothingChecked };
-    let expected = format!("{} {}", first.operator, side(Some(&first.expected)));
+fn not_kept(failed: &FailedCondition) -> Reason {
     Reason::ConditionFailed {
-        what: first.path.to_string(),
-        expected,
-        found: side(Some(&first.found)),
-        message: first.message.clone(),
+        what: failed.path.to_string(),
+        expected: format!("{} {}", failed.operator, side(Some(&failed.expected))),
+        found: side(Some(&failed.found)),
+        message: failed.message.clone(),
+    }
+}
+
+/// A condition that the statement gives no answer to.
+fn unanswered(condition: &Condition, why: &ConditionFaultReason, scope: &Scope, negation: &str) -> Reason {
+    let value = scope.render(&condition.value).map_or_else(|_| "its value".to_owned(), |value| side(Some(&value)));
+    Reason::ConditionFailed {
+        what: condition.path.to_string(),
+        expected: format!("{negation}{} {value}", condition.operator),
+        found: why.to_string(),
+        message: condition.message.clone(),
     }
 }
 

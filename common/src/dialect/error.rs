@@ -47,9 +47,7 @@ impl fmt::Display for CompileError {
 #[non_exhaustive]
 pub enum Problem {
     /// The document is not of a kind and version that we compile.
-    #[error(
-        "`{api_version}` `{kind}` is not a policy that can be read (known: ClusterTrustPolicy, TrustPolicy and TrustRoot of kubectl-trust.io/v1alpha1, ClusterPolicy and Policy of kyverno.io/v1 and v2beta1, PolicyException of kyverno.io/v2 and v2beta1)"
-    )]
+    #[error("`{api_version}` `{kind}` is not a policy that can be read (known: {})", super::kinds::known())]
     UnknownKind {
         /// Its `apiVersion`.
         api_version: String,

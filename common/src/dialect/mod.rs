@@ -4,6 +4,7 @@
 //! unknown field is an error with its path, an option without effect is a warning.
 
 mod error;
+mod kinds;
 mod kyverno;
 mod reader;
 mod set;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use error::{CompileError, CompileErrors, Problem};
+pub use kinds::{KINDS, PolicyKind, kind};
 pub use reader::nearest;
 pub use set::{PolicySet, SetError};
 
@@ -54,30 +56,18 @@ impl Compiled {
     }
 }
 
-type Compile = fn(&Value, &reader::Report) -> Option<Compiled>;
-
-/// Every document we compile: API group, versions, kind, compiler. A new dialect is a row and a folder.
-const DIALECTS: [(&str, &[&str], &str, Compile); 6] = [
-    (trust::GROUP, &["v1alpha1"], trust::CLUSTER_POLICY, trust::compile_policy),
-    (trust::GROUP, &["v1alpha1"], trust::POLICY, trust::compile_policy),
-    (trust::GROUP, &["v1alpha1"], "TrustRoot", trust::compile_root),
-    (kyverno::GROUP, &["v1", "v2beta1"], "ClusterPolicy", kyverno::compile_policy),
-    (kyverno::GROUP, &["v1", "v2beta1"], "Policy", kyverno::compile_policy),
-    (kyverno::GROUP, &["v2", "v2beta1"], "PolicyException", kyverno::compile_exception),
-];
-
 /// Whether a document is a policy, an exception or a trust root, by its group and kind. A version that we do not know
 /// still is one: [`compile`] then says so, instead of the document being taken for a resource.
 #[must_use]
 pub fn is_policy(document: &Value) -> bool {
-    let (group, _, kind) = names(document);
-    DIALECTS.iter().any(|(g, _, k, _)| *g == group && *k == kind)
+    let (group, _, name) = names(document);
+    kind(group, name).is_some()
 }
 
 /// Whether documents of a kind are policies, exceptions or trust roots that we read.
 #[must_use]
-pub fn reads(group: &str, version: &str, kind: &str) -> bool {
-    DIALECTS.iter().any(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version))
+pub fn reads(group: &str, version: &str, name: &str) -> bool {
+    kind(group, name).is_some_and(|kind| kind.reads(version))
 }
 
 /// Whether a document is a policy of a kind that we do not judge: others may stand in the same files.
@@ -98,15 +88,13 @@ pub fn is_other_policy(document: &Value) -> bool {
 /// Every problem of the document, each with the path of its field.
 pub fn compile(document: &Value) -> Result<Compiled, CompileErrors> {
     let report = reader::Report::default();
-    let (group, version, kind) = names(document);
-    let row =
-        DIALECTS.iter().find(|(g, versions, k, _)| *g == group && *k == kind && versions.contains(&version));
-    let Some((_, _, _, compile)) = row else {
-        let (api_version, kind) = (text(document, "apiVersion").to_owned(), kind.to_owned());
+    let (group, version, name) = names(document);
+    let Some(read) = kind(group, name).filter(|kind| kind.reads(version)) else {
+        let (api_version, kind) = (text(document, "apiVersion").to_owned(), name.to_owned());
         report.error(&FieldPath::keys(["apiVersion"]), Problem::UnknownKind { api_version, kind });
         return report.finish(None);
     };
-    let compiled = compile(document, &report);
+    let compiled = (read.compile)(document, &report);
     report.finish(compiled)
 }
 

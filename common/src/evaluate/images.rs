@@ -11,9 +11,9 @@ use crate::decide::{self, ImageDecision};
 use crate::gather::{self, Resolved, World};
 use crate::image::{self, ExtractError, FoundImage, ImageRef, Names, ReferenceError};
 use crate::object::{FieldPath, ObjectRef, Origin};
-use crate::policy::Operation;
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, ImagesRule};
+use crate::policy::{Operation, UserInfo};
 use crate::verdict::{Check, DecidedBy, Decision, Outcome, Pin, Reason, Subject, SubjectKind};
 
 /// Judges one image by one entry, as a command line demands it.
@@ -137,34 +137,50 @@ pub(super) async fn by_rule(
     Decision { signers, warnings, payloads, pins, verified, ..Decision::new(task.subject.clone(), by, check) }
 }
 
-/// The images of a Pod that an update leaves as they are.
-///
-/// Its containers run already, and to pin them would start them anew: because somebody changed a label. They are
-/// judged like all others, but need no digest that they did not have. What makes Pods (a Deployment) is pinned: its
-/// Pods are yet to come.
-struct Kept<'k>(Option<&'k Value>);
+/// Images that are judged like all others, but need no digest that they do not have, and get none.
+enum Kept<'k> {
+    /// None.
+    None,
+    /// Those of a running Pod that an update leaves as they are. Its containers run already, and to pin them would start
+    /// them anew.
+    Where(&'k Value),
+    /// All of a `ReplicaSet` that the controller of its Deployment writes: its template is that of the Deployment, by which
+    /// the controller knows it. Were it pinned, the controller would make another, without end. Its Pods are pinned.
+    All,
+}
 
 impl<'k> Kept<'k> {
     fn of(task: &Task<'k>) -> Self {
         let object = ObjectRef::of(task.facts.subject());
-        let pod = object.kind == "Pod" && object.group().is_empty();
         let update = task.origin == Origin::Review && task.facts.operation == Operation::Update;
-        Self(task.facts.old_object.filter(|_| pod && update))
+        match (object.group(), object.kind.as_str(), task.facts.old_object.filter(|_| update)) {
+            ("", "Pod", Some(old)) => Self::Where(old),
+            ("apps", "ReplicaSet", _) if Self::is_owners(task) => Self::All,
+            _ => Self::None,
+        }
+    }
+
+    /// Attack: an owner that anybody can name is none; it is the controller itself that must ask.
+    fn is_owners(task: &Task<'_>) -> bool {
+        let owners = task.facts.subject().pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let owned = owners.into_iter().flatten().any(|owner| owner["controller"] == true);
+        owned && task.facts.user.is_some_and(UserInfo::is_controller)
     }
 
     /// Whether an image stands where it stood.
     fn is(&self, found: &FoundImage) -> bool {
-        self.0.is_some_and(|old| found.path.find(old).and_then(Value::as_str) == Some(found.text.as_str()))
+        match self {
+            Self::None => false,
+            Self::Where(old) => found.path.find(old).and_then(Value::as_str) == Some(found.text.as_str()),
+            Self::All => true,
+        }
     }
 
     /// Whether an image is nowhere but where it stood.
     fn holds(&self, images: &Images, image: &ImageRef) -> bool {
-        self.0.is_some()
-            && images
-                .0
-                .iter()
-                .map(|standing| &standing.found)
-                .all(|found| found.image.as_ref() != Ok(image) || self.is(found))
+        let found = images.0.iter().map(|standing| &standing.found);
+        !matches!(self, Self::None)
+            && found.into_iter().all(|found| found.image.as_ref() != Ok(image) || self.is(found))
     }
 }
 

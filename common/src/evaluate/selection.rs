@@ -19,6 +19,7 @@ pub(super) fn skip_reason(why: &SkipReason) -> Reason {
             for_this(format!("excluded by {}", by.join(", ")))
         }
         SkipReason::Deletion => not_matched("an object that goes away is not verified"),
+        SkipReason::StartsNothing(why) => Reason::UpdateStartsNothing { why: why.words() },
         SkipReason::Connect => not_matched("a CONNECT carries no object to verify"),
         SkipReason::EarlierRuleApplied { rule } => {
             for_this(format!("rule {rule} applied first, and the policy applies one rule only"))

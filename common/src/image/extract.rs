@@ -75,6 +75,12 @@ fn pod_spec(object: &ObjectRef) -> Option<&'static [&'static str]> {
     WORKLOADS.iter().find(is).map(|(_, _, spec)| *spec)
 }
 
+/// Every kind that holds a Pod, with its groups.
+#[cfg(test)]
+pub(crate) fn pod_kinds() -> impl Iterator<Item = (&'static [&'static str], &'static str)> {
+    WORKLOADS.iter().map(|(groups, kind, _)| (*groups, *kind))
+}
+
 impl FoundImage {
     fn of(list: &str, spot: Spot<'_>) -> Self {
         Self {

@@ -7,6 +7,8 @@ mod place;
 mod platform;
 mod reference;
 
+#[cfg(test)]
+pub(crate) use extract::pod_kinds;
 pub use extract::{VariablesError, images, variables};
 pub use names::Names;
 pub use pattern::{ImagePattern, PatternError};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{self, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
@@ -10,6 +10,7 @@ use x509_cert::der::{Decode as _, Encode as _, asn1::ObjectIdentifier};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::{KeyError, pem};
+use crate::digest::{Algorithm, Digest};
 
 /// A public key: ECDSA P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits.
 ///
@@ -21,6 +22,8 @@ pub struct PublicKey {
     kind: &'static str,
     /// The key parsed once for every hash it may be used with; the first is what cosign signs with today.
     verifiers: Vec<ParsedPublicKey>,
+    /// The hash of each of them.
+    hashes: &'static [Algorithm],
 }
 
 impl PublicKey {
@@ -75,8 +78,8 @@ impl PublicKey {
         if kind.name == RSA.name && PublicEncryptingKey::from_der(&spki).is_err() {
             return Err(KeyError::Unsupported("RSA of fewer than 2048 or more than 8192 bits"));
         }
-        let fingerprint = format!("sha256:{}", hex::encode(digest::digest(&SHA256, &spki)));
-        Ok(Self { spki, fingerprint, kind: kind.name, verifiers })
+        let fingerprint = format!("sha256:{}", hex::encode(digest(&SHA256, &spki)));
+        Ok(Self { spki, fingerprint, kind: kind.name, verifiers, hashes: kind.hashes })
     }
 
     /// Whether `signature` is this key's over `message`: ECDSA in ASN.1 DER, Ed25519 (RFC 8032, pure),
@@ -85,6 +88,16 @@ impl PublicKey {
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifiers.iter().any(|key| key.verify_sig(message, signature).is_ok())
+    }
+
+    /// The same where only the digest of the message is known. `None` where it says nothing about such a signature:
+    /// Ed25519 signs the message itself, and every other key the digest of its own hash functions.
+    #[must_use]
+    pub fn verifies_digest(&self, digest: &Digest, signature: &[u8]) -> Option<bool> {
+        let imported = digest.imported()?;
+        let mut fitting = self.verifiers.iter().zip(self.hashes).filter(|(_, hash)| **hash == digest.algorithm());
+        let (key, _) = fitting.next()?;
+        Some(key.verify_digest_sig(&imported, signature).is_ok())
     }
 
     /// `sha256:` and the hex SHA-256 of the key's `SubjectPublicKeyInfo`.
@@ -131,18 +144,26 @@ impl fmt::Debug for PublicKey {
 struct Kind {
     name: &'static str,
     algorithms: &'static [&'static dyn VerificationAlgorithm],
+    /// The hash of each, where the digest is what is signed.
+    hashes: &'static [Algorithm],
 }
 
-const P256: Kind = Kind { name: "ECDSA P-256", algorithms: &[&signature::ECDSA_P256_SHA256_ASN1] };
+const P256: Kind = Kind {
+    name: "ECDSA P-256",
+    algorithms: &[&signature::ECDSA_P256_SHA256_ASN1],
+    hashes: &[Algorithm::Sha256],
+};
 const P384: Kind = Kind {
     name: "ECDSA P-384",
     algorithms: &[&signature::ECDSA_P384_SHA384_ASN1, &signature::ECDSA_P384_SHA256_ASN1],
+    hashes: &[Algorithm::Sha384, Algorithm::Sha256],
 };
 const P521: Kind = Kind {
     name: "ECDSA P-521",
     algorithms: &[&signature::ECDSA_P521_SHA512_ASN1, &signature::ECDSA_P521_SHA256_ASN1],
+    hashes: &[Algorithm::Sha512, Algorithm::Sha256],
 };
-const ED25519: Kind = Kind { name: "Ed25519", algorithms: &[&signature::ED25519] };
+const ED25519: Kind = Kind { name: "Ed25519", algorithms: &[&signature::ED25519], hashes: &[] };
 const RSA: Kind = Kind {
     name: "RSA",
     algorithms: &[
@@ -150,6 +171,7 @@ const RSA: Kind = Kind {
         &signature::RSA_PKCS1_2048_8192_SHA384,
         &signature::RSA_PKCS1_2048_8192_SHA512,
     ],
+    hashes: &[Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512],
 };
 
 /// RFC 5480 (EC), RFC 8410 (Ed25519), RFC 8017 (RSA).

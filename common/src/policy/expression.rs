@@ -18,6 +18,7 @@ use bounds::{bounded, copies, weigh};
 pub struct Expression {
     compiled: Arc<jmespath::Expression<'static>>,
     variables: Vec<Vec<String>>,
+    compared: Vec<Vec<String>>,
     /// Whether it calls functions that are not part of `JMESPath`.
     extended: bool,
 }
@@ -109,12 +110,12 @@ impl Expression {
         if copies(&ast) > limits::EXPRESSION_COPIES {
             return Err(ExpressionError::TooLarge);
         }
-        let Reads { variables, unknown_function, extended, whole } = Reads::of(&ast);
+        let Reads { variables, compared, unknown_function, extended, whole } = Reads::of(&ast);
         if let Some(name) = unknown_function {
             return Err(ExpressionError::Function(name));
         }
         let compiled = Arc::new(jmespath::Expression::new(text, ast, &DEFAULT_RUNTIME));
-        Ok((Self { compiled, variables, extended }, whole))
+        Ok((Self { compiled, variables, compared, extended }, whole))
     }
 
     /// As typed, without the braces.
@@ -127,6 +128,11 @@ impl Expression {
     #[must_use]
     pub fn variables(&self) -> &[Vec<String>] {
         &self.variables
+    }
+
+    /// Plain paths that are compared with something and have no alternative: `a.b` of `a.b == 'c'`.
+    pub(super) fn compared(&self) -> &[Vec<String>] {
+        &self.compared
     }
 
     /// The time that it finds in a document (RFC 3339); `None` where it finds none.
@@ -164,6 +170,7 @@ fn in_words(reason: ErrorReason) -> String {
 #[derive(Default)]
 struct Reads {
     variables: Vec<Vec<String>>,
+    compared: Vec<Vec<String>>,
     unknown_function: Option<String>,
     extended: bool,
     whole: bool,
@@ -196,7 +203,19 @@ impl Reads {
             Ast::Flatten { node, .. } | Ast::ObjectValues { node, .. } | Ast::Not { node, .. } => {
                 self.walk(node, root);
             }
-            Ast::And { lhs, rhs, .. } | Ast::Or { lhs, rhs, .. } | Ast::Comparison { lhs, rhs, .. } => {
+            Ast::Comparison { lhs, rhs, .. } => {
+                let sides = [lhs, rhs].into_iter().filter(|_| root);
+                self.compared.extend(sides.filter_map(|side| plain_path(side)));
+                self.walk(lhs, root);
+                self.walk(rhs, root);
+            }
+            Ast::Or { lhs, rhs, .. } => {
+                let compared = self.compared.len();
+                self.walk(lhs, root);
+                self.walk(rhs, root);
+                self.compared.truncate(compared);
+            }
+            Ast::And { lhs, rhs, .. } => {
                 self.walk(lhs, root);
                 self.walk(rhs, root);
             }

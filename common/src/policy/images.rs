@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::Conditions;
+use super::condition::{Conditions, ContextEntry};
 use super::expression::Expression;
 use super::requirement::Requirement;
 use crate::image::{ImagePattern, Names, Platform};
@@ -18,6 +18,14 @@ pub struct ImagesRule {
 }
 
 impl ImagesRule {
+    /// Tells every entry which names the rule's context gives.
+    pub(crate) fn name_context(&mut self, context: &[ContextEntry]) {
+        let names: Vec<_> = context.iter().map(|entry| entry.name.clone()).collect();
+        for entry in &mut self.entries {
+            entry.context.clone_from(&names);
+        }
+    }
+
     /// Whether an attestor is named by a variable.
     #[must_use]
     pub fn has_variables(&self) -> bool {
@@ -59,6 +67,8 @@ pub struct ImageEntry {
     pub use_cache: bool,
     /// Conditions over all attestations under which the image is refused.
     pub deny: Option<DenyRule>,
+    /// Names of the rule's context. Conditions over statements do not see their values: what needs one is a fault.
+    pub context: Vec<String>,
     /// How registries are spoken to.
     pub credentials: RegistryCredentials,
     /// Where statements say when they were made; of those of one signer the newest counts. Without it, all do.

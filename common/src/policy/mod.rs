@@ -201,13 +201,22 @@ pub struct Rule {
     /// Whether requests of Kyverno's own background account skip the rule. Kept for display; we never
     /// skip for it, because that account is not ours.
     pub skip_background: bool,
-    /// Whether an update of an object that already violated the rule is let through. Only for rule types
-    /// we do not handle; manifest and image rules never look at it (`spec/kyverno.md` 3.7).
-    pub allow_existing_violations: bool,
+    /// Which updates it judges.
+    pub judge_updates: JudgeUpdates,
     /// Properties copied to reports.
     pub report_properties: BTreeMap<String, String>,
     /// What it demands.
     pub body: Body,
+}
+
+/// Which updates a rule judges (ADR 0014).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JudgeUpdates {
+    /// Those because of which something new can run.
+    #[default]
+    Starting,
+    /// All. Then controllers cannot scale down, end or clean up what is not trusted and older than the policy.
+    All,
 }
 
 /// What a rule demands.

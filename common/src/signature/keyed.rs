@@ -90,11 +90,13 @@ fn bundled(
             signed_by(key, &envelope.pae(), envelope.signature.sig.as_bytes())?
         }
         SignatureContent::MessageSignature(message) => {
-            let bytes = subject.bytes.ok_or(Reason::NothingChecked)?;
-            if message.message_digest.as_ref().is_some_and(|said| !names(said, bytes)) {
+            if message.message_digest.as_ref().is_some_and(|said| !names(said, subject)) {
                 return Err(Reason::PayloadInvalid { problem: "it is for other bytes".to_owned() });
             }
-            signed_by(key, bytes, message.signature.as_bytes())?
+            match subject.bytes {
+                Some(bytes) => signed_by(key, bytes, message.signature.as_bytes())?,
+                None => signed_digest_by(key, subject.digest, message.signature.as_bytes())?,
+            }
         }
         _ => return Err(not_by(key)),
     };
@@ -119,9 +121,10 @@ fn bundled(
     with_entry(verified, entry)
 }
 
-/// Whether the digest in a bundle is that of the bytes. It proves nothing; one that is wrong was put beside
-/// the signature by somebody else, and an identity's bundle is refused for it as well.
-fn names(said: &MessageDigest, bytes: &[u8]) -> bool {
+/// Whether the digest in a bundle is that of the subject, as far as can be told: without its bytes, two digests by
+/// different hash functions cannot be compared. It proves nothing; one that is wrong was put beside the signature by
+/// somebody else, and an identity's bundle is refused for it as well.
+fn names(said: &MessageDigest, subject: Subject<'_>) -> bool {
     let algorithm = match said.algorithm {
         HashAlgorithm::Sha2256 => Algorithm::Sha256,
         HashAlgorithm::Sha2384 => Algorithm::Sha384,
@@ -129,7 +132,10 @@ fn names(said: &MessageDigest, bytes: &[u8]) -> bool {
         _ => return false,
     };
     let digest = Digest::parse(&format!("{}:{}", algorithm.name(), hex::encode(said.digest.as_bytes())));
-    digest.is_ok_and(|digest| digest.names(bytes))
+    digest.is_ok_and(|digest| match subject.bytes {
+        Some(bytes) => digest.names(bytes),
+        None => digest.algorithm() != subject.digest.algorithm() || digest == *subject.digest,
+    })
 }
 
 /// The signature itself.
@@ -138,6 +144,22 @@ fn signed_by(key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<Verifi
         return Err(not_by(key));
     }
     Ok(VerifiedSignature::new(Signer::Key { fingerprint: key.fingerprint().to_owned() }))
+}
+
+/// The same where only the digest of what was signed is known.
+fn signed_digest_by(key: &PublicKey, digest: &Digest, signature: &[u8]) -> Result<VerifiedSignature, Reason> {
+    match key.verifies_digest(digest, signature) {
+        Some(true) => Ok(VerifiedSignature::new(Signer::Key { fingerprint: key.fingerprint().to_owned() })),
+        Some(false) => Err(not_by(key)),
+        None => {
+            let problem = format!(
+                "a signature by a key of type {} cannot be verified by a {} digest alone; give the file",
+                key.kind(),
+                digest.algorithm().name()
+            );
+            Err(Reason::PayloadInvalid { problem })
+        }
+    }
 }
 
 fn not_by(key: &PublicKey) -> Reason {

@@ -85,6 +85,7 @@ impl Reason {
             Self::NotHandled { .. } => ("not-handled", 104),
             Self::NeedsCluster { .. } => ("needs-cluster", 102),
             Self::NotMatched { .. } => ("not-matched", 100),
+            Self::UpdateStartsNothing { .. } => ("update-starts-nothing", 105),
             Self::PreconditionsNotMet { .. } => ("preconditions-not-met", 101),
             Self::ExceptionApplies { .. } => ("exception-applies", 103),
             Self::StatementSuperseded { .. } => ("statement-superseded", 99),

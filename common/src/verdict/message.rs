@@ -189,6 +189,7 @@ impl fmt::Display for Words<'_> {
             Reason::NeedsCluster { what } => write!(f, "{what} needs a cluster, and there is none here"),
             Reason::NotMatched { why, at: None } => write!(f, "the rule does not apply: {why}"),
             Reason::NotMatched { why, at: Some(at) } => write!(f, "the rule does not apply: {why} ({at})"),
+            Reason::UpdateStartsNothing { why } => write!(f, "nothing new can run: {why}"),
             Reason::PreconditionsNotMet { why } => write!(f, "preconditions not met: {why}"),
             Reason::ExceptionApplies { names } => {
                 write!(f, "rule is skipped due to policy exceptions {}", names.join(", "))

@@ -219,6 +219,9 @@ pub enum Reason {
         why: Cow<'static, str>,
         at: Option<FieldPath>,
     },
+    UpdateStartsNothing {
+        why: &'static str,
+    },
     PreconditionsNotMet {
         why: String,
     },
@@ -237,6 +240,12 @@ impl Reason {
     #[must_use]
     pub fn itself(&self) -> &Self {
         if let Self::ImageRefused { why, .. } = self { why.itself() } else { self }
+    }
+
+    /// Whether it says that an update passed because nothing new can run.
+    #[must_use]
+    pub fn is_update_passed(&self) -> bool {
+        matches!(self, Self::UpdateStartsNothing { .. })
     }
 
     /// What would have passed, in a few words.

@@ -197,3 +197,46 @@ fn other_rule_types_are_named_and_never_pass() {
     document["spec"]["rules"][0]["match"] = json!({"any": [{"resources": {"kinds": ["Pod"]}}]});
     expect(&judge(&config("safe"), &compiled(&document), &BTreeMap::new()), Outcome::Skip, "not-matched");
 }
+
+/// A fault is a fault only where what it hides could have been enough: otherwise it is certain that the rule is not met.
+#[test]
+fn faults_count_where_they_could_have_made_the_threshold() {
+    let (first, second, stranger) = (key(), key(), key());
+    let object = signed(&[&first, &second]);
+    let entry = |letter: char| match letter {
+        '1' => entries(&[&first]).remove(0),
+        '2' => entries(&[&second]).remove(0),
+        'x' => entries(&[&stranger]).remove(0),
+        '?' => json!({"keys": {"publicKeys": "k8s://keys/signer"}}),
+        other => panic!("{other}"),
+    };
+    for (count, letters, outcome, code) in [
+        (Some(2), "1?x", Outcome::Fault, "key-unavailable"),
+        (Some(2), "x?x", Outcome::Fail, "signature-invalid"),
+        (Some(2), "x??", Outcome::Fault, "key-unavailable"),
+        (Some(1), "x?", Outcome::Fault, "key-unavailable"),
+        (Some(1), "1?", Outcome::Pass, ""),
+        (Some(1), "1x", Outcome::Pass, ""),
+        (Some(1), "xx", Outcome::Fail, "signature-invalid"),
+        (Some(2), "12x", Outcome::Pass, ""),
+        (Some(2), "12?", Outcome::Pass, ""),
+        (Some(2), "1xx", Outcome::Fail, "threshold-not-met"),
+        (Some(3), "1?x", Outcome::Fail, "threshold-not-met"),
+        (Some(3), "12?", Outcome::Fault, "key-unavailable"),
+        (Some(3), "12x", Outcome::Fail, "threshold-not-met"),
+        (None, "12", Outcome::Pass, ""),
+        (None, "1?", Outcome::Fault, "key-unavailable"),
+        (None, "x?", Outcome::Fail, "signature-invalid"),
+        (None, "1x", Outcome::Fail, "threshold-not-met"),
+    ] {
+        let mut set = json!({"entries": letters.chars().map(entry).collect::<Vec<_>>()});
+        if let Some(count) = count {
+            set["count"] = json!(count);
+        }
+        let decision = judge(&object, &policy(&json!({"attestors": [set]}), &json!({})), &BTreeMap::new());
+        assert_eq!(decision.outcome(), outcome, "{count:?} of {letters}: {}", decision.headline());
+        if outcome != Outcome::Pass {
+            assert_eq!(decision.headline().code(), code, "{count:?} of {letters}");
+        }
+    }
+}

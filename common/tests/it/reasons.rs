@@ -253,6 +253,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
         ("skip", Reason::NotHandled { rule_type: text("validate.pattern") }),
         ("skip", Reason::NeedsCluster { what: text("the server-side dry run that the rule asks for") }),
         ("skip", Reason::NotMatched { why: "another kind".into(), at: None }),
+        ("skip", Reason::UpdateStartsNothing { why: "the update adds and changes no image of the Pod" }),
         ("skip", Reason::PreconditionsNotMet { why: text("CREATE Equals UPDATE does not hold") }),
         ("skip", Reason::ExceptionApplies { names: vec![text("ops/legacy")] }),
         ("fault", Reason::NothingChecked),

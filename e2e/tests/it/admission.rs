@@ -2,10 +2,12 @@
 
 mod conditions;
 mod effects;
+mod engines;
 mod fixtures;
 mod image_policy;
 mod kinds;
 mod load;
+mod older_manifests;
 mod outages;
 mod own_kinds;
 mod replicas;
@@ -13,6 +15,7 @@ mod requests;
 mod signed_policies;
 mod story;
 mod traffic;
+mod updates;
 
 use std::time::Duration;
 

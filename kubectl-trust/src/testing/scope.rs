@@ -1,12 +1,13 @@
 //! Which namespace an object of a file is in.
 
+use common::dialect;
 use common::object::ObjectRef;
 
 /// The namespace of objects that name none: the one `kubectl apply` would choose.
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Kinds that live in no namespace, by their group: anybody can define a kind `Node` in another one.
-const CLUSTER_SCOPED: [(&str, &[&str]); 13] = [
+const CLUSTER_SCOPED: [(&str, &[&str]); 11] = [
     ("", &["Namespace", "Node", "PersistentVolume"]),
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
@@ -26,8 +27,6 @@ const CLUSTER_SCOPED: [(&str, &[&str]); 13] = [
     ),
     ("certificates.k8s.io", &["CertificateSigningRequest"]),
     ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
-    ("kyverno.io", &["ClusterPolicy"]),
-    ("kubectl-trust.io", &["ClusterTrustPolicy", "TrustRoot"]),
 ];
 
 /// The namespace of an object; empty for kinds that are known to live in none. A custom resource without
@@ -43,6 +42,7 @@ pub(crate) fn namespace_of(object: &ObjectRef) -> &str {
 fn is_cluster_scoped(object: &ObjectRef) -> bool {
     let kind = object.kind.as_str();
     CLUSTER_SCOPED.iter().any(|(group, kinds)| *group == object.group() && kinds.contains(&kind))
+        || dialect::kind(object.group(), kind).is_some_and(|kind| !kind.namespaced)
 }
 
 #[cfg(test)]

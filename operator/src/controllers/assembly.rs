@@ -1,17 +1,28 @@
 //! Policies, exceptions and trust roots as the cluster has them, and the snapshot that follows. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use common::dialect::{Compiled, PolicySet, compile};
+use common::dialect::{self, CompileErrors, Compiled, PolicyKind, PolicySet};
+use common::digest::Digest;
 use common::object::ObjectRef;
-use common::policy::{Exception, Policy};
+use common::policy::{Body, Exception, JudgeUpdates, Policy, Rule};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::status::{self, Condition, State};
+use super::status::{self, Condition, State, Writers};
+use crate::enforcement::Enforcement;
 
 /// One kind of documents that are watched.
-pub(super) type Kind = &'static str;
+pub(super) type Kind = &'static PolicyKind;
+
+/// What a document is known by: group, kind, namespace and name.
+type Name = (&'static str, &'static str, String, String);
+
+fn name_of(kind: Kind, namespace: &str, name: &str) -> Name {
+    (kind.group, kind.kind, namespace.to_owned(), name.to_owned())
+}
 
 /// What happened to one kind.
 #[derive(Debug)]
@@ -48,17 +59,27 @@ pub(super) struct Assembly {
     /// By kind, namespace and name.
     documents: BTreeMap<Name, Document>,
     /// Kinds of which everything is known.
-    known: BTreeSet<Kind>,
+    known: BTreeSet<(&'static str, &'static str)>,
     /// What has been listed so far, of kinds that are being listed.
-    listing: BTreeMap<Kind, BTreeSet<Name>>,
-    kinds: BTreeSet<Kind>,
-    /// Namespaces from which exceptions count.
-    exceptions_from: BTreeSet<String>,
+    listing: BTreeMap<(&'static str, &'static str), BTreeSet<Name>>,
+    settings: Settings,
     /// Documents of which something is new.
     touched: BTreeSet<Name>,
+    /// Whether what is in force may be something else than when it was asked for last.
+    changed: bool,
+    compile: Compile,
 }
 
-type Name = (Kind, String, String);
+/// What counts, and how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Namespaces from which exceptions count.
+    pub(crate) exceptions_from: BTreeSet<String>,
+    /// Which policies are enforced.
+    pub(crate) enforcement: Enforcement,
+}
+
+type Compile = fn(&Value) -> Result<Compiled, CompileErrors>;
 
 /// One document, and what it compiles to.
 #[derive(Debug)]
@@ -74,51 +95,73 @@ struct Document {
     missing: BTreeSet<String>,
     /// Of the newest version: its metadata and status.
     seen: Value,
+    /// Of the newest version: what it says, without its status and bookkeeping.
+    content: Option<Digest>,
+    /// Whether it is enforced, where it is a policy.
+    enforced: bool,
+    kind: Kind,
+    /// When another manager last wrote its status.
+    written_by_others: Option<Timestamp>,
+    /// What was told of it where it cannot be written into it.
+    told: Option<State>,
 }
 
 impl Assembly {
-    pub(super) fn new(kinds: impl IntoIterator<Item = Kind>, exceptions_from: BTreeSet<String>) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
             documents: BTreeMap::new(),
             known: BTreeSet::new(),
             listing: BTreeMap::new(),
-            kinds: kinds.into_iter().collect(),
-            exceptions_from,
+            settings,
             touched: BTreeSet::new(),
+            changed: false,
+            compile: dialect::compile,
         }
     }
 
     /// Takes a change in; the answer is what is wrong with a document that has just come.
     pub(super) fn take(&mut self, kind: Kind, change: &Change) -> Option<Broken> {
+        let of = (kind.group, kind.kind);
         match change {
-            Change::Begin => drop(self.listing.insert(kind, BTreeSet::new())),
-            Change::Put(object) => {
-                let compiled = compile(object).map_err(|errors| errors.to_string().replace('\n', "; "));
-                return self.put(kind, object, compiled);
-            }
-            Change::Refused(object, problem) => return self.put(kind, object, Err(problem.clone())),
+            Change::Begin => drop(self.listing.insert(of, BTreeSet::new())),
+            Change::Put(object) => return self.put(kind, object, None),
+            Change::Refused(object, problem) => return self.put(kind, object, Some(problem)),
             Change::Gone { namespace, name } => {
-                self.documents.remove(&(kind, namespace.clone(), name.clone()));
+                self.changed |= self.documents.remove(&name_of(kind, namespace, name)).is_some();
             }
             Change::Done => {
-                let listed = self.listing.remove(kind).unwrap_or_default();
-                self.documents.retain(|name, _| name.0 != kind || listed.contains(name));
-                self.known.insert(kind);
+                let (listed, before) = (self.listing.remove(&of).unwrap_or_default(), self.documents.len());
+                self.documents.retain(|name, _| (name.0, name.1) != of || listed.contains(name));
+                self.changed |= self.known.insert(of) || self.documents.len() < before;
             }
         }
         None
     }
 
-    fn put(&mut self, kind: Kind, object: &Value, compiled: Result<Compiled, String>) -> Option<Broken> {
+    /// A document is there. One that says what it said is compiled no second time, and changes nothing: attack: somebody
+    /// who writes the status of every policy all the time.
+    fn put(&mut self, kind: Kind, object: &Value, refused: Option<&String>) -> Option<Broken> {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
-        let key = (kind, namespace, name);
-        if let Some(listed) = self.listing.get_mut(kind) {
+        let key = name_of(kind, &namespace, &name);
+        if let Some(listed) = self.listing.get_mut(&(kind.group, kind.kind)) {
             listed.insert(key.clone());
         }
-        let called = format!("{kind} {}/{}", key.1, key.2);
         self.touched.insert(key.clone());
-        let document = self.documents.entry(key).or_insert_with(Document::unknown);
+        let document = self.documents.entry(key).or_insert_with(|| Document::unknown(kind));
         document.seen = seen(object);
+        document.written_by_others = status::written_by_others(object);
+        let content = content(object, refused);
+        if document.content.as_ref() == Some(&content) {
+            return None;
+        }
+        document.content = Some(content);
+        document.enforced = self.settings.enforcement.covers(kind, object);
+        self.changed = true;
+        let called = format!("{} {namespace}/{name}", kind.kind);
+        let compiled = match refused {
+            Some(problem) => Err(problem.clone()),
+            None => compiled(self.compile, object),
+        };
         match compiled {
             Ok(compiled) => {
                 (document.compiled, document.problem) = (Some(compiled), None);
@@ -135,9 +178,14 @@ impl Assembly {
         }
     }
 
+    /// Whether what is in force may have changed since this was asked last; `false` until everything has been listed.
+    pub(super) fn take_changed(&mut self) -> bool {
+        self.known.len() == dialect::KINDS.len() && std::mem::take(&mut self.changed)
+    }
+
     /// What is in force; `None` until everything has been listed once.
     pub(super) fn set(&mut self) -> Option<PolicySet> {
-        if self.known.len() < self.kinds.len() {
+        if self.known.len() < dialect::KINDS.len() {
             return None;
         }
         let mut set = PolicySet::default();
@@ -146,7 +194,11 @@ impl Assembly {
             match &document.compiled {
                 Some(Compiled::Policy(policy)) => {
                     names.push(name.clone());
-                    set.policies.push(policy.clone());
+                    let mut policy = policy.clone();
+                    if !document.enforced {
+                        Enforcement::relax(&mut policy);
+                    }
+                    set.policies.push(policy);
                 }
                 Some(Compiled::Exception(exception)) if self.counts(exception) => {
                     set.exceptions.push(exception.clone());
@@ -169,17 +221,48 @@ impl Assembly {
     }
 
     /// What documents of which something is new should say of themselves, where they do not yet.
-    pub(super) fn conditions(&mut self) -> Vec<(Kind, Condition)> {
+    ///
+    /// The status of a kind that is not ours is left to those who write it as well, or both would write for ever. Then
+    /// it is told elsewhere, once.
+    pub(super) fn conditions(&mut self, writers: &Writers<'_>) -> Vec<(Kind, Condition)> {
         let touched = std::mem::take(&mut self.touched);
-        let documents = touched.into_iter().filter_map(|name| Some((name.0, self.documents.get(&name)?)));
-        documents
-            .filter_map(|(kind, document)| Some((kind, Condition::of(&document.seen, &document.state())?)))
-            .collect()
+        let mut conditions = Vec::new();
+        for name in touched {
+            let Some(document) = self.documents.get_mut(&name) else { continue };
+            if !document.kind.has_status {
+                continue;
+            }
+            let state = document.state();
+            let Some(mut condition) = Condition::of(&document.seen, &state) else { continue };
+            condition.elsewhere = writers.are_others(document.kind, document.written_by_others);
+            if condition.elsewhere && document.told.as_ref() == Some(&state) {
+                continue;
+            }
+            document.told = Some(state);
+            conditions.push((document.kind, condition));
+        }
+        conditions
+    }
+
+    /// Looks again at every document that others may write: they may have come or gone.
+    pub(super) fn look_again(&mut self) {
+        let others = self.documents.iter().filter(|(_, document)| !document.kind.is_ours());
+        self.touched.extend(others.map(|(name, _)| name.clone()));
+    }
+
+    /// Of every policy, what it is called and whether it is in force.
+    pub(super) fn readiness(&self) -> Vec<(&'static str, String, bool)> {
+        let policies = self.documents.iter().filter(|(_, document)| document.kind.has_status);
+        let one = |((_, kind, namespace, name), document): (&Name, &Document)| {
+            let called = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
+            (*kind, called, document.state().is_ready())
+        };
+        policies.map(one).collect()
     }
 
     /// Attack: whoever may make an exception in a namespace of his own would lift every policy.
     fn counts(&self, exception: &Exception) -> bool {
-        self.exceptions_from.contains(&exception.id.namespace)
+        self.settings.exceptions_from.contains(&exception.id.namespace)
     }
 
     /// How many documents have a newest version that does not count.
@@ -189,8 +272,18 @@ impl Assembly {
 }
 
 impl Document {
-    fn unknown() -> Self {
-        Self { compiled: None, problem: None, missing: BTreeSet::new(), seen: Value::Null }
+    fn unknown(kind: Kind) -> Self {
+        Self {
+            compiled: None,
+            problem: None,
+            missing: BTreeSet::new(),
+            seen: Value::Null,
+            content: None,
+            enforced: true,
+            kind,
+            written_by_others: None,
+            told: None,
+        }
     }
 
     /// What becomes of a document whose newest version does not count.
@@ -218,12 +311,46 @@ impl Document {
             let names: Vec<_> = self.missing.iter().map(String::as_str).collect();
             return State::WithoutRoots(names.join(", "));
         }
-        match rules.len() {
-            0 => State::InForce(None),
-            all if all == policy.rules.len() => State::NotJudged(rules.join(", ")),
-            _ => State::InForce(Some(format!("but for what is not judged here: {}", rules.join(", ")))),
+        if !rules.is_empty() && rules.len() == policy.rules.len() {
+            return State::NotJudged(rules.join(", "));
+        }
+        let but =
+            (!rules.is_empty()).then(|| format!("but for what is not judged here: {}", rules.join(", ")));
+        let updates = judges_all_updates(policy).then(|| ALL_UPDATES.to_owned());
+        let relaxed = (!self.enforced).then(|| RELAXED.to_owned());
+        let more: Vec<_> = relaxed.into_iter().chain(but).chain(updates).collect();
+        State::InForce((!more.is_empty()).then(|| more.join("; ")))
+    }
+}
+
+/// What a policy says of itself that is not enforced.
+const RELAXED: &str = "as Audit: --enforce leaves it to others to refuse";
+
+/// What a policy says of itself that was told to judge updates which start nothing.
+const ALL_UPDATES: &str = "judges all updates, also those that start nothing: controllers cannot scale down, end or clean \
+                           up what is not trusted and older";
+
+fn judges_all_updates(policy: &Policy) -> bool {
+    let judged = |rule: &&Rule| !matches!(rule.body, Body::NotHandled { .. });
+    policy.rules.iter().filter(judged).any(|rule| rule.judge_updates == JudgeUpdates::All)
+}
+
+/// The document, or every problem of it. A defect of the compiler is a problem of the document that shows it, and of no
+/// other.
+fn compiled(compile: Compile, object: &Value) -> Result<Compiled, String> {
+    match catch_unwind(AssertUnwindSafe(|| compile(object))) {
+        Ok(compiled) => compiled.map_err(|errors| errors.to_string().replace('\n', "; ")),
+        Err(_) => {
+            Err("a defect of trust-operator, which its log describes, keeps it from being read".to_owned())
         }
     }
+}
+
+/// What a document says: everything but its status and the bookkeeping of the API server; and why it does not count.
+fn content(object: &Value, refused: Option<&String>) -> Digest {
+    let of = |path: &str| object.pointer(path).cloned().unwrap_or_default();
+    let said = json!([of("/spec"), of("/metadata/labels"), of("/metadata/annotations"), refused]);
+    Digest::of(said.to_string().as_bytes())
 }
 
 /// What of an object its condition depends on.
@@ -231,161 +358,11 @@ fn seen(object: &Value) -> Value {
     let of = |path: &str| object.pointer(path).cloned().unwrap_or_default();
     json!({
         "metadata": {"name": of("/metadata/name"), "namespace": of("/metadata/namespace"),
-            "generation": of("/metadata/generation"), "resourceVersion": of("/metadata/resourceVersion")},
+            "generation": of("/metadata/generation"), "resourceVersion": of("/metadata/resourceVersion"),
+            "uid": of("/metadata/uid")},
         "status": {"conditions": of("/status/conditions")},
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(name: &str, kind: &str) -> Value {
-        json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": name},
-            "spec": {"rules": [{"name": "r", "match": {"any": [{"resources": {"kinds": [kind]}}]},
-                "verifyImages": [{"imageReferences": ["*"], "failureAction": "Enforce"}]}]}})
-    }
-
-    fn exception(namespace: &str) -> Value {
-        json!({"apiVersion": "kyverno.io/v2", "kind": "PolicyException",
-            "metadata": {"name": "e", "namespace": namespace},
-            "spec": {"match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
-                "exceptions": [{"policyName": "a", "ruleNames": ["*"]}]}})
-    }
-
-    fn put(object: Value) -> Change {
-        Change::Put(Box::new(object))
-    }
-
-    fn gone(name: &str) -> Change {
-        Change::Gone { namespace: String::new(), name: name.into() }
-    }
-
-    fn names(assembly: &mut Assembly) -> Vec<String> {
-        assembly.set().unwrap().policies.iter().map(|policy| policy.id.name.clone()).collect()
-    }
-
-    fn assembly() -> Assembly {
-        let mut assembly = Assembly::new(["P", "E"], ["trust".to_owned()].into());
-        assembly.take("P", &Change::Begin);
-        assembly.take("P", &put(policy("a", "Pod")));
-        assert!(assembly.set().is_none(), "nothing is in force before everything is known");
-        assembly.take("P", &Change::Done);
-        assert!(assembly.set().is_none());
-        assembly.take("E", &Change::Begin);
-        assembly.take("E", &Change::Done);
-        assembly
-    }
-
-    #[test]
-    fn the_set_follows_the_cluster() {
-        let mut assembly = assembly();
-        assert_eq!(names(&mut assembly), ["a"]);
-        assembly.take("P", &put(policy("b", "Pod")));
-        assert_eq!(names(&mut assembly), ["a", "b"]);
-        assembly.take("P", &gone("a"));
-        assert_eq!(names(&mut assembly), ["b"]);
-        // Listed anew, as after a lost connection: what is there until then stays until everything is listed.
-        assembly.take("P", &Change::Begin);
-        assembly.take("P", &put(policy("c", "Pod")));
-        assert_eq!(names(&mut assembly), ["b", "c"]);
-        assembly.take("P", &Change::Done);
-        assert_eq!(names(&mut assembly), ["c"]);
-    }
-
-    /// Attack: an edit that makes a policy unreadable.
-    #[test]
-    fn a_policy_that_no_longer_compiles_stays_as_it_was() {
-        let mut assembly = assembly();
-        let mut broken = policy("a", "Pod");
-        broken["spec"]["rules"][0]["verifyImages"][0]["imageReferencse"] = json!(1);
-        let told = assembly.take("P", &put(broken.clone())).unwrap().problem;
-        assert!(
-            told.contains("the version before stays in force") && told.contains("imageReferencse"),
-            "{told}"
-        );
-        assert_eq!((names(&mut assembly), assembly.broken()), (vec!["a".to_owned()], 1));
-        // Listed anew, it is still there, and so is the version before.
-        assembly.take("P", &Change::Begin);
-        assembly.take("P", &put(broken));
-        assembly.take("P", &Change::Done);
-        assert_eq!(names(&mut assembly), ["a"]);
-        assert!(assembly.take("P", &put(policy("a", "Job"))).is_none());
-        assert_eq!(assembly.broken(), 0);
-        let told = assembly.take("P", &put(json!({"metadata": {"name": "x"}}))).unwrap().problem;
-        assert!(told.contains("it is not in force"), "{told}");
-    }
-
-    #[test]
-    fn rules_that_nobody_here_judges_are_told_apart() {
-        let mut assembly = assembly();
-        let mut other = policy("b", "Pod");
-        let rule = json!({"name": "p", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
-            "validate": {"message": "m", "pattern": {"metadata": {"name": "?*"}}}});
-        other["spec"]["rules"].as_array_mut().unwrap().push(rule.clone());
-        let state = |assembly: &mut Assembly, object: &Value| {
-            assembly.take("P", &put(object.clone()));
-            let key = ("P", String::new(), object["metadata"]["name"].as_str().unwrap().to_owned());
-            assembly.documents[&key].state()
-        };
-        let some = "but for what is not judged here: p (validate.pattern)".to_owned();
-        assert_eq!(state(&mut assembly, &other), State::InForce(Some(some)));
-        other["spec"]["rules"] = json!([rule]);
-        assert_eq!(state(&mut assembly, &other), State::NotJudged("p (validate.pattern)".to_owned()));
-        assert_eq!(state(&mut assembly, &policy("a", "Pod")), State::InForce(None));
-    }
-
-    /// A policy of ours that names a trust root, and the root.
-    fn named() -> (Value, Value) {
-        let keyless = json!({"subject": "a", "issuer": "b", "trustRoot": "private"});
-        let policy = json!({"apiVersion": "kubectl-trust.io/v1alpha1", "kind": "ClusterTrustPolicy",
-            "metadata": {"name": "t", "generation": 1},
-            "spec": {"rules": [{"name": "r", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
-                "verifyImages": [{"imageReferences": ["*"],
-                    "attestors": [{"entries": [{"keyless": keyless}]}]}]}]}});
-        let key = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEHRIF45w4yuBQU453/EiBVPJI/mWe\n\
-            Yja8yfaj11YjJmhlQY65lKytVvz3ztkX6W0139IPMQWgEXuvS/BsIb+gcQ==\n-----END PUBLIC KEY-----\n";
-        let root = json!({"apiVersion": "kubectl-trust.io/v1alpha1", "kind": "TrustRoot",
-            "metadata": {"name": "private"}, "spec": {"pem": {"rekorKeys": key}}});
-        (policy, root)
-    }
-
-    /// What the condition of a document says, if it is to be written anew.
-    fn told(assembly: &mut Assembly, of: &str) -> Option<(bool, String)> {
-        let conditions = assembly.conditions();
-        let one = conditions.into_iter().find(|(_, condition)| condition.name == of);
-        one.map(|(_, condition)| (condition.is_ready(), condition.message().to_owned()))
-    }
-
-    #[test]
-    fn a_policy_says_whether_its_trust_root_is_there() {
-        let mut assembly = assembly();
-        let (policy, root) = named();
-        assembly.take("P", &put(policy));
-        let root_of = |set: &PolicySet| set.trust_roots.keys().cloned().collect::<Vec<_>>();
-        assert!(root_of(&assembly.set().unwrap()).is_empty());
-        let missing = (false, "what needs it cannot be decided: there is no TrustRoot private".to_owned());
-        assert_eq!(told(&mut assembly, "t"), Some(missing.clone()));
-        assembly.take("P", &put(root));
-        assert_eq!(root_of(&assembly.set().unwrap()), ["private"]);
-        // Nothing of the policy itself is new.
-        assert_eq!(told(&mut assembly, "t"), Some((true, "in force".to_owned())));
-        assembly.take("P", &gone("private"));
-        assert!(root_of(&assembly.set().unwrap()).is_empty());
-        assert_eq!(told(&mut assembly, "t"), Some(missing));
-    }
-
-    /// Attack: an exception from a namespace of one's own.
-    #[test]
-    fn exceptions_count_from_named_namespaces_only() {
-        let mut assembly = assembly();
-        assembly.take("E", &put(exception("mine")));
-        assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
-        assembly.take("E", &put(exception("trust")));
-        assert_eq!(assembly.set().unwrap().exceptions.len(), 1);
-        let mut broken = exception("trust");
-        broken["spec"]["exceptoins"] = json!([]);
-        assert!(assembly.take("E", &put(broken)).unwrap().problem.contains("it is not in force"));
-        assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
-    }
-}
+mod tests;

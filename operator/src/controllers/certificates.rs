@@ -49,6 +49,7 @@ pub(crate) struct Place {
 }
 
 /// What serves with the certificate.
+#[derive(Clone)]
 pub(crate) struct Renewal {
     /// The settings that are in use.
     pub(crate) tls: RustlsConfig,
@@ -88,15 +89,22 @@ pub(crate) async fn ensure(client: &Client, place: &Place) -> anyhow::Result<Ser
     anyhow::bail!("{}: somebody else writes it all the time", called())
 }
 
+/// What is renewed, and who is told.
+#[derive(Clone)]
+pub(crate) struct Renewed {
+    /// Where the certificate is kept.
+    pub(crate) place: Place,
+    /// What is served with at the start.
+    pub(crate) served: Served,
+    /// What serves with it.
+    pub(crate) renewal: Renewal,
+    /// Whoever has to know the authority.
+    pub(crate) authority: watch::Sender<Vec<u8>>,
+}
+
 /// Keeps the certificate in step with the Secret, for as long as the process lives.
-pub(crate) async fn follow(
-    client: Client,
-    place: Place,
-    mut serving: Served,
-    renewal: Renewal,
-    authority: watch::Sender<Vec<u8>>,
-    server: Arc<Server>,
-) {
+pub(crate) async fn follow(client: Client, server: Arc<Server>, renewed: Renewed) {
+    let Renewed { place, served: mut serving, renewal, authority } = renewed;
     loop {
         tokio::time::sleep(INTERVAL).await;
         let found = match ensure(&client, &place).await {

@@ -1,62 +1,62 @@
 //! The policies of the cluster, and what belongs to them: watched where their kinds exist, compiled, put in force.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::dialect;
 use futures::StreamExt as _;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{Config, Event};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
 use tracing::{error, info, warn};
 
-use super::assembly::{Assembly, Broken, Change, Kind};
-use super::status::Condition;
+use super::assembly::{Assembly, Broken, Change, Kind, Settings};
+use super::status::{Condition, Writers};
 use super::watching;
-use crate::clock;
-use crate::resources;
 use crate::snapshot::Snapshot;
 use crate::webhook;
 use crate::webhook::admit::Engine;
 use crate::webhook::server::Server;
-
-/// Kinds that are watched: kind, group, version, plural.
-const KINDS: [(Kind, &str, &str, &str); 6] = [
-    ("ClusterTrustPolicy", resources::GROUP, resources::VERSION, "clustertrustpolicies"),
-    ("TrustPolicy", resources::GROUP, resources::VERSION, "trustpolicies"),
-    ("TrustRoot", resources::GROUP, resources::VERSION, "trustroots"),
-    ("ClusterPolicy", "kyverno.io", "v1", "clusterpolicies"),
-    ("Policy", "kyverno.io", "v1", "policies"),
-    (EXCEPTION, "kyverno.io", "v2", "policyexceptions"),
-];
-/// It has no status.
-const EXCEPTION: Kind = "PolicyException";
+use crate::{clock, supervision};
 
 /// Changes that may wait to be taken in.
 const WAITING: usize = 256;
 
-/// Keeps the snapshot in step with the cluster, for as long as the process lives.
-pub(crate) async fn follow(client: Client, server: Arc<Server>, exceptions_from: BTreeSet<String>) {
+/// How often it is looked whether others still write what is theirs to write.
+const LOOK_AGAIN: Duration = Duration::from_secs(120);
+
+/// Keeps the snapshot in step with the cluster, for as long as the process lives. Where one of the watches ends, all
+/// end, to be started anew: a kind that nobody watches looks like one without policies.
+pub(crate) async fn follow(client: Client, server: Arc<Server>, settings: Settings) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    for of in KINDS.iter().filter_map(|(kind, ..)| Some((*kind, resource(kind)?))) {
-        tokio::spawn(watch(client.clone(), of, sender.clone()));
+    let mut watches = JoinSet::new();
+    for kind in &dialect::KINDS {
+        watches.spawn(watch(client.clone(), kind, sender.clone()));
     }
     drop(sender);
-    let kinds = KINDS.map(|(kind, ..)| kind);
-    assemble(receiver, Assembly::new(kinds, exceptions_from), &client, &server).await;
+    tokio::select! {
+        Some(Err(ended)) = watches.join_next() => {
+            if ended.is_panic() {
+                std::panic::resume_unwind(ended.into_panic());
+            }
+        }
+        () = assemble(receiver, Assembly::new(settings), &client, &server) => {}
+    }
 }
 
-fn resource(kind: Kind) -> Option<ApiResource> {
-    let (kind, group, version, plural) = KINDS.iter().find(|(known, ..)| *known == kind)?;
-    Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural))
+fn resource(kind: Kind) -> ApiResource {
+    let version = kind.versions.first().copied().unwrap_or_default();
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(kind.group, version, kind.kind), kind.plural)
 }
 
-async fn watch(client: Client, (kind, of): (Kind, ApiResource), changes: mpsc::Sender<(Kind, Change)>) {
+async fn watch(client: Client, kind: Kind, changes: mpsc::Sender<(Kind, Change)>) {
+    let of = resource(kind);
     let api: Api<DynamicObject> = Api::all_with(client, &of);
-    let mut events = watching::watch(api, Config::default(), kind);
+    let mut events = watching::watch(api, Config::default(), kind.kind);
     while let Some(event) = events.next().await {
         let change = match event {
             Event::Init => Change::Begin,
@@ -67,7 +67,7 @@ async fn watch(client: Client, (kind, of): (Kind, ApiResource), changes: mpsc::S
             Event::Apply(object) | Event::InitApply(object) => match document(&object, &of) {
                 Ok(document) => Change::Put(Box::new(document)),
                 Err(error) => {
-                    error!(kind, name = object.name_any(), %error, "cannot be read");
+                    error!(kind = kind.kind, name = object.name_any(), %error, "cannot be read");
                     continue;
                 }
             },
@@ -92,9 +92,16 @@ async fn assemble(
     client: &Client,
     server: &Arc<Server>,
 ) {
-    let mut waiting = Vec::new();
-    // All that came in the meantime at once: a thousand policies are one snapshot.
-    while changes.recv_many(&mut waiting, WAITING).await > 0 {
+    let (mut waiting, mut number) = (Vec::new(), 0);
+    let mut engines = server.engine().engines.subscribe();
+    let mut look_again = interval(LOOK_AGAIN);
+    loop {
+        tokio::select! {
+            // All that came in the meantime at once: a thousand policies are one snapshot.
+            came = changes.recv_many(&mut waiting, WAITING) => if came == 0 { return },
+            Ok(()) = engines.changed() => assembly.look_again(),
+            _ = look_again.tick() => assembly.look_again(),
+        }
         for (kind, change) in waiting.drain(..) {
             let change = signed(change, server.engine()).await;
             let broken = assembly.take(kind, &change);
@@ -102,14 +109,21 @@ async fn assemble(
                 warn!("{called}: {problem}");
             }
         }
-        let Some(set) = assembly.set() else { continue };
-        let (policies, exceptions, trust_roots) =
-            (set.policies.len(), set.exceptions.len(), set.trust_roots.len());
-        let number = server.engine().snapshots.put(Snapshot::of_cluster(set));
-        info!(policies, exceptions, trust_roots, broken = assembly.broken(), "policies in force");
-        let with_status = |(kind, _): &(Kind, Condition)| *kind != EXCEPTION;
-        let conditions = assembly.conditions().into_iter().filter(with_status).collect();
-        tokio::spawn(tell(client.clone(), Arc::clone(server), number, conditions));
+        if assembly.take_changed()
+            && let Some(set) = assembly.set()
+        {
+            let (policies, exceptions, trust_roots) =
+                (set.policies.len(), set.exceptions.len(), set.trust_roots.len());
+            number = server.engine().snapshots.put(Snapshot::of_cluster(set));
+            info!(policies, exceptions, trust_roots, broken = assembly.broken(), "policies in force");
+            server.engine().metrics.ready(assembly.readiness());
+        }
+        if number > 0 {
+            let writers = Writers { engines: &server.engine().engines, now: clock::now() };
+            let conditions = assembly.conditions(&writers);
+            let telling = tell(client.clone(), Arc::clone(server), number, conditions);
+            supervision::watch_over("status", Arc::clone(server), telling);
+        }
     }
 }
 
@@ -134,8 +148,6 @@ async fn tell(client: Client, server: Arc<Server>, number: u64, conditions: Vec<
         return;
     }
     for (kind, condition) in conditions {
-        if let Some(of) = resource(kind) {
-            condition.write(&client, &of, clock::now()).await;
-        }
+        condition.tell(&client, &resource(kind), clock::now()).await;
     }
 }

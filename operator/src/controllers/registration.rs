@@ -33,6 +33,7 @@ use tracing::{error, info};
 
 use super::watching;
 use super::webhooks::{Configurations, NAME, POLICIES, Reach, Served, Settings, configurations};
+use crate::engines::ENGINES;
 use crate::snapshot::Snapshot;
 use crate::webhook::server::Server;
 
@@ -42,6 +43,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// What registration needs to know.
+#[derive(Clone)]
 pub(crate) struct Registration {
     /// How the API server reaches us.
     pub(crate) reach: Reach,
@@ -58,7 +60,9 @@ pub(crate) async fn follow(client: Client, server: Arc<Server>, registration: Re
     let mut triggers = triggers(&client, &server, &registration);
     while triggers.next().await.is_some() {
         let Some(snapshot) = server.engine().snapshots.current() else { continue };
-        match register(&client, &snapshot, &registration).await {
+        let beside_others =
+            ENGINES.iter().any(|engine| server.engine().engines.may_write_unreadable(engine.group));
+        match register(&client, &snapshot, &registration, beside_others).await {
             Ok(()) => server.engine().snapshots.registered(&snapshot),
             Err(error) => error!("the webhook configurations may be out of date: {error:#}"),
         }
@@ -78,6 +82,7 @@ fn triggers(client: &Client, server: &Server, registration: &Registration) -> Bo
     stream::select_all([
         changes(server.engine().snapshots.subscribe()),
         changes(registration.authority.clone()),
+        changes(server.engine().engines.subscribe()),
         watching::watch(mutating, ours(NAME), "MutatingWebhookConfiguration").map(|_| ()).boxed(),
         watching::watch(validating.clone(), ours(NAME), "ValidatingWebhookConfiguration").map(|_| ()).boxed(),
         watching::watch(validating, ours(POLICIES), "ValidatingWebhookConfiguration").map(|_| ()).boxed(),
@@ -94,7 +99,12 @@ fn changes<T: Send + Sync + 'static>(receiver: watch::Receiver<T>) -> BoxStream<
     stream::unfold(receiver, next).boxed()
 }
 
-async fn register(client: &Client, snapshot: &Snapshot, registration: &Registration) -> anyhow::Result<()> {
+async fn register(
+    client: &Client,
+    snapshot: &Snapshot,
+    registration: &Registration,
+    beside_others: bool,
+) -> anyhow::Result<()> {
     let served = served(client).await.context("the kinds that the API server serves")?;
     let authority = registration.authority.borrow().clone();
     let settings = Settings {
@@ -102,6 +112,7 @@ async fn register(client: &Client, snapshot: &Snapshot, registration: &Registrat
         authority,
         exempt: registration.exempt.iter().cloned().collect(),
         owner: owner(client, registration.owner.as_deref()).await?,
+        beside_others,
     };
     let Configurations { mutating, validating, policies } = configurations(snapshot, &served, &settings);
     put(Api::all(client.clone()), NAME, mutating).await.context("MutatingWebhookConfiguration")?;

@@ -17,10 +17,11 @@ use crate::webhook::server::Server;
 pub(crate) async fn follow(client: Client, server: Arc<Server>) {
     let roles: Api<RoleBinding> = Api::all(client.clone());
     let cluster_roles: Api<ClusterRoleBinding> = Api::all(client);
-    tokio::join!(
-        watch(roles, Kind::Role, "RoleBinding", &server),
-        watch(cluster_roles, Kind::ClusterRole, "ClusterRoleBinding", &server)
-    );
+    // Neither ends by itself; without one of them, roles would be taken for unbound.
+    tokio::select! {
+        () = watch(roles, Kind::Role, "RoleBinding", &server) => {}
+        () = watch(cluster_roles, Kind::ClusterRole, "ClusterRoleBinding", &server) => {}
+    }
 }
 
 async fn watch<K>(api: Api<K>, kind: Kind, what: &'static str, server: &Server)

@@ -1,15 +1,23 @@
 //! What policies and trust roots say about themselves: whether they are in force (`kubectl get clusterpolicy`, column
 //! READY).
 //!
-//! Every replica would write the same, so whoever is first does: the others are told that the object has changed since
+//! Every replica would write the same, so the first one does: the others are told that the object has changed since
 //! they looked. Nothing is written that is there already.
+//!
+//! The status of a kind of another engine is that engine's while it is there, or while another manager writes it:
+//! two who correct each other write for ever. Then the state goes into an event and the log, once, and into metrics.
 
+use common::dialect::PolicyKind;
 use common::trust::{PartKind, TrustRoot};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use tracing::warn;
+use tracing::{info, warn};
+
+use crate::engines::OtherEngines;
 
 /// What became of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +33,7 @@ pub(super) enum State {
 }
 
 impl State {
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         matches!(self, Self::InForce(_))
     }
 
@@ -65,6 +73,38 @@ pub(super) fn trusts(root: &TrustRoot) -> String {
     format!("trusts {} (sha256:{}…)", named.collect::<Vec<_>>().join(", "), &root.fingerprint()[..12])
 }
 
+/// What the API server notes as the manager of what we write.
+const MANAGER: &str = "trust-operator";
+
+/// For how long the status of another manager is left alone that has written it, where no engine is known to be there.
+const QUIET: SignedDuration = SignedDuration::from_mins(10);
+
+/// When another manager last wrote the status of an object; `None` where none has.
+pub(super) fn written_by_others(object: &Value) -> Option<Timestamp> {
+    let fields = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let others = fields.into_iter().flatten().filter(|entry| {
+        entry["manager"] != MANAGER
+            && (entry["subresource"] == "status" || !entry["fieldsV1"]["f:status"].is_null())
+    });
+    // One without a time is taken for one of now.
+    let time = |entry: &Value| entry["time"].as_str().and_then(|time| time.parse().ok());
+    others.map(|entry| time(entry).unwrap_or(Timestamp::MAX)).max()
+}
+
+/// Who else writes at the moment.
+pub(super) struct Writers<'w> {
+    pub(super) engines: &'w OtherEngines,
+    pub(super) now: Timestamp,
+}
+
+impl Writers<'_> {
+    /// Whether the status of an object of a kind is for others to write.
+    pub(super) fn are_others(&self, kind: &PolicyKind, written: Option<Timestamp>) -> bool {
+        let recently = |at: Timestamp| self.now.duration_since(at) < QUIET;
+        !kind.is_ours() && (self.engines.is_present(kind.group) || written.is_some_and(recently))
+    }
+}
+
 /// Whether a document is in force, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
@@ -77,8 +117,13 @@ pub(super) struct Condition {
     reason: &'static str,
     message: String,
     generation: Option<i64>,
+    uid: String,
+    /// Whether others write the status of the object, so that this is told elsewhere.
+    pub(super) elsewhere: bool,
 }
 
+/// Characters of the note of an event (events.k8s.io/v1 `Event`).
+const NOTE: usize = 1_024;
 /// Characters of a message; the API server takes 32,768 (`metav1.Condition`).
 const MESSAGE: usize = 4_096;
 
@@ -94,6 +139,8 @@ impl Condition {
             reason: state.reason(),
             message: state.message().chars().take(MESSAGE).collect(),
             generation: object.pointer("/metadata/generation").and_then(Value::as_i64),
+            uid: text("/metadata/uid"),
+            elsewhere: false,
         };
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
         let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
@@ -124,16 +171,52 @@ impl Condition {
             "observedGeneration": self.generation, "lastTransitionTime": at})
     }
 
-    /// Writes it, unless somebody has written the object since: then the watch brings it once more, and it is looked at
+    /// Tells it: in the object itself, or where others write that, in an event and the log.
+    pub(super) async fn tell(self, client: &Client, of: &ApiResource, now: Timestamp) {
+        if self.elsewhere { self.publish(client, of).await } else { self.write(client, of, now).await }
+    }
+
+    async fn publish(self, client: &Client, of: &ApiResource) {
+        let ready = self.ready;
+        info!(kind = of.kind, name = self.name, ready, "{}", self.message);
+        let reporter = Reporter { controller: MANAGER.into(), instance: None };
+        let about = ObjectReference {
+            api_version: Some(of.api_version.clone()),
+            kind: Some(of.kind.clone()),
+            name: Some(self.name.clone()),
+            namespace: Some(self.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            uid: Some(self.uid),
+            ..ObjectReference::default()
+        };
+        let event = Event {
+            type_: if ready { EventType::Normal } else { EventType::Warning },
+            reason: self.reason.to_owned(),
+            note: Some(self.message.chars().take(NOTE).collect()),
+            action: "Read".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = Recorder::new(client.clone(), reporter).publish(&event, &about).await {
+            warn!(kind = of.kind, name = self.name, %error, "the event cannot be written");
+        }
+    }
+
+    /// Writes it, unless the object has been written since: then the watch brings it once more, and it is looked at
     /// anew.
-    pub(super) async fn write(self, client: &Client, of: &ApiResource, now: Timestamp) {
+    async fn write(self, client: &Client, of: &ApiResource, now: Timestamp) {
         let api: Api<DynamicObject> = match self.namespace.as_str() {
             "" => Api::all_with(client.clone(), of),
             namespace => Api::namespaced_with(client.clone(), namespace, of),
         };
         let status = json!({"metadata": {"resourceVersion": self.version},
             "status": {"ready": self.ready, "conditions": [self.condition(now)]}});
-        match api.patch_status(&self.name, &PatchParams::default(), &Patch::Merge(status)).await {
+        match api
+            .patch_status(
+                &self.name,
+                &PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() },
+                &Patch::Merge(status),
+            )
+            .await
+        {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => warn!(kind = of.kind, name = self.name, %error, "the status cannot be written"),

@@ -57,6 +57,8 @@ pub struct Settings {
     pub exempt: BTreeSet<String>,
     /// The object whose end is the end of the configurations.
     pub owner: Option<OwnerReference>,
+    /// Whether policies that we cannot read may be written, because they may be meant for another engine.
+    pub beside_others: bool,
 }
 
 /// How the API server reaches us.
@@ -112,6 +114,9 @@ pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Setting
 
 /// The webhook for policies themselves. While nobody answers none is written: it would not be known whether it is in
 /// force. Deleting one needs nobody.
+///
+/// Beside another engine it must not keep that engine's policies from being written: then policies are written
+/// unseen while nobody answers, and the controllers say of each whether it is in force.
 fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook> {
     let mut kinds: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for served in served.iter().filter(|served| dialect::reads(&served.group, &served.version, &served.kind))
@@ -125,7 +130,8 @@ fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook>
         Asked { group: group.to_owned(), version: version.to_owned(), connect: false }.rule(resources)
     };
     let rules = kinds.into_iter().map(rule).collect();
-    let (path, on_fault) = (admit_policy::PATH.to_owned(), OnFault::Refuse);
+    let on_fault = if settings.beside_others { OnFault::Allow } else { OnFault::Refuse };
+    let path = admit_policy::PATH.to_owned();
     let webhook = Webhook { path, on_fault, rules, conditions: Vec::new(), seconds: TIMEOUT };
     // Also in namespaces that are not judged.
     Some(webhook.validating(&Settings { exempt: BTreeSet::new(), ..settings.clone() }))
@@ -377,6 +383,7 @@ mod tests {
             authority: b"PEM".to_vec(),
             exempt: ["kube-system", "trust"].map(str::to_owned).into(),
             owner: None,
+            beside_others: false,
         }
     }
 

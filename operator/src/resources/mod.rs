@@ -18,8 +18,8 @@ pub use image::{
     Attestation, Credentials, Deny, ImageDeny, ImageEntry, ImageExtractor, SignatureFormat, SignedReference,
 };
 pub use policy::{
-    Action, ActionOverride, Condition, ContextEntry, Controller, FailurePolicy, IgnoreField, ManifestRule,
-    Matching, ObjectSelector, PolicySpec, Rule, Severity, Validate, Variable,
+    Action, ActionOverride, Condition, ContextEntry, Controller, FailurePolicy, IgnoreField, JudgeUpdates,
+    ManifestRule, Matching, ObjectSelector, PolicySpec, Rule, Severity, Validate, Variable,
 };
 pub use root::{Pem, TrustRootSpec};
 pub use selector::{

@@ -28,6 +28,11 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "Fail"))]
     pub failure_policy: Option<FailurePolicy>,
+    /// Which updates are judged: those because of which something new can run (Starting), or All. With All, controllers
+    /// cannot scale down, end or clean up what is not trusted and older than the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Starting"))]
+    pub judge_updates: Option<JudgeUpdates>,
     /// Seconds that the API server waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 30), extend("default" = 10))]
@@ -80,6 +85,15 @@ pub enum FailurePolicy {
     Fail,
     /// It is let in with a warning.
     Ignore,
+}
+
+/// Which updates are judged.
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
+pub enum JudgeUpdates {
+    /// Those because of which something new can run.
+    Starting,
+    /// All.
+    All,
 }
 
 /// A controller of Pods.

@@ -24,6 +24,7 @@ use super::review::{Request, Response};
 use super::{Deadline, Phase, Route, exempt};
 use crate::clock;
 use crate::conditions::Conditions;
+use crate::engines::OtherEngines;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::roles::Roles;
@@ -43,6 +44,8 @@ pub struct Engine {
     pub signers: Signers,
     /// Who knows whether conditions of policies can be evaluated.
     pub conditions: Conditions,
+    /// Other engines in the cluster.
+    pub engines: OtherEngines,
     /// Registries, keys, trust roots.
     pub world: World,
     /// Facts that never change.
@@ -65,7 +68,7 @@ pub async fn admit(request: &Request, route: Route, deadline: Deadline, engine: 
 }
 
 /// Judges one request by one set of policies.
-pub(super) async fn judge(
+async fn judge(
     request: &Request,
     route: Route,
     deadline: Deadline,

@@ -26,6 +26,13 @@ pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Re
         Ok(compiled) => compiled,
         Err(errors) => {
             let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+            let group = ObjectRef::of(&request.object).group().to_owned();
+            // It may be meant for its own engine, which reads more than we do. We go on as if it were not there.
+            if engine.engines.may_write_unreadable(&group) {
+                return respond::warned(
+                    errors.iter().map(|error| format!("trust-operator does not read this policy: {error}")),
+                );
+            }
             return wrong(request, "does not compile", &errors);
         }
     };

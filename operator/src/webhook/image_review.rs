@@ -78,24 +78,26 @@ pub fn read(body: &[u8]) -> Result<Request, ReviewError> {
     })
 }
 
-/// Judges the Pod by all policies, a failure policy at a time; the first refusal is the answer. This plugin of the API
-/// server evaluates no conditions, so all policies that have some apply.
+/// Judges the Pod by all policies, a failure policy at a time; the first refusal is the answer, and the audit log keeps
+/// what all of them said. This plugin of the API server evaluates no conditions, so all policies that have some apply.
 pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Response {
-    let mut all = Response { allowed: true, code: 200, ..Response::default() };
     // One set for all of them. Attack: policies that change in between, so that one is asked neither where it was nor
     // where it is.
     let Some(snapshot) = engine.snapshots.current() else {
         return respond::unjudged(request, Unjudged::NotReady, OnFault::Refuse);
     };
+    let (mut decisions, mut refusal) = (Vec::new(), None);
     for (on_fault, group) in snapshot.all_together() {
         let route = Route { phase: Phase::Validate, on_fault, group };
-        let response = admit::judge(request, route, deadline, &snapshot, engine).await;
-        if !response.allowed {
-            return response;
-        }
-        all.audit.extend(response.audit);
+        // Nobody says who asks.
+        let of_group = admit::decide((request, None), route, deadline, &snapshot, engine).await;
+        let response = respond::validated(request, &of_group, on_fault);
+        refusal = refusal.or_else(|| Some(response).filter(|response| !response.allowed));
+        decisions.extend(of_group);
     }
-    all
+    engine.metrics.decided(&decisions);
+    let answer = refusal.unwrap_or_else(|| Response { allowed: true, code: 200, ..Response::default() });
+    Response { audit: respond::audit(&decisions), ..answer }
 }
 
 #[derive(Serialize)]

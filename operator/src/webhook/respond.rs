@@ -214,9 +214,11 @@ fn warnings(decision: &Decision) -> Vec<String> {
     warnings
 }
 
-/// Policy, rule, outcome and code of every rule that applied.
-fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
-    let applied = decisions.iter().filter(|decision| decision.outcome() != Outcome::Skip);
+/// Policy, rule, outcome and code of every rule that applied, or would have but for what the update starts.
+pub(super) fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
+    let applied = decisions
+        .iter()
+        .filter(|decision| decision.outcome() != Outcome::Skip || decision.headline().is_update_passed());
     let one = |decision: &Decision| {
         let by = decision.by.as_ref()?;
         let (outcome, code) = (decision.outcome().word(), decision.headline().code());

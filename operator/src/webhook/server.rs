@@ -22,20 +22,37 @@ use super::review::{Request, Response, ReviewError};
 use super::{Deadline, Route, admit_policy, image_review};
 use crate::clock;
 use crate::expiry;
-use crate::metrics::{Ended, Now};
+use crate::metrics::{Ended, Metrics, Now};
+use crate::supervision::{Observer, Supervision};
 
 /// What every request is answered with.
 pub struct Server {
     engine: Arc<Engine>,
     gate: Gate,
     ending: AtomicBool,
+    supervision: Supervision,
+}
+
+impl Observer for Server {
+    fn supervision(&self) -> &Supervision {
+        &self.supervision
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.engine.metrics
+    }
 }
 
 impl Server {
     /// A server that judges with `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine: Arc::new(engine), gate: Gate::default(), ending: AtomicBool::new(false) }
+        Self {
+            engine: Arc::new(engine),
+            gate: Gate::default(),
+            ending: AtomicBool::new(false),
+            supervision: Supervision::default(),
+        }
     }
 
     /// What it judges with.

@@ -52,6 +52,29 @@ async fn policies_of_both_failure_policies_count() {
     assert_eq!(ask(&webhook, &[APP]).await["allowed"], false);
 }
 
+/// What the policies of one failure policy said is not written over by what those of the other did.
+#[tokio::test]
+async fn the_audit_log_keeps_what_every_group_of_policies_said() {
+    let lenient = |policy: &mut Value| {
+        unpinned(policy);
+        policy["metadata"]["name"] = json!("lenient");
+        policy["spec"]["webhookConfiguration"] = json!({"failurePolicy": "Ignore"});
+    };
+    let webhook = Webhook::with(|shelf| vec![signed(shelf, unpinned), signed(shelf, lenient)]);
+    webhook.shelf.push_signed(APP, "good");
+    webhook.shelf.push("ghcr.example/acme/evil:1", "evil");
+    for (images, outcome, code) in
+        [(&[APP][..], "pass", "pass (image-verified)"), (&["ghcr.example/acme/evil:1"], "fail", "fail (signature-missing)")]
+    {
+        let answer = ask(&webhook, images).await;
+        assert_eq!(answer["auditAnnotations"]["outcome"], outcome);
+        let said = answer["auditAnnotations"]["decisions"].as_str().unwrap();
+        for policy in ["signed", "lenient"] {
+            assert!(said.contains(&format!("{policy}/by-us={code}")), "{said}");
+        }
+    }
+}
+
 /// The plugin does not say who asks: a rule about users is about everybody then, and leaves nobody out.
 #[tokio::test]
 async fn a_rule_about_users_is_about_everybody() {

@@ -8,4 +8,6 @@ mod images;
 mod resources;
 mod shelf;
 mod signed;
+mod tasks;
+mod updates;
 mod webhook;

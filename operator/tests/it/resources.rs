@@ -1,5 +1,6 @@
 //! Our own kinds: the files that are deployed follow from the types, and the compiler knows what the types know.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,9 @@ use common::policy::NamespaceAllowance;
 use operator::resources::{
     Action, ActionOverride, Attestation, AttestorEntry, AttestorSet, Certificates, Clause, Condition,
     ContextEntry, Controller, Credentials, Deny, FailurePolicy, Filter, IgnoreField, ImageDeny, ImageEntry,
-    ImageExtractor, Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule, Matching,
-    ObjectSelector, Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity, SignatureFormat,
-    SignedReference, TrustRootSpec, User, UserKind, Validate, Variable, definitions,
+    ImageExtractor, JudgeUpdates, Keyless, Keys, LabelExpression, LabelOperator, LabelSelector, ManifestRule,
+    Matching, ObjectSelector, Operation, Pem, PolicySpec, Resources, Rule, SecretName, Severity,
+    SignatureFormat, SignedReference, TrustRootSpec, User, UserKind, Validate, Variable, definitions,
 };
 use serde_json::{Value, json};
 
@@ -200,6 +201,7 @@ fn full(certificate: &str) -> PolicySpec {
         failure_action: Some(Action::Enforce),
         failure_action_overrides: over(),
         failure_policy: Some(FailurePolicy::Fail),
+        judge_updates: Some(JudgeUpdates::All),
         timeout_seconds: Some(10),
         match_conditions: vec![Condition { name: "a".into(), expression: "true".into() }],
         background: Some(false),
@@ -360,4 +362,57 @@ fn matches(signed: &Value, found: &Value) -> bool {
         allow_finalizers: &[],
     };
     compare(signed, found, &how).is_match()
+}
+
+/// A kind that is read and not watched, or that we may not watch, would be one whose policies nobody enforces.
+#[test]
+fn every_kind_of_policies_may_be_watched_and_told_its_state() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/rbac/cluster_role.yaml");
+    let role = common::yaml::read(&fs::read(file).unwrap()).unwrap().remove(0).value;
+    let may = |group: &str, resource: &str, verb: &str| {
+        let holds = |list: &Value, text: &str| list.as_array().unwrap().iter().any(|one| one == text);
+        role["rules"].as_array().unwrap().iter().any(|rule| {
+            holds(&rule["apiGroups"], group)
+                && holds(&rule["resources"], resource)
+                && holds(&rule["verbs"], verb)
+                && rule["resourceNames"].is_null()
+        })
+    };
+    for kind in &common::dialect::KINDS {
+        for verb in ["list", "watch"] {
+            assert!(may(kind.group, kind.plural, verb), "{verb} {}", kind.plural);
+        }
+        let status = format!("{}/status", kind.plural);
+        assert_eq!(may(kind.group, &status, "patch"), kind.has_status, "{status}");
+    }
+    let groups: BTreeSet<_> = common::dialect::KINDS.iter().map(|kind| kind.group).collect();
+    for rule in role["rules"].as_array().unwrap() {
+        let group = rule["apiGroups"][0].as_str().unwrap();
+        for resource in rule["resources"].as_array().unwrap().iter().filter(|_| groups.contains(group)) {
+            let plural = resource.as_str().unwrap().split('/').next().unwrap();
+            let known =
+                common::dialect::KINDS.iter().any(|kind| kind.group == group && kind.plural == plural);
+            assert!(known, "a right for {resource}, which nobody watches");
+        }
+    }
+}
+
+/// Our own definitions are those of the kinds that are read.
+#[test]
+fn the_definitions_are_those_of_the_kinds_that_are_read() {
+    let defined: BTreeSet<_> = definitions()
+        .iter()
+        .map(|(_, definition)| {
+            let spec = &definition["spec"];
+            (
+                spec["names"]["kind"].as_str().unwrap().to_owned(),
+                spec["names"]["plural"].as_str().unwrap().to_owned(),
+                spec["scope"] == "Namespaced",
+            )
+        })
+        .collect();
+    let read = common::dialect::KINDS.iter().filter(|kind| kind.is_ours());
+    let read: BTreeSet<_> =
+        read.map(|kind| (kind.kind.to_owned(), kind.plural.to_owned(), kind.namespaced)).collect();
+    assert_eq!(defined, read);
 }

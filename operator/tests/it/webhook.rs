@@ -12,6 +12,7 @@ use common::dialect::PolicySet;
 use common::registry::Cached;
 use common::registry::cached::Options;
 use operator::conditions::Conditions;
+use operator::engines::OtherEngines;
 use operator::metrics::Metrics;
 use operator::namespaces::Namespaces;
 use operator::registries::Registries;
@@ -74,6 +75,7 @@ impl Webhook {
             roles: Roles::default(),
             signers,
             conditions: Conditions::default(),
+            engines: OtherEngines::default(),
             world: World {
                 registries: registries(Arc::clone(&shelf)),
                 trust_root: None,

@@ -95,6 +95,7 @@ fn entry(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> ImageEntry {
         required: fields.boolean("required", true),
         use_cache: fields.boolean("useCache", true),
         deny: fields.get("validate").and_then(|node| deny(&node)),
+        context: Vec::new(),
         credentials: fields
             .get("imageRegistryCredentials")
             .map(|node| credentials(&node))

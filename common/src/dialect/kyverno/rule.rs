@@ -7,7 +7,7 @@ use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
 use crate::dialect::vocabulary::matching::{self, Allowed};
 use crate::dialect::vocabulary::{autogen, conditions, extractors, rules};
-use crate::policy::{Action, ActionOverride, ActionRules, Body, Rule, Selector};
+use crate::policy::{Action, ActionOverride, ActionRules, Body, JudgeUpdates, Rule, Selector};
 
 const BODIES: [&str; 4] = ["validate", "mutate", "generate", "verifyImages"];
 
@@ -50,7 +50,7 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
         }
         let skip_background = fields.boolean("skipBackgroundRequests", true);
         let report_properties = fields.string_map("reportProperties");
-        let Some(parts) = parts else {
+        let Some(mut parts) = parts else {
             not_read(fields);
             return None;
         };
@@ -59,6 +59,9 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
         }
         let handled = !matches!(parts.body, Body::NotHandled { .. });
         let (context, preconditions) = if handled { circumstances(fields) } else { not_read(fields) };
+        if let Body::Images(rule) = &mut parts.body {
+            rule.name_context(&context);
+        }
         Some(Rule {
             name: name?.into(),
             path: node.path.clone(),
@@ -67,7 +70,7 @@ fn compile_rule(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rule> {
             preconditions,
             action: actions(parts.overrides, parts.action, policy),
             skip_background,
-            allow_existing_violations: parts.allow_existing_violations,
+            judge_updates: parts.judge_updates.unwrap_or(policy.settings.judge_updates),
             report_properties,
             body: parts.body,
         })
@@ -101,12 +104,13 @@ struct Parts {
     body: Body,
     action: Option<Action>,
     overrides: Vec<ActionOverride>,
-    allow_existing_violations: bool,
+    /// What `allowExistingViolations` says, where it says anything.
+    judge_updates: Option<JudgeUpdates>,
 }
 
 impl Parts {
     fn of(body: Body, action: Option<Action>) -> Self {
-        Self { body, action, overrides: vec![], allow_existing_violations: true }
+        Self { body, action, overrides: vec![], judge_updates: None }
     }
 }
 
@@ -149,7 +153,9 @@ fn validate_body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<
     let action = fields.choice("failureAction", &ACTIONS);
     let overrides =
         fields.get("failureActionOverrides").map(|node| action_overrides(&node)).unwrap_or_default();
-    let allow_existing_violations = fields.boolean("allowExistingViolations", true);
+    let allow_existing = fields.get("allowExistingViolations").and_then(|node| node.boolean());
+    let judge_updates =
+        allow_existing.map(|allow| if allow { JudgeUpdates::Starting } else { JudgeUpdates::All });
     let message = fields.get("message").filter(|node| node.string().is_some());
     let found = fields.present(&VALIDATIONS);
     fields.skip(&VALIDATIONS);
@@ -171,7 +177,7 @@ fn validate_body(fields: &mut Fields<'_, '_>, policy: &PolicyContext) -> Option<
         }
         None => Body::NotHandled { rule_type: format!("validate.{kind}") },
     };
-    Some(Parts { body, action, overrides, allow_existing_violations })
+    Some(Parts { body, action, overrides, judge_updates })
 }
 
 /// One list out of the layers (`spec/kyverno.md` 2.9): what the rule says without condition hides what

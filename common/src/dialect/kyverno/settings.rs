@@ -6,7 +6,7 @@ use crate::dialect::{Problem, reader};
 use crate::image::Platform;
 use crate::policy::expression::Expression;
 use crate::policy::images::SignedReference;
-use crate::policy::{DefaultFields, Matching, NamespaceAllowance, PolicyId};
+use crate::policy::{DefaultFields, JudgeUpdates, Matching, NamespaceAllowance, PolicyId};
 
 /// What a policy's annotations say.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) signed_reference: SignedReference,
     pub(super) platform: Option<Platform>,
     pub(super) newest_by: Option<Expression>,
+    pub(super) judge_updates: JudgeUpdates,
     /// `pod-policies.kyverno.io/autogen-controllers`.
     pub(super) autogen: Option<String>,
     pub(super) severity: Option<String>,
@@ -26,8 +27,15 @@ pub(super) struct Settings {
 
 /// The prefix of our own annotations; every other one under it is a mistake.
 const PREFIX: &str = "kubectl-trust.io/";
-const OURS: [&str; 6] =
-    ["match", "allow-namespace", "allow-finalizers", "signed-reference", "platform", "newest-by"];
+const OURS: [&str; 7] = [
+    "match",
+    "allow-namespace",
+    "allow-finalizers",
+    "signed-reference",
+    "platform",
+    "newest-by",
+    "judge-updates",
+];
 
 /// Reads `metadata`.
 pub(super) fn metadata(node: &Node<'_, '_>) -> Option<(PolicyId, Settings)> {
@@ -74,7 +82,10 @@ fn own(name: &str, value: &str, settings: &mut Settings) -> Result<(), Problem> 
         ("repository", SignedReference::Repository),
         ("exact", SignedReference::Exact),
     ];
+    const UPDATES: [(&str, JudgeUpdates); 2] =
+        [("starting", JudgeUpdates::Starting), ("all", JudgeUpdates::All)];
     match name {
+        "judge-updates" => settings.judge_updates = one_of(value, &UPDATES)?,
         "match" => settings.matching = one_of(value, &KNOWN)?,
         "signed-reference" => settings.signed_reference = one_of(value, &REFERENCES)?,
         "platform" => settings.platform = Some(images::platform(value)?),

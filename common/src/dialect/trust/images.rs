@@ -74,6 +74,7 @@ fn entry(fields: &mut Fields<'_, '_>, may_pin: bool, policy: &PolicyContext) -> 
         required: true,
         use_cache: true,
         deny: fields.get("validate").and_then(|node| deny(&node)),
+        context: Vec::new(),
         credentials: credentials(fields, policy),
         newest_by: fields.get("newestBy").and_then(|node| expression(&node)),
         signed_reference: fields.choice("signedReference", &REFERENCES).unwrap_or_default(),

@@ -20,7 +20,7 @@ use super::vocabulary::matching;
 use super::vocabulary::reading::{Purpose, Reading, Words};
 use super::vocabulary::{autogen, metadata, webhook};
 use super::{Compiled, Problem};
-use crate::policy::{Action, ActionOverride, OnFault, Policy, PolicyId, Rule};
+use crate::policy::{Action, ActionOverride, JudgeUpdates, OnFault, Policy, PolicyId, Rule};
 
 /// The API group.
 pub(super) const GROUP: &str = "kubectl-trust.io";
@@ -29,8 +29,13 @@ pub(super) const CLUSTER_POLICY: &str = "ClusterTrustPolicy";
 /// What a policy of one namespace is called.
 pub(super) const POLICY: &str = "TrustPolicy";
 
+/// What a trust root is called.
+pub(super) const ROOT: &str = "TrustRoot";
+
 const ACTIONS: [(&str, Action); 2] = [("Audit", Action::Audit), ("Enforce", Action::Enforce)];
 const FAILURE_POLICIES: [(&str, OnFault); 2] = [("Fail", OnFault::Refuse), ("Ignore", OnFault::Allow)];
+const JUDGE_UPDATES: [(&str, JudgeUpdates); 2] =
+    [("Starting", JudgeUpdates::Starting), ("All", JudgeUpdates::All)];
 const SEVERITIES: [(&str, &str); 5] =
     [("info", "info"), ("low", "low"), ("medium", "medium"), ("high", "high"), ("critical", "critical")];
 
@@ -46,6 +51,7 @@ struct PolicyContext {
     background: bool,
     action: Action,
     overrides: Vec<ActionOverride>,
+    judge_updates: JudgeUpdates,
     /// Controllers for which rules for Pods hold as well.
     controllers: Vec<&'static str>,
 }
@@ -91,6 +97,7 @@ fn compile_spec(spec: &mut Fields<'_, '_>, id: PolicyId) -> Option<Policy> {
         background: spec.boolean("background", true),
         action: spec.choice("failureAction", &ACTIONS).unwrap_or(Action::Enforce),
         overrides: overrides.map(|node| action_overrides(&node)).unwrap_or_default(),
+        judge_updates: spec.choice("judgeUpdates", &JUDGE_UPDATES).unwrap_or_default(),
         controllers: controllers(spec),
         namespace,
     };

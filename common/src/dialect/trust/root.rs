@@ -26,7 +26,7 @@ pub(in crate::dialect) fn compile_root(document: &Value, report: &Report) -> Opt
         fields.skip(&["apiVersion", "kind", "status"]);
         let metadata = fields.required("metadata", "a trust root needs a name");
         let spec = fields.required("spec", "a trust root needs authorities or logs");
-        let id = named(&metadata?, "TrustRoot")?;
+        let id = named(&metadata?, super::ROOT)?;
         let root = spec?.map(source).flatten()?;
         Some(Compiled::TrustRoot(NamedTrustRoot { name: id.name, root: Arc::new(root) }))
     });

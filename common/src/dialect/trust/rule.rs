@@ -22,7 +22,10 @@ pub(super) fn compile(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rul
         let action = actions(fields, policy);
         let context = context(fields);
         let preconditions = fields.get("preconditions").map(|node| conditions::conditions(&node));
-        let body = body(fields, &action, matching.as_ref(), policy);
+        let mut body = body(fields, &action, matching.as_ref(), policy);
+        if let Some(Body::Images(rule)) = &mut body {
+            rule.name_context(&context);
+        }
         Some(Rule {
             name: name?.into(),
             path: node.path.clone(),
@@ -31,7 +34,7 @@ pub(super) fn compile(node: &Node<'_, '_>, policy: &PolicyContext) -> Option<Rul
             preconditions,
             action,
             skip_background: false,
-            allow_existing_violations: false,
+            judge_updates: policy.judge_updates,
             report_properties: fields.string_map("reportProperties"),
             body: body?,
         })

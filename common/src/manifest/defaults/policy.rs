@@ -24,6 +24,7 @@ const OURS: &[Row] = &[
     STATUS,
     row("spec.failureAction", Text("Enforce")),
     row("spec.failurePolicy", Text("Fail")),
+    row("spec.judgeUpdates", Text("Starting")),
     row("spec.timeoutSeconds", Int(10)),
     row("spec.background", Flag(true)),
     row("spec.rules[].verifyImages[].{signatureFormat,signedReference}", Text("Any")),

@@ -119,17 +119,52 @@ pub enum ConditionFaultReason {
     },
 }
 
+impl ConditionFaultReason {
+    /// Whether the document that is judged is to blame, and not what surrounds it.
+    #[must_use]
+    pub fn is_of_document(&self) -> bool {
+        match self {
+            Self::Variable(fault) => fault.is_of_document(),
+            Self::Incomparable { .. } => true,
+        }
+    }
+}
+
 impl Conditions {
     /// Whether the conditions hold: every one of `all`, and at least one of `any` where `any` is given.
     /// A condition that certainly decides wins over one that nobody can answer.
     #[must_use]
     pub fn evaluate(&self, scope: &Scope) -> ConditionResult {
-        let all = self.all.iter().map(|condition| condition.evaluate(scope));
+        self.join(|condition| condition.evaluate(scope))
+    }
+
+    /// The same, where conditions that the document itself gives no answer to count as if they held, or did not:
+    /// whatever is against the document.
+    #[must_use]
+    pub fn evaluate_unanswered(&self, scope: &Scope, holds: bool) -> ConditionResult {
+        self.join(|condition| match condition.evaluate(scope) {
+            ConditionResult::Fault(fault) if fault.why.is_of_document() && holds => ConditionResult::True,
+            ConditionResult::Fault(fault) if fault.why.is_of_document() => ConditionResult::False(vec![]),
+            result @ (ConditionResult::True | ConditionResult::False(_) | ConditionResult::Fault(_)) => result,
+        })
+    }
+
+    /// The first condition that the document itself gives no answer to.
+    #[must_use]
+    pub fn unanswered(&self, scope: &Scope) -> Option<(&Condition, ConditionFaultReason)> {
+        self.iter().find_map(|condition| match condition.evaluate(scope) {
+            ConditionResult::Fault(fault) if fault.why.is_of_document() => Some((condition, fault.why)),
+            ConditionResult::True | ConditionResult::False(_) | ConditionResult::Fault(_) => None,
+        })
+    }
+
+    fn join(&self, evaluate: impl Fn(&Condition) -> ConditionResult) -> ConditionResult {
+        let all = self.all.iter().map(&evaluate);
         let all = join(all, |result| matches!(result, ConditionResult::False(_)), ConditionResult::True);
         if self.any.is_empty() || matches!(all, ConditionResult::False(_)) {
             return all;
         }
-        let any = self.any.iter().map(|condition| condition.evaluate(scope));
+        let any = self.any.iter().map(&evaluate);
         let any = join(any, |result| *result == ConditionResult::True, ConditionResult::False(vec![]));
         match (all, any) {
             (_, ConditionResult::False(failed)) => ConditionResult::False(failed),

@@ -78,6 +78,17 @@ pub enum VariableFault {
     /// for a precondition.
     #[error("the variable `images`: {0}")]
     Images(String),
+    /// Something that conditions over a statement do not see.
+    #[error("the variable `{name}` comes from {origin}, which conditions over a statement do not see")]
+    Elsewhere {
+        /// The variable.
+        name: String,
+        /// Where it comes from.
+        origin: &'static str,
+    },
+    /// The document that is judged does not say it, or says `null`. Only of [`Scope::of_statement`].
+    #[error("there is no `{0}`")]
+    Absent(String),
     /// An expression that cannot be evaluated.
     #[error(transparent)]
     Evaluation(#[from] crate::policy::expression::EvaluationError),
@@ -85,6 +96,28 @@ pub enum VariableFault {
     #[error(transparent)]
     Expression(#[from] ExpressionError),
 }
+
+impl VariableFault {
+    /// Whether the document that is judged is to blame, and not what surrounds it: another document would have an
+    /// answer, another time or place would not.
+    #[must_use]
+    pub fn is_of_document(&self) -> bool {
+        match self {
+            Self::Absent(_) | Self::Evaluation(_) => true,
+            Self::Unknown(_)
+            | Self::NotRead { .. }
+            | Self::NoRequest(_)
+            | Self::Elsewhere { .. }
+            | Self::Definition { .. }
+            | Self::Images(_)
+            | Self::Expression(_) => false,
+        }
+    }
+}
+
+/// What the request gives, beside which a rule has names of its own (`context`).
+const OF_REQUEST: [&str; 5] =
+    ["request", "image", "images", "serviceAccountName", "serviceAccountNamespace"];
 
 /// What expressions can see.
 #[derive(Debug)]
@@ -94,6 +127,8 @@ pub struct Scope {
     missing: BTreeMap<String, VariableFault>,
     /// Keys of `request`.
     request: Vec<String>,
+    /// Whether what is absent or `null` has no value.
+    must_say: bool,
     functions: Functions,
 }
 
@@ -138,11 +173,22 @@ impl Scope {
         scope
     }
 
-    /// A document that expressions see at their root, and nothing else (the predicate of an
-    /// attestation). `now` is the time that functions of time see.
+    /// A statement that somebody signed: expressions see it at their root, and nothing else. `now` is the time
+    /// that functions of time see; `elsewhere` are names that have no value here, and where they come from.
+    ///
+    /// Unlike an object, a statement must say what it is asked for: what is absent or `null` has no value. Attack:
+    /// a scan that leaves out its findings, so that none of them is forbidden.
     #[must_use]
-    pub fn of_document(document: &Value, now: Timestamp) -> Self {
-        let mut scope = Self::empty(now);
+    pub fn of_statement<'n>(
+        document: &Value,
+        elsewhere: impl IntoIterator<Item = (&'n str, &'static str)>,
+        now: Timestamp,
+    ) -> Self {
+        let mut scope = Self { must_say: true, ..Self::empty(now) };
+        let of_request = OF_REQUEST.into_iter().map(|name| (name, "the request"));
+        for (name, origin) in of_request.chain(elsewhere) {
+            scope.missing.insert(name.to_owned(), VariableFault::Elsewhere { name: name.to_owned(), origin });
+        }
         if let Value::Object(root) = document {
             scope.see(root);
         }
@@ -151,7 +197,7 @@ impl Scope {
 
     fn empty(now: Timestamp) -> Self {
         let (document, missing, request) = (seen(&Value::Null), BTreeMap::new(), vec![]);
-        Self { document, missing, request, functions: Functions::at(now) }
+        Self { document, missing, request, must_say: false, functions: Functions::at(now) }
     }
 
     fn see(&mut self, root: &Map<String, Value>) {
@@ -214,7 +260,23 @@ impl Scope {
         for path in expression.variables() {
             self.check(path)?;
         }
-        Ok(expression.evaluate(&self.document, &self.functions)?)
+        if self.must_say {
+            expression.compared().iter().try_for_each(|path| self.said(path))?;
+        }
+        let value = expression.evaluate(&self.document, &self.functions)?;
+        if self.must_say && value.is_null() {
+            return Err(VariableFault::Absent(expression.text().to_owned()));
+        }
+        Ok(value)
+    }
+
+    /// Whether the document says something at a path: a comparison with what is not there has an answer, and the
+    /// answer is about nothing.
+    fn said(&self, path: &[String]) -> Result<(), VariableFault> {
+        let step = |value: Rcvar, key: &String| Some(Rcvar::clone(value.as_object()?.get(key)?));
+        let found = path.iter().try_fold(Rcvar::clone(&self.document), step);
+        let said = found.is_some_and(|value| !value.is_null());
+        if said { Ok(()) } else { Err(VariableFault::Absent(path.join("."))) }
     }
 
     /// A path may lead nowhere (an object without labels), but what it begins with must be known: a
@@ -226,7 +288,8 @@ impl Scope {
         }
         let root = self.document.as_object();
         if !root.is_some_and(|root| root.contains_key(first)) {
-            return Err(VariableFault::Unknown(path.join(".")));
+            let name = path.join(".");
+            return Err(if self.must_say { VariableFault::Absent(name) } else { VariableFault::Unknown(name) });
         }
         match path.get(1) {
             Some(key) if first == "request" && !self.request.contains(key) => {

@@ -266,9 +266,10 @@ fn a_scan_is_fresh_for_seven_days() {
             all: vec![condition(&json!(key), "LessThanOrEquals", &json!("168h"))],
             ..Conditions::default()
         };
-        let judged = |predicate: &Value| match conditions.evaluate(&Scope::of_document(predicate, NOW)) {
+        let judged = |predicate: &Value| match conditions.evaluate(&Scope::of_statement(predicate, [], NOW)) {
             ConditionResult::True => "pass",
             ConditionResult::False(_) => "fail",
+            ConditionResult::Fault(fault) if fault.why.is_of_document() => "unanswered",
             ConditionResult::Fault(_) => "fault",
         };
         assert_eq!(judged(&scanned(&six_days)), "pass", "{key}");
@@ -277,11 +278,11 @@ fn a_scan_is_fresh_for_seven_days() {
         assert_eq!(judged(&scanned(&json!("2023-11-07T22:13:19Z"))), "fail", "{key}: a second more");
         assert_eq!(judged(&scanned(&json!("2023-11-06T22:13:20Z"))), "fail", "{key}");
         for unreadable in [json!(null), json!("yesterday"), json!(""), json!(1_700_000_000), json!(["a"])] {
-            assert_eq!(judged(&scanned(&unreadable)), "fault", "{key} {unreadable}");
+            assert_eq!(judged(&scanned(&unreadable)), "unanswered", "{key} {unreadable}");
         }
-        assert_eq!(judged(&json!({ "metadata": {} })), "fault", "{key}");
-        assert_eq!(judged(&json!({})), "fault", "{key}");
-        assert_eq!(judged(&json!("2023-11-08T22:13:20Z")), "fault", "{key}");
+        assert_eq!(judged(&json!({ "metadata": {} })), "unanswered", "{key}");
+        assert_eq!(judged(&json!({})), "unanswered", "{key}");
+        assert_eq!(judged(&json!("2023-11-08T22:13:20Z")), "unanswered", "{key}");
     }
 }
 
@@ -297,7 +298,7 @@ fn a_predicate_cannot_rewrite_the_condition() {
         "' }} 1h {{ '",
     ] {
         let predicate = json!({ "metadata": { "scanFinishedOn": attack } });
-        let result = condition.evaluate(&Scope::of_document(&predicate, NOW));
+        let result = condition.evaluate(&Scope::of_statement(&predicate, [], NOW));
         let ConditionResult::Fault(fault) = result else { panic!("{attack}: {result:?}") };
         assert!(matches!(fault.why, ConditionFaultReason::Variable(VariableFault::Evaluation(_))), "{fault}");
     }
@@ -325,4 +326,78 @@ fn named_values_see_the_time() {
     let scope = Scope::new(&ReviewFacts::of(&object), &[entry], &Values::new(), NOW);
     let today = scope.render(&Template::parse_text("{{ today }} {{ time_now() }}").unwrap());
     assert_eq!(today, Ok(json!("2023-11-14 2023-11-14T22:13:20Z")));
+}
+
+/// Attack: a statement that leaves out what a condition asks, so that nothing in it is forbidden.
+#[test]
+fn a_statement_must_say_what_it_is_asked_for() {
+    let answer = |key: &str, operator: &str, value: Value, said: &Value| {
+        let scope = Scope::of_statement(said, [("settings", "the rule's context")], NOW);
+        match condition(&json!(key), operator, &value).evaluate(&scope) {
+            ConditionResult::True => "true",
+            ConditionResult::False(_) => "false",
+            ConditionResult::Fault(fault) if fault.why.is_of_document() => "unanswered",
+            ConditionResult::Fault(_) => "fault",
+        }
+    };
+    let said = json!({"a": {"b": "x", "none": null}, "list": [{"level": "low"}], "request": {"of": "ours"}});
+    for (key, operator, value, expected) in [
+        ("{{ a.b }}", "Equals", json!("x"), "true"),
+        ("{{ a.c }}", "NotEquals", json!("x"), "unanswered"),
+        ("{{ a.none }}", "AllNotIn", json!(["x"]), "unanswered"),
+        ("{{ c }}", "NotEquals", json!("x"), "unanswered"),
+        ("{{ a.c || 'none' }}", "Equals", json!("none"), "true"),
+        ("{{ a.c != 'x' }}", "Equals", json!(true), "unanswered"),
+        ("{{ a.b == 'x' && a.c == 'y' }}", "Equals", json!(true), "unanswered"),
+        ("{{ a.c == 'x' || a.b == 'x' }}", "Equals", json!(true), "true"),
+        ("{{ a.c > `3` }}", "Equals", json!(true), "unanswered"),
+        ("{{ list[?level=='high'] | length(@) }}", "Equals", json!(0), "true"),
+        ("{{ lists[?level=='high'] | length(@) }}", "Equals", json!(0), "unanswered"),
+        ("{{ list[5].level }}", "NotEquals", json!("high"), "unanswered"),
+        ("text {{ a.c }}", "NotEquals", json!("x"), "unanswered"),
+        ("x", "NotEquals", json!("{{ a.c }}"), "unanswered"),
+        ("{{ a }}", "AnyIn", json!(["x"]), "unanswered"),
+        ("{{ a.b }}", "LessThan", json!(3), "unanswered"),
+        // What a statement says itself is its own, whatever it is called.
+        ("{{ request.of }}", "Equals", json!("ours"), "true"),
+        ("{{ images.containers }}", "Equals", json!("x"), "fault"),
+        ("{{ serviceAccountName }}", "Equals", json!("x"), "fault"),
+        ("{{ settings.data.mode }}", "NotEquals", json!("x"), "fault"),
+        ("{{ a.b }}", "Equals", json!("{{ settings.data.mode }}"), "fault"),
+    ] {
+        assert_eq!(answer(key, operator, value, &said), expected, "{key} {operator}");
+    }
+    assert_eq!(answer("{{ request.of }}", "Equals", json!("x"), &json!({})), "fault");
+}
+
+/// What nobody can say is against the statement only where it decides.
+#[test]
+fn an_unanswered_condition_decides_against_the_statement_only_where_it_must() {
+    let yes = condition(&json!("a"), "Equals", &json!("a"));
+    let no = condition(&json!("a"), "Equals", &json!("b"));
+    let unsaid = condition(&json!("{{ unsaid }}"), "Equals", &json!("a"));
+    let elsewhere = condition(&json!("{{ request.name }}"), "Equals", &json!("a"));
+    let scope = Scope::of_statement(&json!({}), [], NOW);
+    let shown = |any: &[&Condition], all: &[&Condition], holds: bool| {
+        let list = |conditions: &[&Condition]| conditions.iter().map(|c| (*c).clone()).collect();
+        match (Conditions { any: list(any), all: list(all) }).evaluate_unanswered(&scope, holds) {
+            ConditionResult::True => "true",
+            ConditionResult::False(_) => "false",
+            ConditionResult::Fault(_) => "fault",
+        }
+    };
+    for (any, all, demanded, denied) in [
+        (&[][..], &[&unsaid][..], "false", "true"),
+        (&[], &[&unsaid, &yes], "false", "true"),
+        (&[], &[&unsaid, &no], "false", "false"),
+        (&[], &[&elsewhere, &unsaid], "false", "fault"),
+        (&[&unsaid], &[], "false", "true"),
+        (&[&unsaid, &yes], &[], "true", "true"),
+        (&[&unsaid, &no], &[], "false", "true"),
+        (&[&elsewhere, &unsaid], &[], "fault", "true"),
+        (&[&unsaid], &[&no], "false", "false"),
+    ] {
+        assert_eq!(shown(any, all, false), demanded, "{any:?} {all:?}");
+        assert_eq!(shown(any, all, true), denied, "{any:?} {all:?}");
+    }
 }

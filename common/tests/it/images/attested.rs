@@ -110,14 +110,48 @@ fn a25_conditions_that_cannot_be_decided_never_pass() {
     let none = statement("app", &image("good").digest, SCAN, &Value::Null);
     for said in [empty, none] {
         let decision = judge(&demanded, with(&[Layer::envelope(&key, &said)]));
+        expect(&decision, Outcome::Fail, "condition-failed");
+        let told = decision.headline().to_string();
+        assert!(told.ends_with("there is no `failed`, expected Equals 0"), "{told}");
+    }
+}
+
+/// Attack: a statement that does not say what is asked, where the policy lets in what cannot be decided. It was
+/// read, and does not keep to the conditions.
+#[test]
+fn a25_a_statement_that_gives_a_condition_no_answer_is_refused() {
+    let key = key();
+    let asked = |condition: Value| scanned(&key, &json!({"conditions": [{"all": [condition]}]}), &json!({}));
+    for (condition, failed) in [
+        // A wrong type, a bad time, what is not there behind a condition that would hold without it.
+        (json!({"key": "{{ length(failed) }}", "operator": "NotEquals", "value": "x"}), json!(0)),
+        (json!({"key": "{{ time_since('', failed, '') }}", "operator": "LessThan", "value": "1h"}), json!("soon")),
+        (json!({"key": "{{ failed }}", "operator": "LessThan", "value": 3}), json!("many")),
+        (json!({"key": "{{ failed.high }}", "operator": "NotEquals", "value": 3}), json!({"low": 1})),
+        (json!({"key": "{{ failed }}", "operator": "AllNotIn", "value": ["x"]}), json!(null)),
+    ] {
+        let decision = judge(&asked(condition.clone()), with(&[Layer::envelope(&key, &scan(failed))]));
+        expect(&decision, Outcome::Fail, "condition-failed");
+    }
+    // What no statement can help stays a fault: nobody has read it.
+    for name in ["request.object.metadata.name", "images.containers.app.tag", "serviceAccountName"] {
+        let condition = json!({"key": format!("{{{{ {name} }}}}"), "operator": "Equals", "value": "x"});
+        let decision = judge(&asked(condition), with(&[Layer::envelope(&key, &scan(0))]));
         expect(&decision, Outcome::Fault, "variable-unresolved");
     }
-    // An expression that ends in an error, whatever the statement says.
-    let broken = json!({"conditions": [{"all": [
-        {"key": "{{ length(failed) }}", "operator": "NotEquals", "value": "x"}]}]});
-    let demanded = scanned(&key, &broken, &json!({}));
-    let decision = judge(&demanded, with(&[Layer::envelope(&key, &scan(0))]));
-    expect(&decision, Outcome::Fault, "variable-unresolved");
+}
+
+/// A condition that certainly refuses is not made uncertain by one that nobody can answer.
+#[test]
+fn a_certain_refusal_wins_over_what_nobody_can_say() {
+    let key = key();
+    let fault = json!({"all": [{"key": "{{ request.name }}", "operator": "Equals", "value": "x"}]});
+    let refusal = json!({"all": [{"key": "{{ failed }}", "operator": "Equals", "value": 1}]});
+    for conditions in [json!([fault, refusal]), json!([refusal, fault])] {
+        let demanded = scanned(&key, &json!({"conditions": conditions}), &json!({}));
+        let decision = judge(&demanded, with(&[Layer::envelope(&key, &scan(0))]));
+        expect(&decision, Outcome::Fail, "condition-failed");
+    }
 }
 
 #[test]
@@ -231,7 +265,15 @@ fn a_set_of_conditions_over_all_statements_refuses() {
     expect(&judge(&demanded, with(&[by(json!(4)), by(json!(0))])), Outcome::Fail, "condition-failed");
     // A name that stands for no attestation of the entry.
     let unknown = named(&json!({"name": "other"}));
-    expect(&judge(&unknown, with(&[by(json!(0))])), Outcome::Fault, "variable-unresolved");
+    expect(&judge(&unknown, with(&[by(json!(0))])), Outcome::Fail, "condition-failed");
+    // What cannot be compared with 3, or is not there, is refused; 3 findings are not.
+    for unsaid in [json!("many"), json!(null), json!({"high": 1})] {
+        let refused = judge(&demanded, with(&[by(unsaid.clone())]));
+        expect(&refused, Outcome::Fail, "condition-failed");
+        assert!(refused.headline().to_string().contains("too many"), "{unsaid}");
+    }
+    let silent = statement("app", &image("good").digest, SCAN, &json!({}));
+    expect(&judge(&demanded, with(&[Layer::envelope(&key, &silent)])), Outcome::Fail, "condition-failed");
     expect(&judge(&demanded, shelf()), Outcome::Fail, "attestation-missing");
     let many: Vec<_> = (0..60).map(|index| by(json!(f64::from(index) / 100.0))).collect();
     passes(&judge(&demanded, with(&many)));

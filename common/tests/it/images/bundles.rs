@@ -8,9 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::cache::Facts;
 use common::digest::Digest;
-use common::evaluate::{Context, by_blob};
+use common::evaluate::{Context, by_blob, by_digest};
 use common::policy::Requirement;
 use common::policy::blob::{BlobRule, Said};
+use common::signature::make::message_bundle;
 use common::signature::{Found, LogDemands, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
@@ -19,6 +20,7 @@ use futures::executor::block_on;
 use serde_json::Value;
 
 use super::{by_identity, by_key, root};
+use crate::authority;
 use crate::judge::{fixtures, now, vectors};
 
 pub(super) fn judge(
@@ -33,6 +35,53 @@ pub(super) fn judge(
     let known = Facts::default();
     let context = Context { sources: &sources, known: &known, now: now() };
     block_on(by_blob("artifact", artifact, &found, &rule, context))
+}
+
+/// The same where only the digest of the file is known.
+fn judge_digest(digest: &Digest, bundle: &[u8], by: Requirement) -> Decision {
+    let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
+    let rule = BlobRule { requirement: by, said: Said::Anything };
+    let sources = Offline { trust_root: None, images: None };
+    let known = Facts::default();
+    let context = Context { sources: &sources, known: &known, now: now() };
+    block_on(by_digest("artifact", Subject { digest, bytes: None }, &found, &rule, context))
+}
+
+/// A signature over bytes is one over their digest, for every key that signs digests.
+#[test]
+fn a_bundle_by_a_key_verifies_against_a_digest_as_well_as_against_the_file() {
+    let (bytes, other) = (b"an artifact".as_slice(), b"another".as_slice());
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519] {
+        let (key, stranger) = (authority::key(algorithm), authority::key(algorithm));
+        let by = |key: &common::key::PrivateKey| by_key(&key.public().to_pem());
+        let bundle = message_bundle(bytes, &key).unwrap();
+        let digests = algorithm == &rcgen::PKCS_ECDSA_P256_SHA256;
+        let good = judge_digest(&Digest::of(bytes), &bundle, by(&key));
+        if digests {
+            assert_eq!(good.outcome(), Outcome::Pass, "{}", good.headline());
+        } else {
+            // Ed25519 signs the bytes, so nothing can be said without them.
+            assert_eq!((good.outcome(), good.headline().code()), (Outcome::Fail, "payload-invalid"));
+        }
+        assert_eq!(judge(bytes, &bundle, by(&key), None).outcome(), Outcome::Pass);
+        let mut silent: Value = serde_json::from_slice(&bundle).unwrap();
+        silent["messageSignature"].as_object_mut().unwrap().remove("messageDigest");
+        let silent = silent.to_string().into_bytes();
+        let mut shortened: Value = serde_json::from_slice(&bundle).unwrap();
+        shortened["messageSignature"]["messageDigest"] =
+            serde_json::json!({"algorithm": "SHA2_384", "digest": STANDARD.encode(Digest::of(bytes).bytes())});
+        let shortened = shortened.to_string().into_bytes();
+        let unsigned = if digests { "signature-invalid" } else { "payload-invalid" };
+        for (what, digest, bundle, key, code) in [
+            ("another digest", Digest::of(other), &bundle, &key, "payload-invalid"),
+            ("a digest that only the signature is against", Digest::of(other), &silent, &key, unsigned),
+            ("another key", Digest::of(bytes), &bundle, &stranger, unsigned),
+            ("a digest of another length than it says", Digest::of(bytes), &shortened, &key, "payload-invalid"),
+        ] {
+            let decision = judge_digest(&digest, bundle, by(key));
+            assert_eq!((decision.outcome(), decision.headline().code()), (Outcome::Fail, code), "{what}");
+        }
+    }
 }
 
 const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";

@@ -14,6 +14,7 @@ mod platforms;
 mod recorded;
 mod round_trips;
 mod shelf;
+mod stored;
 mod superseded;
 mod tampering;
 mod texts;
@@ -73,6 +74,7 @@ pub(crate) fn entry(requirement: Option<Requirement>) -> ImageEntry {
         required: true,
         use_cache: true,
         deny: None,
+        context: Vec::new(),
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
         platform: None,

@@ -74,6 +74,7 @@ pub(in crate::commands) fn demanded(
         required: true,
         use_cache: true,
         deny: None,
+        context: Vec::new(),
         credentials: RegistryCredentials::default(),
         signed_reference: SignedReference::Any,
         platform: None,
