@@ -95,7 +95,8 @@ impl PublicKey {
     #[must_use]
     pub fn verifies_digest(&self, digest: &Digest, signature: &[u8]) -> Option<bool> {
         let imported = digest.imported()?;
-        let mut fitting = self.verifiers.iter().zip(self.hashes).filter(|(_, hash)| **hash == digest.algorithm());
+        let mut fitting =
+            self.verifiers.iter().zip(self.hashes).filter(|(_, hash)| **hash == digest.algorithm());
         let (key, _) = fitting.next()?;
         Some(key.verify_digest_sig(&imported, signature).is_ok())
     }

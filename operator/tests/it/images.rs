@@ -63,9 +63,10 @@ async fn the_audit_log_keeps_what_every_group_of_policies_said() {
     let webhook = Webhook::with(|shelf| vec![signed(shelf, unpinned), signed(shelf, lenient)]);
     webhook.shelf.push_signed(APP, "good");
     webhook.shelf.push("ghcr.example/acme/evil:1", "evil");
-    for (images, outcome, code) in
-        [(&[APP][..], "pass", "pass (image-verified)"), (&["ghcr.example/acme/evil:1"], "fail", "fail (signature-missing)")]
-    {
+    for (images, outcome, code) in [
+        (&[APP][..], "pass", "pass (image-verified)"),
+        (&["ghcr.example/acme/evil:1"], "fail", "fail (signature-missing)"),
+    ] {
         let answer = ask(&webhook, images).await;
         assert_eq!(answer["auditAnnotations"]["outcome"], outcome);
         let said = answer["auditAnnotations"]["decisions"].as_str().unwrap();

@@ -145,7 +145,9 @@ impl Conditions {
         self.join(|condition| match condition.evaluate(scope) {
             ConditionResult::Fault(fault) if fault.why.is_of_document() && holds => ConditionResult::True,
             ConditionResult::Fault(fault) if fault.why.is_of_document() => ConditionResult::False(vec![]),
-            result @ (ConditionResult::True | ConditionResult::False(_) | ConditionResult::Fault(_)) => result,
+            result @ (ConditionResult::True | ConditionResult::False(_) | ConditionResult::Fault(_)) => {
+                result
+            }
         })
     }
 

@@ -116,8 +116,7 @@ impl VariableFault {
 }
 
 /// What the request gives, beside which a rule has names of its own (`context`).
-const OF_REQUEST: [&str; 5] =
-    ["request", "image", "images", "serviceAccountName", "serviceAccountNamespace"];
+const OF_REQUEST: [&str; 5] = ["request", "image", "images", "serviceAccountName", "serviceAccountNamespace"];
 
 /// What expressions can see.
 #[derive(Debug)]
@@ -289,7 +288,11 @@ impl Scope {
         let root = self.document.as_object();
         if !root.is_some_and(|root| root.contains_key(first)) {
             let name = path.join(".");
-            return Err(if self.must_say { VariableFault::Absent(name) } else { VariableFault::Unknown(name) });
+            return Err(if self.must_say {
+                VariableFault::Absent(name)
+            } else {
+                VariableFault::Unknown(name)
+            });
         }
         match path.get(1) {
             Some(key) if first == "request" && !self.request.contains(key) => {

@@ -68,15 +68,20 @@ fn a_bundle_by_a_key_verifies_against_a_digest_as_well_as_against_the_file() {
         silent["messageSignature"].as_object_mut().unwrap().remove("messageDigest");
         let silent = silent.to_string().into_bytes();
         let mut shortened: Value = serde_json::from_slice(&bundle).unwrap();
-        shortened["messageSignature"]["messageDigest"] =
-            serde_json::json!({"algorithm": "SHA2_384", "digest": STANDARD.encode(Digest::of(bytes).bytes())});
+        shortened["messageSignature"]["messageDigest"] = serde_json::json!({"algorithm": "SHA2_384", "digest": STANDARD.encode(Digest::of(bytes).bytes())});
         let shortened = shortened.to_string().into_bytes();
         let unsigned = if digests { "signature-invalid" } else { "payload-invalid" };
         for (what, digest, bundle, key, code) in [
             ("another digest", Digest::of(other), &bundle, &key, "payload-invalid"),
             ("a digest that only the signature is against", Digest::of(other), &silent, &key, unsigned),
             ("another key", Digest::of(bytes), &bundle, &stranger, unsigned),
-            ("a digest of another length than it says", Digest::of(bytes), &shortened, &key, "payload-invalid"),
+            (
+                "a digest of another length than it says",
+                Digest::of(bytes),
+                &shortened,
+                &key,
+                "payload-invalid",
+            ),
         ] {
             let decision = judge_digest(&digest, bundle, by(key));
             assert_eq!((decision.outcome(), decision.headline().code()), (Outcome::Fail, code), "{what}");
