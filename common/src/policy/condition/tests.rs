@@ -41,11 +41,11 @@ fn holds(key: &Value, operator: &str, value: &Value) -> bool {
 #[test]
 fn messages_have_their_variables_replaced() {
     let failed = |message: &str| {
-        let message = Some(message.to_owned());
-        let condition = Condition { message, ..condition(&json!("a"), "Equals", &json!("b")) };
+        let said = Some(message.to_owned());
+        let condition = Condition { message: said, ..condition(&json!("a"), "Equals", &json!("b")) };
         match evaluate(&condition, &Values::new()) {
             ConditionResult::False(failed) => failed[0].message.clone().unwrap(),
-            other => panic!("{other:?}"),
+            ConditionResult::True | ConditionResult::Fault(_) => panic!("{message}"),
         }
     };
     assert_eq!(
