@@ -118,17 +118,17 @@ fn refused(deny: &DenyRule, scope: &Scope) -> Result<Option<Reason>, Reason> {
                     message: None,
                 },
             };
-            Ok(Some(with_message(reason, deny.message.as_ref())))
+            Ok(Some(with_message(reason, deny.message.as_deref().map(|message| scope.text(message)))))
         }
         ConditionResult::Fault(why) => Err(undecided(&why)),
     }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "only a condition has a message")]
-fn with_message(reason: Reason, of_rule: Option<&String>) -> Reason {
+fn with_message(reason: Reason, of_rule: Option<String>) -> Reason {
     match reason {
         Reason::ConditionFailed { what, expected, found, message } => {
-            Reason::ConditionFailed { what, expected, found, message: of_rule.cloned().or(message) }
+            Reason::ConditionFailed { what, expected, found, message: of_rule.or(message) }
         }
         other => other,
     }
@@ -164,7 +164,7 @@ fn unanswered(condition: &Condition, why: &ConditionFaultReason, scope: &Scope, 
         what: condition.path.to_string(),
         expected: format!("{negation}{} {value}", condition.operator),
         found: why.to_string(),
-        message: condition.message.clone(),
+        message: condition.message.as_deref().map(|message| scope.text(message)),
     }
 }
 

@@ -37,6 +37,26 @@ fn holds(key: &Value, operator: &str, value: &Value) -> bool {
     }
 }
 
+/// What a policy says of a failure names the values, and a variable without one keeps the author's words.
+#[test]
+fn messages_have_their_variables_replaced() {
+    let failed = |message: &str| {
+        let said = Some(message.to_owned());
+        let condition = Condition { message: said, ..condition(&json!("a"), "Equals", &json!("b")) };
+        match evaluate(&condition, &Values::new()) {
+            ConditionResult::False(failed) => failed[0].message.clone().unwrap(),
+            ConditionResult::True | ConditionResult::Fault(_) => panic!("{message}"),
+        }
+    };
+    assert_eq!(
+        failed("{{ request.object.kind }} {{request.name}} is not signed"),
+        "Deployment web is not signed"
+    );
+    for kept in ["no variable", "{{ nobody.knows }} is missing", "{{ broken("] {
+        assert_eq!(failed(kept), kept);
+    }
+}
+
 #[test]
 fn every_operator() {
     let images = json!("{{ request.object.spec.images }}");

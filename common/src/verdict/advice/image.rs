@@ -27,6 +27,11 @@ pub(super) fn ways(
             Voice::Flags => vec![super::object::other_key(), sign()],
             Voice::Policy => vec![sign()],
         },
+        // Nothing was found beside the manifest that the tag is now; it may have been another.
+        Reason::ImageUnsigned { .. } if digest.is_some() && !image.contains('@') => {
+            let signed = format!("the image by the digest that was signed, {}@sha256:…", without_tag(image));
+            vec![sign(), Way::new("if the tag was moved", vec![Step::Say(signed.into())])]
+        }
         Reason::ImageUnsigned { .. }
         | Reason::ThresholdNotMet { .. }
         | Reason::CertificateNotValidAtSigning { .. }
@@ -72,6 +77,12 @@ pub(super) fn ways(
         Reason::Registry(fault) => vec![registry(image, &fault.problem)?],
         _ => return None,
     })
+}
+
+/// The name without its tag; the colon of a port stands before the last slash.
+fn without_tag(image: &str) -> &str {
+    let last = image.rfind('/').map_or(0, |slash| slash + 1);
+    image[last..].find(':').map_or(image, |colon| &image[..last + colon])
 }
 
 /// A command for each signer; words where there is none for one of them.

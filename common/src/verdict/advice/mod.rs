@@ -129,7 +129,7 @@ impl Advice {
         let fix = |problem: &Problem<'_>| fix(&problem.reason, problem.signers, &decision.subject, voice);
         // (1)
         if let (Some(content), true) = (signed_anew, several) {
-            let ways = vec![object::sign_anew(&content.reason, content.signers, &decision.subject)];
+            let ways = vec![object::sign_anew(&content.reason, content.signers, &decision.subject, voice)];
             return Self { fixes: vec![Fix { ways }], more: 0 };
         }
         // (2)

@@ -50,7 +50,7 @@ pub(super) fn ways(
         }
         Reason::AnnotationMismatch { .. } | Reason::MessageUnreadable { .. } => vec![again(Earlier::Replace)],
         Reason::ManifestDiffers { .. } => differs(reason, signers, subject, voice),
-        Reason::TargetMismatch { .. } => vec![sign_anew(reason, signers, subject)],
+        Reason::TargetMismatch { .. } => vec![sign_anew(reason, signers, subject, voice)],
         Reason::IdentityMismatch { .. } | Reason::IssuerMismatch { .. } => {
             let mut ways = vec![trust(reason), again(Earlier::Keep)];
             if voice == Voice::Policy {
@@ -113,21 +113,21 @@ fn not_by_signing(reason: &Reason, subject: &Subject, voice: Voice) -> Option<Ve
 
 /// What was signed, or what is there signed anew, or a rule that allows the difference.
 fn differs(reason: &Reason, signers: Option<&Signers>, subject: &Subject, voice: Voice) -> Vec<Way> {
-    let (allowed, anew) = (allowed(reason, subject, voice), sign_anew(reason, signers, subject));
+    let (allowed, anew) = (allowed(reason, subject, voice), sign_anew(reason, signers, subject, voice));
     match voice {
         Voice::Flags => allowed.into_iter().chain([anew]).collect(),
-        // Who reads it may be another than who signs.
-        Voice::Policy => {
-            let anew = Way { when: "if you made or checked the change".into(), ..anew };
-            [Way::say("the object as it was signed"), anew].into_iter().chain(allowed).collect()
-        }
+        Voice::Policy => [Way::say("the object as it was signed"), anew].into_iter().chain(allowed).collect(),
     }
 }
 
 /// The object as it is, signed by all who must sign.
-pub(super) fn sign_anew(reason: &Reason, signers: Option<&Signers>, subject: &Subject) -> Way {
-    let is_other = matches!(reason, Reason::TargetMismatch { .. });
-    let when = if is_other { "to sign this object" } else { "to sign this version" };
+pub(super) fn sign_anew(reason: &Reason, signers: Option<&Signers>, subject: &Subject, voice: Voice) -> Way {
+    let when = match voice {
+        _ if matches!(reason, Reason::TargetMismatch { .. }) => "to sign this object",
+        Voice::Flags => "to sign this version",
+        // Who reads it may be another than who signs.
+        Voice::Policy => "if you made or checked the change",
+    };
     Way::new(when, signed(subject, signers, Earlier::Replace))
 }
 

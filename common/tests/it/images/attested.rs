@@ -269,7 +269,7 @@ fn every_attestation_and_the_signature_are_demanded() {
 fn a_set_of_conditions_over_all_statements_refuses() {
     let key = key();
     let named = |more: &Value| {
-        let deny = json!({"message": "too many", "deny": {"conditions": {"any": [
+        let deny = json!({"message": "too many: {{ scan.failed }}", "deny": {"conditions": {"any": [
             {"key": "{{ scan.failed }}", "operator": "GreaterThan", "value": 3}]}}});
         let mut attestation = json!({"name": "scan", "conditions": []});
         for (field, value) in more.as_object().unwrap() {
@@ -282,7 +282,7 @@ fn a_set_of_conditions_over_all_statements_refuses() {
     passes(&judge(&demanded, with(&[by(json!(3))])));
     let refused = judge(&demanded, with(&[by(json!(4))]));
     expect(&refused, Outcome::Fail, "condition-failed");
-    assert!(refused.headline().to_string().contains("too many"), "{}", refused.headline());
+    assert!(refused.headline().to_string().contains("too many: 4"), "{}", refused.headline());
     // One of several that is refused is enough.
     expect(&judge(&demanded, with(&[by(json!(0)), by(json!(4))])), Outcome::Fail, "condition-failed");
     expect(&judge(&demanded, with(&[by(json!(4)), by(json!(0))])), Outcome::Fail, "condition-failed");

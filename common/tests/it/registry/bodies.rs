@@ -75,6 +75,12 @@ async fn broken_connections_are_tried_again_and_then_faults() {
     assert_eq!(reset.attempts, common::limits::REQUEST_ATTEMPTS);
     let garbage = bad(|| Reply::raw(b"SSH-2.0-OpenSSH_9.6\r\n")).await;
     assert!(matches!(garbage.problem, RegistryProblem::Unreachable(_)));
+    // In words of the network, not in those of a library or of a system's table of errors.
+    for fault in [&cut, &reset, &garbage] {
+        let text = fault.to_string();
+        let foreign = ["os error", "client error", "sendrequest", "hyper", "connect error", "error("];
+        assert!(foreign.iter().all(|word| !text.to_lowercase().contains(word)), "{text}");
+    }
     let once = by_tag(|_, number| match number {
         0 => Reply::new(200).header("content-length", "1000").send(b"{}"),
         _ => manifest(&image("a")),
@@ -93,6 +99,7 @@ async fn a_registry_that_is_not_there_is_unreachable() {
     let fault = fault(client().manifest(&at, &tag("1")).await);
     assert!(matches!(fault.problem, RegistryProblem::Unreachable(_)), "{fault}");
     assert!(fault.request.starts_with("GET 127.0.0.1:"), "{fault}");
+    assert!(fault.to_string().contains("no answer (connection refused)"), "{fault}");
 }
 
 /// A length that is too small cuts the body, and the digest shows it.
