@@ -104,12 +104,13 @@ mod tests {
 
     #[test]
     fn a_policy_meant_for_others_is_not_ours_to_refuse() {
+        use UnreadablePolicies::{Auto, Refuse, Warn};
+
         let may = |unreadable, present, group: &str| {
             let engines = OtherEngines::new(unreadable);
             engines.note(&ENGINES[0], present);
             engines.may_write_unreadable(group)
         };
-        use UnreadablePolicies::{Auto, Refuse, Warn};
         for (unreadable, present, expected) in
             [(Auto, false, false), (Auto, true, true), (Refuse, true, false), (Warn, false, true)]
         {

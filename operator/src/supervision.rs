@@ -122,22 +122,23 @@ mod tests {
         }
     }
 
+    /// Dies by a panic, then by ending, and lives on from then.
+    async fn life(number: usize) {
+        sleep(Duration::from_millis(10)).await;
+        match number {
+            0 => panic!("injected"),
+            1 => {}
+            _ => std::future::pending::<()>().await,
+        }
+    }
+
     /// A task that dies in each way: it is named, counted, and started anew.
     #[tokio::test(start_paused = true)]
     async fn a_task_that_panics_or_ends_is_told_of_and_started_anew() {
         let (watched, lives) = (Arc::new(Watched::default()), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&lives);
-        supervise("policies", Arc::clone(&watched), move || {
-            let life = counted.fetch_add(1, Ordering::SeqCst);
-            async move {
-                sleep(Duration::from_millis(10)).await;
-                match life {
-                    0 => panic!("injected"),
-                    1 => {}
-                    _ => std::future::pending::<()>().await,
-                }
-            }
-        });
+        let start = move || life(counted.fetch_add(1, Ordering::SeqCst));
+        supervise("policies", Arc::clone(&watched), start);
         sleep(Duration::from_millis(100)).await;
         assert!(watched.supervision.problem().unwrap().starts_with("policies stopped because of a defect"));
         sleep(Duration::from_millis(150)).await;

@@ -194,11 +194,7 @@ impl Assembly {
             match &document.compiled {
                 Some(Compiled::Policy(policy)) => {
                     names.push(name.clone());
-                    let mut policy = policy.clone();
-                    if !document.enforced {
-                        Enforcement::relax(&mut policy);
-                    }
-                    set.policies.push(policy);
+                    set.policies.push(document.in_force(policy));
                 }
                 Some(Compiled::Exception(exception)) if self.counts(exception) => {
                     set.exceptions.push(exception.clone());
@@ -292,6 +288,15 @@ impl Document {
             Some(_) => "the version before stays in force",
             None => "it is not in force",
         }
+    }
+
+    /// The policy as it is judged by.
+    fn in_force(&self, policy: &Policy) -> Policy {
+        let mut policy = policy.clone();
+        if !self.enforced {
+            Enforcement::relax(&mut policy);
+        }
+        policy
     }
 
     fn state(&self) -> State {
