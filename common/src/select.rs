@@ -167,7 +167,7 @@ impl Request<'_> {
 
     fn select_rule(&self, policy: &Policy, rule: &Rule) -> Selectedness {
         let action = rule.action.resolve(self.facts);
-        // What nobody can say of an update that starts nothing keeps nobody from it.
+        // A fault of the selection stops no update that starts nothing.
         let skipped = match (self.skip_reason(policy, rule), self.starts_nothing(rule)) {
             (Ok(None) | Err(_), Some(why)) => Ok(Some(SkipReason::StartsNothing(why))),
             (skipped, _) => skipped,

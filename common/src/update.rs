@@ -5,8 +5,8 @@
 //! untrusted Pods would run for ever. So an update passes where nothing new can run because of it; everything else
 //! is judged in full, also where the stored object would be refused as well.
 //!
-//! Only fields that are known to start nothing may change. Attack: a field that nobody thought of here must not be a
-//! way to start what is not trusted, so whatever is not listed is judged.
+//! Only fields that are known to start nothing may change. Attack: a field that is missing from this list must
+//! not be a way to start what is not trusted, so every other field is judged.
 
 mod content;
 mod workload;
@@ -58,7 +58,7 @@ pub(crate) struct Update<'u> {
 }
 
 impl<'u> Update<'u> {
-    /// The update that a request is; `None` where it is none, or nobody says what was stored.
+    /// The update that a request is; `None` where it is another operation, or where the stored object is unknown.
     pub(crate) fn of(facts: &ReviewFacts<'u>) -> Option<Self> {
         let (object, stored) = (facts.object, facts.old_object?);
         let (kind, before) = (ObjectRef::of(object), ObjectRef::of(stored));
@@ -73,7 +73,7 @@ impl<'u> Update<'u> {
         })
     }
 
-    /// Why nothing that a rule is about can run because of the update; `None` where something can, or nobody can say.
+    /// Why nothing that a rule is about can run because of the update; `None` where something can, or where that is unknown.
     pub(crate) fn starts_nothing(&self, body: &Body) -> Option<StartsNothing> {
         match body {
             Body::Images(rule) => self.runs_no_image(rule),

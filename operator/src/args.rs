@@ -92,7 +92,7 @@ pub struct ClusterArgs {
     /// warn and are counted, for clusters where another engine still refuses
     #[arg(long, value_name = "WHICH", default_value = "all", conflicts_with = "standalone")]
     pub enforce: Enforcement,
-    /// What becomes of a policy of another engine's kind that cannot be read, when somebody writes it: auto (refused, and
+    /// What becomes of a policy of another engine's kind that cannot be read, when it is written: auto (refused, and
     /// let in with a warning while that engine is in the cluster), refuse or warn
     #[arg(long, value_enum, default_value_t, value_name = "ACTION", hide_possible_values = true)]
     pub unreadable_policies: UnreadablePolicies,

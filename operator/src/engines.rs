@@ -24,7 +24,7 @@ pub struct OtherEngine {
 pub const ENGINES: [OtherEngine; 1] =
     [OtherEngine { name: "Kyverno", group: "kyverno.io", label: "webhook.kyverno.io/managed-by" }];
 
-/// What becomes of a policy of a foreign kind that we cannot read, when somebody writes it.
+/// What becomes of a policy of a foreign kind that we cannot read, when it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum UnreadablePolicies {
     /// It is refused, unless its own engine is there: it may be meant for that one.

@@ -31,7 +31,7 @@ pub fn warnings(policy: &Policy, now: Timestamp) -> Vec<String> {
             Authority::Keyless(keyless) => [&keyless.roots, &None],
             Authority::Key(_) | Authority::Unsupported { .. } => continue,
         };
-        // What an expression gives is known only when somebody asks.
+        // What an expression gives is known only in a request.
         let texts = texts.into_iter().flatten().filter_map(|given| given.value().ok());
         let ends = texts.filter_map(|certificates| certificate::first_end(certificates.pem()).ok());
         if let Some(end) = ends.min().filter(|end| *end < now + SOON) {

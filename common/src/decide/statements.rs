@@ -85,7 +85,7 @@ pub(super) fn denied(
         return Check::leaf("validate.deny", Outcome::Fault, Reason::TooMuchEvidence { what });
     }
     let mut elsewhere = of_rule(context);
-    // That there is none is what the attestation's own check says, or the fault of whoever did not answer.
+    // That there is none is what the attestation's own check says, or the fault of the registry that did not answer.
     let none = named.iter().filter(|(_, predicates)| predicates.is_empty());
     elsewhere.extend(none.map(|(name, _)| (*name, "an attestation that is not there")));
     let mut fault = None;

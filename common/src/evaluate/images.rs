@@ -160,7 +160,7 @@ impl<'k> Kept<'k> {
         }
     }
 
-    /// Attack: an owner that anybody can name is none; it is the controller itself that must ask.
+    /// Attack: a user who names an owner that is none. The controller itself must ask.
     fn is_owners(task: &Task<'_>) -> bool {
         let owners = task.facts.subject().pointer("/metadata/ownerReferences").and_then(Value::as_array);
         let owned = owners.into_iter().flatten().any(|owner| owner["controller"] == true);

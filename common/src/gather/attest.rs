@@ -11,7 +11,7 @@ use crate::key::PublicKey;
 use crate::policy::condition::Scope;
 use crate::policy::template::Template;
 use crate::policy::{
-    Attestor, Authority, CertificateAuthority, Given, KeyRef, KeySource, Keyless, LogOptions,
+    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, PolicyValue,
 };
 use crate::signature::{CertificateTrust, Found, LogDemands, Subject, VerifiedSignature};
 use crate::sources::Sources;
@@ -122,7 +122,7 @@ impl Considered<'_> {
     }
 
     fn by_identity(&self, keyless: &Keyless, authority: &Authority) -> AttestorEvidence {
-        let root = given(keyless.roots.as_ref())
+        let root = resolved(keyless.roots.as_ref())
             .and_then(|roots| self.trust_root(roots.map(Certificates::pem), &keyless.log));
         let root = match root {
             Ok(root) => root,
@@ -156,7 +156,7 @@ impl Considered<'_> {
                 Err(reason) => AttestorEvidence::Fault(reason),
             };
         }
-        let trust = match (given(configured.cert.as_ref()), given(configured.chain.as_ref())) {
+        let trust = match (resolved(configured.cert.as_ref()), resolved(configured.chain.as_ref())) {
             (Ok(certificate), Ok(chain)) => CertificateTrust {
                 certificate: certificate.map(Certificates::pem),
                 chain: chain.map(Certificates::pem),
@@ -168,14 +168,14 @@ impl Considered<'_> {
     }
 
     fn logged_certificate(&self, configured: &CertificateAuthority) -> Result<Vec<SignatureFact>, Reason> {
-        let Some(chain) = given(configured.chain.as_ref())? else {
+        let Some(chain) = resolved(configured.chain.as_ref())? else {
             let what = "a certificate without its chain whose log entry is demanded; add certChain, or \
                         rekor.ignoreTlog: true";
             return Err(Reason::PolicyUnsupported { what: what.to_owned() });
         };
         let root = self.trust_root(Some(chain.pem()), &configured.log)?;
         let facts = self.by_root(&root, &configured.log, "certificate");
-        let Some(certificate) = given(configured.cert.as_ref())? else { return Ok(facts) };
+        let Some(certificate) = resolved(configured.cert.as_ref())? else { return Ok(facts) };
         let same = |(found, fact): (&Arc<Found>, SignatureFact)| {
             let verified: VerifiedSignature = fact?;
             found.is_by_certificate(certificate.pem()).then_some(verified).ok_or(
@@ -194,9 +194,9 @@ impl Considered<'_> {
         let pieces = Pieces {
             ca_roots: roots,
             ca_intermediates: None,
-            rekor_keys: given(log.rekor_key.as_ref())?.map(LogKeys::pem),
-            ct_keys: given(log.ct_key.as_ref())?.map(LogKeys::pem),
-            tsa_chain: given(log.tsa_chain.as_ref())?.map(Certificates::pem),
+            rekor_keys: resolved(log.rekor_key.as_ref())?.map(LogKeys::pem),
+            ct_keys: resolved(log.ct_key.as_ref())?.map(LogKeys::pem),
+            tsa_chain: resolved(log.tsa_chain.as_ref())?.map(Certificates::pem),
         };
         let configured = match &log.trust_root {
             // Attack: a root that is deleted must not leave its policies to those whom another one trusts.
@@ -233,12 +233,12 @@ impl Considered<'_> {
 }
 
 /// What a policy gives; a fault where its expression has no value.
-fn given<T>(given: Option<&Given<T>>) -> Result<Option<&T>, Reason> {
+fn resolved<T>(value: Option<&PolicyValue<T>>) -> Result<Option<&T>, Reason> {
     let unresolved = |problem: &str| Reason::VariableUnresolved {
         variable: "attestor".to_owned(),
         problem: problem.to_owned(),
     };
-    given.map(Given::value).transpose().map_err(unresolved)
+    value.map(PolicyValue::value).transpose().map_err(unresolved)
 }
 
 /// An error about a piece of a trust root, where it stands in a policy.

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::image::{ImageRef, Platform, Repository, Version};
 use crate::policy::condition::Scope;
 use crate::policy::images::{ImageEntry, SignatureStorage};
-use crate::policy::{Attestor, Given, Requirement};
+use crate::policy::{Attestor, PolicyValue, Requirement};
 use crate::registry::{Descriptor, Manifest, Registry};
 use crate::signature::{Claim, Found, Subject};
 use crate::verdict::Reason;
@@ -248,7 +248,7 @@ fn repository(
     attestor: Option<&Attestor>,
 ) -> Result<Repository, Reason> {
     let named = attestor.and_then(|attestor| attestor.repository.as_ref()).or(entry.repository.as_ref());
-    match named.map(Given::value) {
+    match named.map(PolicyValue::value) {
         None => Ok(image.repository().clone()),
         Some(Ok(named)) => Ok(named.clone()),
         Some(Err(problem)) => {

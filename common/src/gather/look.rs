@@ -50,7 +50,7 @@ impl Reach {
         Self { signature_tag: false, attestation_tag: false, ..self }
     }
 
-    /// Whether anybody who refers to the image is asked for.
+    /// Whether every referrer of the image is asked for.
     fn refers(self) -> bool {
         self.referrers != Referrers::None
     }

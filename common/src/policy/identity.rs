@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use super::condition::Scope;
 use super::expression::ExpressionError;
 use super::template::Template;
-use super::{given, wildcard};
+use super::{policy_value, wildcard};
 use crate::limits;
 
 /// A text, a wildcard pattern, or a regular expression. Every form is anchored at both ends.
@@ -130,7 +130,7 @@ impl Matcher {
     pub(super) fn put(&mut self, scope: &Scope) {
         let Self::Expression(expression) = self else { return };
         let read = if expression.is_regex { Self::regex } else { Self::wildcard };
-        let text = given::text(&expression.template, scope);
+        let text = policy_value::text(&expression.template, scope);
         match text.and_then(|text| read(&text).map_err(|error| error.to_string())) {
             Ok(matcher) => *self = matcher,
             Err(problem) => expression.problem = Some(problem),

@@ -195,7 +195,7 @@ impl IgnorePath {
     }
 }
 
-/// The rule as an error shows it: not more than anybody reads.
+/// The rule as an error shows it, cut to a length that people read.
 fn shown(text: &str) -> String {
     text.chars().take(200).collect()
 }

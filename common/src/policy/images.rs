@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::condition::{Conditions, ContextEntry};
 use super::expression::Expression;
-use super::given::Given;
+use super::policy_value::PolicyValue;
 use super::requirement::Requirement;
 use crate::image::{ImagePattern, Names, Platform, Repository};
 use crate::object::FieldPath;
@@ -56,7 +56,7 @@ pub struct ImageEntry {
     /// Attestations, each of which must be there.
     pub attestations: Vec<AttestationEntry>,
     /// Another place for signatures.
-    pub repository: Option<Given<Repository>>,
+    pub repository: Option<PolicyValue<Repository>>,
     /// Look signatures up as OCI 1.1 referrers.
     pub oci11: bool,
     /// Replace tags by digests.

@@ -10,12 +10,12 @@ pub mod exception;
 pub mod expression;
 mod extract;
 mod functions;
-pub mod given;
 pub mod identity;
 pub mod ignore;
 pub mod images;
 pub mod manifest;
 mod measure;
+pub mod policy_value;
 pub mod requirement;
 pub mod selector;
 mod substitute;
@@ -28,13 +28,13 @@ use std::sync::Arc;
 pub use action::{Action, ActionOverride, ActionRules};
 pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, Scope, Values};
 pub use exception::{Exception, ExceptionTarget};
-pub use given::Given;
 pub use identity::Matcher;
 pub use ignore::IgnorePath;
 pub use images::ImagesRule;
 pub use manifest::{
     DefaultFields, DryRun, IgnoreField, ManifestRule, Matching, NamespaceAllowance, ObjectSelector,
 };
+pub use policy_value::PolicyValue;
 pub use requirement::{
     Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, NamedRoot, Requirement,
 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Given, Matcher};
+use super::{Matcher, PolicyValue};
 use crate::image::Repository;
 use crate::key::PublicKey;
 use crate::object::FieldPath;
@@ -189,7 +189,7 @@ pub struct Attestor {
     /// be there with exactly this value.
     pub annotations: BTreeMap<String, String>,
     /// Another place for the signatures.
-    pub repository: Option<Given<Repository>>,
+    pub repository: Option<PolicyValue<Repository>>,
     /// How logs are proven for a *key*; certificates and keyless identities carry their own. Manifests
     /// signed by a key need no proof.
     pub log: LogOptions,
@@ -264,9 +264,9 @@ pub enum KeyRef {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CertificateAuthority {
     /// The signing certificate.
-    pub cert: Option<Given<Certificates>>,
+    pub cert: Option<PolicyValue<Certificates>>,
     /// The chain above it.
-    pub chain: Option<Given<Certificates>>,
+    pub chain: Option<PolicyValue<Certificates>>,
     /// How time and logs are proven.
     pub log: LogOptions,
 }
@@ -285,7 +285,7 @@ pub struct Keyless {
     /// Further extensions, by name or OID, with exact values.
     pub extensions: BTreeMap<String, String>,
     /// The certificate authorities; `None` = the configured trust root.
-    pub roots: Option<Given<Certificates>>,
+    pub roots: Option<PolicyValue<Certificates>>,
     /// How time and logs are proven.
     pub log: LogOptions,
 }
@@ -319,15 +319,15 @@ pub struct LogOptions {
     /// URL of the signature log.
     pub rekor_url: Option<String>,
     /// The signature log's keys.
-    pub rekor_key: Option<Given<LogKeys>>,
+    pub rekor_key: Option<PolicyValue<LogKeys>>,
     /// Whether the proof of the signature log is not demanded.
     pub ignore_tlog: bool,
     /// Whether the certificate's log promise is not demanded.
     pub ignore_sct: bool,
     /// The certificate log's keys.
-    pub ct_key: Option<Given<LogKeys>>,
+    pub ct_key: Option<PolicyValue<LogKeys>>,
     /// The timestamp authority's chain.
-    pub tsa_chain: Option<Given<Certificates>>,
+    pub tsa_chain: Option<PolicyValue<Certificates>>,
 }
 
 /// A trust root that a policy names. Policies are given the roots of their names after all have been read

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use super::Matcher;
 use super::condition::Scope;
-use super::given::Given;
 use super::images::{ImageEntry, ImagesRule};
 use super::manifest::ManifestRule;
+use super::policy_value::PolicyValue;
 use super::requirement::{Attestor, Authority, CertificateAuthority, Keyless, LogOptions, Requirement};
 use crate::image::Repository;
 use crate::object::FieldPath;
@@ -55,7 +55,7 @@ impl ImageEntry {
     #[must_use]
     pub fn has_expressions(&self) -> bool {
         let attestations = self.attestations.iter().filter_map(|one| one.requirement.as_ref());
-        self.repository.as_ref().is_some_and(Given::is_expression)
+        self.repository.as_ref().is_some_and(PolicyValue::is_expression)
             || self.requirement.iter().chain(attestations).any(Requirement::has_expressions)
     }
 }
@@ -72,17 +72,19 @@ impl Attestor {
     fn has_expressions(&self) -> bool {
         let authority = match &self.authority {
             Authority::Certificate(authority) => {
-                [&authority.cert, &authority.chain].into_iter().flatten().any(Given::is_expression)
+                [&authority.cert, &authority.chain].into_iter().flatten().any(PolicyValue::is_expression)
                     || authority.log.has_expressions()
             }
             Authority::Keyless(keyless) => {
                 keyless.subjects.iter().chain(&keyless.issuers).any(|matcher| !matcher.is_known())
-                    || keyless.roots.as_ref().is_some_and(Given::is_expression)
+                    || keyless.roots.as_ref().is_some_and(PolicyValue::is_expression)
                     || keyless.log.has_expressions()
             }
             Authority::Key(_) | Authority::Unsupported { .. } => false,
         };
-        authority || self.log.has_expressions() || self.repository.as_ref().is_some_and(Given::is_expression)
+        authority
+            || self.log.has_expressions()
+            || self.repository.as_ref().is_some_and(PolicyValue::is_expression)
     }
 
     fn put(&mut self, scope: &Scope) {
@@ -151,8 +153,8 @@ impl Keyless {
 
 impl LogOptions {
     fn has_expressions(&self) -> bool {
-        [&self.rekor_key, &self.ct_key].into_iter().flatten().any(Given::is_expression)
-            || self.tsa_chain.as_ref().is_some_and(Given::is_expression)
+        [&self.rekor_key, &self.ct_key].into_iter().flatten().any(PolicyValue::is_expression)
+            || self.tsa_chain.as_ref().is_some_and(PolicyValue::is_expression)
     }
 
     fn put(&mut self, scope: &Scope) {
@@ -175,8 +177,8 @@ struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    fn see<T>(&mut self, field: &str, given: Option<&Given<T>>) {
-        if let Some(Err(problem)) = given.map(Given::value) {
+    fn see<T>(&mut self, field: &str, value: Option<&PolicyValue<T>>) {
+        if let Some(Err(problem)) = value.map(PolicyValue::value) {
             self.note(field, problem);
         }
     }

@@ -123,7 +123,7 @@ fn bundled(
 
 /// Whether the digest in a bundle is that of the subject, as far as can be told: without its bytes, two digests by
 /// different hash functions cannot be compared. It proves nothing; one that is wrong was put beside the signature by
-/// somebody else, and an identity's bundle is refused for it as well.
+/// another signer, and an identity's bundle is refused for it as well.
 fn names(said: &MessageDigest, subject: Subject<'_>) -> bool {
     let algorithm = match said.algorithm {
         HashAlgorithm::Sha2256 => Algorithm::Sha256,

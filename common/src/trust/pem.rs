@@ -26,7 +26,7 @@ pub enum PemError {
 }
 
 impl PemError {
-    /// Whoever wrote a policy knows where the piece stands.
+    /// The author of a policy knows where the piece stands.
     fn of(error: TrustError) -> Self {
         match error {
             TrustError::Piece { problem, .. } | TrustError::Unusable(problem) => Self::Unusable(problem),

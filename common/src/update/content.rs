@@ -26,7 +26,7 @@ const NO_DOMAIN: &str = "";
 /// 1. compared as a signed object is with a found one, nothing differs;
 /// 2. but for what is no content, and for reductions;
 /// 3. and where a controller of Kubernetes asks, for what the table of server effects says that controllers write.
-///    Attack: a value that only controllers write, written by somebody else.
+///    Attack: a user who writes a value that only controllers write.
 pub(super) fn keeps(kind: &ObjectRef, stored: &Value, object: &Value, by_controller: bool) -> bool {
     let compared = compare(stored, object, by_controller);
     // (1)

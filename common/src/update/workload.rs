@@ -155,7 +155,7 @@ impl Workload {
     }
 }
 
-/// Whether a number became smaller. Where one of the two is none, nobody can say.
+/// Whether a number became smaller. Where one of the two is no number, it is unknown.
 fn falls(stored: Option<&Value>, found: Option<&Value>, absent: Option<i64>) -> bool {
     let number = |value: Option<&Value>| match value {
         None | Some(Value::Null) => absent,

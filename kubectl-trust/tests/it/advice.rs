@@ -99,7 +99,7 @@ fn advice(ran: &Ran) -> Vec<String> {
     all
 }
 
-/// Runs a line in the place's own shell, as somebody who pastes it.
+/// Runs a line in the place's own shell, as a person who pastes it does.
 fn paste(place: &Place, line: &str, input: Option<&str>) {
     let bin = place.path("bin");
     std::fs::create_dir_all(&bin).unwrap();
@@ -198,7 +198,7 @@ fn what_is_offered_for_harmless_changes_works_and_accepts_no_attack() {
     }
 }
 
-/// Attack: somebody injects a sidecar, and the refusal tells its owner how to let it in.
+/// Attack: the attacker injects a sidecar, and the refusal tells its owner how to let it in.
 #[test]
 fn no_attack_is_offered_to_be_ignored() {
     let place = Place::signed(WEB);

@@ -138,8 +138,8 @@ impl Assembly {
         None
     }
 
-    /// A document is there. One that says what it said is compiled no second time, and changes nothing: attack: somebody
-    /// who writes the status of every policy all the time.
+    /// A document is there. One that says what it said is compiled no second time, and changes nothing: attack: a
+    /// manager that writes the status of every policy all the time.
     fn put(&mut self, kind: Kind, object: &Value, refused: Option<&String>) -> Option<Broken> {
         let ObjectRef { namespace, name, .. } = ObjectRef::of(object);
         let key = name_of(kind, &namespace, &name);

@@ -98,7 +98,7 @@ pub(crate) struct Renewed {
     pub(crate) served: Served,
     /// What serves with it.
     pub(crate) renewal: Renewal,
-    /// Whoever has to know the authority.
+    /// Where the authority is published.
     pub(crate) authority: watch::Sender<Vec<u8>>,
 }
 

@@ -78,7 +78,7 @@ async fn a_thousand_skips_ask_no_registry() {
 }
 
 /// The template of a ReplicaSet is that of its Deployment, by which the controller knows it: pinned, it would be unknown,
-/// and the controller would make another, without end. Attack: somebody else who names an owner.
+/// and the controller would make another, without end. Attack: a user who names an owner.
 #[tokio::test]
 async fn a_replica_set_of_a_deployment_is_judged_and_not_pinned() {
     const APP: &str = "ghcr.example/acme/app:1";

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::given::given;
 use super::logs;
+use super::policy_value::policy_value;
 use super::reading::{Purpose, Reading, Words};
 use super::texts::{is_object_name, object_name, plain_map};
 use crate::dialect::Problem;
@@ -15,7 +15,7 @@ use crate::key::PublicKey;
 use crate::limits;
 use crate::policy::template::Template;
 use crate::policy::{
-    Attestor, Authority, CertificateAuthority, Given, KeyRef, KeySource, Keyless, LogOptions, Matcher,
+    Attestor, Authority, CertificateAuthority, KeyRef, KeySource, Keyless, LogOptions, Matcher, PolicyValue,
     Requirement,
 };
 use crate::trust::{Certificates, PemError};
@@ -109,8 +109,8 @@ fn entry(node: &Node<'_, '_>, reading: Reading, depth: usize) -> Vec<Requirement
 }
 
 /// The place of signatures.
-pub(in crate::dialect) fn repository(node: &Node<'_, '_>) -> Option<Given<Repository>> {
-    given(node, Repository::parse, Problem::Repository)
+pub(in crate::dialect) fn repository(node: &Node<'_, '_>) -> Option<PolicyValue<Repository>> {
+    policy_value(node, Repository::parse, Problem::Repository)
 }
 
 /// A set inside an entry. Annotations beside it would have to hold for every entry of it; Kyverno reads
@@ -241,8 +241,8 @@ fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
             Purpose::Image if !log.ignore_tlog => (Certificates::parse, Certificates::parse_authority),
             Purpose::Image | Purpose::Manifest => (Certificates::parse, Certificates::parse),
         };
-        let cert = cert.and_then(|node| given(&node, of_cert, Problem::Pem));
-        let chain = chain.and_then(|node| given(&node, of_chain, Problem::Pem));
+        let cert = cert.and_then(|node| policy_value(&node, of_cert, Problem::Pem));
+        let chain = chain.and_then(|node| policy_value(&node, of_chain, Problem::Pem));
         let authority = CertificateAuthority { cert, chain, log };
         vec![(Authority::Certificate(Box::new(authority)), LogOptions::default())]
     };
@@ -271,7 +271,7 @@ pub(in crate::dialect) fn identity(
     let roots = match words {
         Words::Kyverno => {
             let roots = fields.get("roots");
-            roots.and_then(|node| given(&node, Certificates::parse_authority, Problem::Pem))
+            roots.and_then(|node| policy_value(&node, Certificates::parse_authority, Problem::Pem))
         }
         Words::Trust => None,
     };

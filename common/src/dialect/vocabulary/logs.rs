@@ -1,6 +1,6 @@
 //! How time and logs are proven: PEM beside each attestor, or the name of a trust root.
 
-use super::given::given;
+use super::policy_value::policy_value;
 use super::reading::{Purpose, Reading, Words};
 use crate::dialect::Problem;
 use crate::dialect::reader::{Fields, Node};
@@ -60,7 +60,8 @@ fn beside(fields: &mut Fields<'_, '_>) -> LogOptions {
         node.map(|fields| {
             log.rekor_url = fields.get("url").and_then(|node| url(&node));
             let key = fields.get("pubkey");
-            log.rekor_key = key.and_then(|node| given(&node, LogKeys::parse_transparency_log, Problem::Pem));
+            log.rekor_key =
+                key.and_then(|node| policy_value(&node, LogKeys::parse_transparency_log, Problem::Pem));
             log.ignore_tlog = fields.boolean("ignoreTlog", false);
         });
     }
@@ -68,9 +69,10 @@ fn beside(fields: &mut Fields<'_, '_>) -> LogOptions {
         node.map(|fields| {
             log.ignore_sct = fields.boolean("ignoreSCT", false);
             let (key, chain) = (fields.get("pubkey"), fields.get("tsaCertChain"));
-            log.ct_key = key.and_then(|node| given(&node, LogKeys::parse_certificate_log, Problem::Pem));
-            log.tsa_chain =
-                chain.and_then(|node| given(&node, Certificates::parse_timestamp_authority, Problem::Pem));
+            log.ct_key =
+                key.and_then(|node| policy_value(&node, LogKeys::parse_certificate_log, Problem::Pem));
+            log.tsa_chain = chain
+                .and_then(|node| policy_value(&node, Certificates::parse_timestamp_authority, Problem::Pem));
         });
     }
     log

@@ -172,7 +172,7 @@ impl Scope {
         scope
     }
 
-    /// A statement that somebody signed: expressions see it at their root, and nothing else. `now` is the time
+    /// A signed statement: expressions see it at their root, and nothing else. `now` is the time
     /// that functions of time see; `elsewhere` are names that have no value here, and where they come from.
     ///
     /// Unlike an object, a statement must say what it is asked for: what is absent or `null` has no value. Attack:

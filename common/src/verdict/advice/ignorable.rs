@@ -24,7 +24,7 @@ const RESTARTABLE: [(&str, &str); 3] =
 /// Kinds whose own labels and annotations neither their Pods nor selectors of Services and network policies
 /// read. Of all others (a `Namespace` above all, whose labels decide its Pod Security; `ServiceAccount`,
 /// `Ingress`, `ClusterRole`, custom resources) any key may decide something.
-const CALM: [(&str, &str); 6] = [
+const DESCRIBED: [(&str, &str); 6] = [
     ("apps", "Deployment"),
     ("apps", "StatefulSet"),
     ("apps", "DaemonSet"),
@@ -35,7 +35,7 @@ const CALM: [(&str, &str); 6] = [
 
 /// Keys by which tools keep their books. Keys with another domain belong to whatever reads them, which may be
 /// a controller that injects, updates or exempts.
-const BOOKS: [&str; 12] = [
+const BOOKKEEPING: [&str; 12] = [
     "app.kubernetes.io/component",
     "app.kubernetes.io/instance",
     "app.kubernetes.io/managed-by",
@@ -155,12 +155,12 @@ fn is_of(object: &ObjectRef, kinds: &[(&str, &str)]) -> bool {
 /// Whether a label or annotation of this object itself only describes it.
 fn labels(object: &ObjectRef, key: &str) -> bool {
     let words = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    is_of(object, &CALM) && (words || is_bookkeeping(key))
+    is_of(object, &DESCRIBED) && (words || is_bookkeeping(key))
 }
 
 /// Annotations of these keys decide nothing, whatever the object.
 fn is_bookkeeping(key: &str) -> bool {
-    BOOKS.contains(&key)
+    BOOKKEEPING.contains(&key)
 }
 
 #[cfg(test)]

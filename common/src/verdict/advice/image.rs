@@ -3,7 +3,7 @@
 use super::{Signers, Step, Voice, Way, listed, shell_word};
 use crate::verdict::{Reason, RegistryProblem, SignatureProblem};
 
-/// Attack: a tag that somebody moved to an image of his own, and advice that has its owner sign that.
+/// Attack: the attacker moves a tag to an image of his own, and advice has its owner sign that.
 const BUILT: &str = "if you built this image";
 
 /// The ways out; `None` where they are those of everything else.

@@ -5,7 +5,7 @@
 //!
 //! 1. It never widens what may run ([`ignorable`] has the list of what may be ignored at all).
 //! 2. It is enough: every problem of the object has its step, or there is none that claims to be the fix.
-//! 3. It does not ask anybody to sign what nobody looked at: where something is signed that others may have
+//! 3. It does not ask people to sign what they have not looked at: where something is signed that others may have
 //!    made, the advice says under which condition.
 //! 4. Names of others are quoted for the shell, and write no lines.
 
@@ -31,9 +31,9 @@ use crate::signer::short;
 /// Who is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
-    /// Whoever gave flags.
+    /// The caller, who gave flags.
     Flags,
-    /// Whom a policy refuses: no flag helps.
+    /// The person whom a policy refuses: no flag helps.
     Policy,
 }
 

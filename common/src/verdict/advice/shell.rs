@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::printable;
 
-/// A word that a shell reads as it is. Names and identities come from whoever made the manifest or the
+/// A word that a shell reads as it is. Names and identities come from the author of the manifest or the
 /// certificate, and people paste what they are told to.
 #[must_use]
 pub fn shell_word(text: &str) -> Cow<'_, str> {

@@ -49,7 +49,7 @@ pub enum Who {
     },
     /// The holder of the key of a certificate that the rule has.
     Certificate,
-    /// Somebody for whom no command of ours can sign.
+    /// A signer for whom no command of ours can sign.
     Other {
         /// What the signature must be, for people.
         what: String,

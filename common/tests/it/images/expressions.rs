@@ -55,7 +55,7 @@ fn a_chain_that_an_expression_gives() {
     let leaf = certificates(&json!({"cert": given("cert"), "certChain": authority.pem()}));
     passes(&judge(&leaf, &json!({"cert": signer.pem}), by(&signer)));
     expect(&judge(&leaf, &json!({"cert": signer.pem}), by(&twin)), Outcome::Fail, "signature-invalid");
-    // What has no value, or none that can be read, is a fault: never nobody, and never somebody else.
+    // What has no value, or none that can be read, is a fault: never "no signer", and never another signer.
     for annotations in [json!({}), json!({"chain": ""}), json!({"chain": "not PEM"}), json!({"cert": 1})] {
         for policy in [&chain, &leaf] {
             let decision = judge(policy, &annotations, by(&signer));
@@ -85,7 +85,7 @@ fn a_repository_that_an_expression_gives() {
     }
 }
 
-/// Attack: an identity that somebody else's text widens to everybody.
+/// Attack: an identity that the text of the attacker widens to everybody.
 #[test]
 fn an_identity_that_an_expression_gives() {
     let policy = |keyless: &Value| {

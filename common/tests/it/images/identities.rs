@@ -67,7 +67,7 @@ pub(super) fn authority_pem() -> String {
     WORLD.authority.pem()
 }
 
-/// The usual image, signed by somebody whom the authority vouches for.
+/// The usual image, signed by an identity that the authority vouches for.
 pub(super) fn signed_shelf(leaf: &Leaf) -> Shelf {
     let good = image("good");
     Shelf::of(&good).signed(&good, &[layer(&WORLD.authority.certify(leaf), REPOSITORY)])

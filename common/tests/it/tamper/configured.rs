@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::manifest::message;
-use common::policy::{Authority as Signers, CertificateAuthority, Given, LogOptions};
+use common::policy::{Authority as Signers, CertificateAuthority, LogOptions, PolicyValue};
 use common::trust::Certificates;
 use rcgen::ExtendedKeyUsagePurpose;
 
@@ -17,7 +17,7 @@ fn current() -> Leaf {
 }
 
 fn trusting(cert: Option<&str>, chain: Option<&str>) -> Demand {
-    let own = |text: Option<&str>| text.map(|text| Given::Here(Certificates::parse(text).unwrap()));
+    let own = |text: Option<&str>| text.map(|text| PolicyValue::Literal(Certificates::parse(text).unwrap()));
     let authority = CertificateAuthority { cert: own(cert), chain: own(chain), log: LogOptions::default() };
     Demand::requirement(attestor(Signers::Certificate(Box::new(authority))))
 }

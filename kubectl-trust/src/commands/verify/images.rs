@@ -5,7 +5,7 @@ use common::cache::Facts;
 use common::evaluate::{self, Context};
 use common::image::ImageRef;
 use common::object::FieldPath;
-use common::policy::Given;
+use common::policy::PolicyValue;
 use common::policy::images::{
     AttestationEntry, ImageEntry, RegistryCredentials, SignatureStorage, SignedReference,
 };
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 16;
 pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
     Ok(ImageEntry {
         storage: storage(args.format),
-        repository: args.signature_repository.clone().map(Given::Here),
+        repository: args.signature_repository.clone().map(PolicyValue::Literal),
         signed_reference: match args.signed_reference {
             ReferenceMode::Any => SignedReference::Any,
             ReferenceMode::Repository => SignedReference::Repository,

@@ -170,7 +170,7 @@ fn exceptions_count_from_named_namespaces_only() {
     assert_eq!(assembly.set().unwrap().exceptions.len(), 0);
 }
 
-/// Attack: somebody who writes the status of every policy all the time makes everything be read anew.
+/// Attack: a manager that writes the status of every policy all the time makes us read all policies anew.
 #[test]
 fn a_status_changes_nothing() {
     let mut assembly = assembly();
@@ -225,7 +225,7 @@ fn the_status_of_other_engines_is_left_to_them() {
     let mut broken = written(recent, "kyverno");
     broken["spec"]["rules"][0]["verifyImages"][0]["imageReferencse"] = json!(1);
     assert_eq!(elsewhere(&mut assembly, broken, &engines), [true]);
-    // The engine itself is there, whoever wrote last; and it leaves.
+    // The engine itself is there, and leaves.
     engines.note(&ENGINES[0], true);
     assert_eq!(elsewhere(&mut assembly, policy("a", "Pod"), &engines), [true]);
     engines.note(&ENGINES[0], false);

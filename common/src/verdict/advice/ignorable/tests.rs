@@ -1,4 +1,4 @@
-//! Attacks: changes that somebody would like to have ignored, and what advice says of them.
+//! Attacks: changes that an attacker would like to have ignored, and what advice says of them.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What a policy gives as a value, or as an expression for it.
 //!
 //! A value was read when the policy was. An expression has a value once a request is there
-//! ([`Given::put`]), and what comes of it is read in the same way; until then, and where that fails, whatever needs
+//! ([`PolicyValue::put`]), and what comes of it is read in the same way; until then, and where that fails, whatever needs
 //! it is a fault.
 
 use serde_json::Value;
@@ -11,25 +11,25 @@ use super::template::Template;
 
 /// A value, or an expression for it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Given<T> {
+pub enum PolicyValue<T> {
     /// It stands in the policy.
-    Here(T),
+    Literal(T),
     /// An expression gives it.
     Expression(Template),
     /// An expression was to give it, and did not.
-    Nothing(String),
+    Unresolved(String),
 }
 
-impl<T> Given<T> {
+impl<T> PolicyValue<T> {
     /// The value.
     ///
     /// # Errors
     /// Why there is none.
     pub fn value(&self) -> Result<&T, &str> {
         match self {
-            Self::Here(value) => Ok(value),
+            Self::Literal(value) => Ok(value),
             Self::Expression(_) => Err("its expression has no value here"),
-            Self::Nothing(problem) => Err(problem),
+            Self::Unresolved(problem) => Err(problem),
         }
     }
 
@@ -43,7 +43,7 @@ impl<T> Given<T> {
     pub fn put<E: ToString>(&mut self, scope: &Scope, read: impl FnOnce(&str) -> Result<T, E>) {
         let Self::Expression(template) = self else { return };
         let read = text(template, scope).and_then(|text| read(&text).map_err(|error| error.to_string()));
-        *self = read.map_or_else(Self::Nothing, Self::Here);
+        *self = read.map_or_else(Self::Unresolved, Self::Literal);
     }
 }
 
