@@ -1,5 +1,6 @@
 //! Images in real registries, signed and verified by real cosign of both generations, and by us.
 
+mod advice;
 #[cfg(target_os = "linux")]
 mod examples;
 pub(crate) mod fixtures;
