@@ -144,6 +144,6 @@ fn what_is_unsigned_and_older_is_reduced_and_keeps_its_content() {
     let changed = cluster.kubectl("set image deployment/web c=registry.example.com/web:3");
     assert!(changed.code != 0 && changed.stderr.contains("diff found"), "{changed:?}");
     cluster.passes(r#"patch deployment web -p {"spec":{"replicas":0}}"#);
-    cluster.passes("delete deployment web --cascade=foreground --timeout=30s");
-    cluster.passes("delete namespace unsigned --timeout=60s");
+    cluster.passes("delete deployment web --cascade=foreground --timeout=120s");
+    cluster.passes("delete namespace unsigned --timeout=120s");
 }

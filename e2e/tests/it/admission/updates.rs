@@ -90,7 +90,7 @@ fn a_rollout_to_a_signed_image_ends_and_the_old_replica_set_goes() {
         older.field("replicasets", "{.items[*].spec.template.spec.containers[0].image}").split(' ').count()
             == 1
     });
-    older.passes("rollout status deployment/web --timeout=30s");
+    older.passes("rollout status deployment/web --timeout=120s");
 }
 
 /// Going back is starting anew: to a signed revision, and to none that is not.
@@ -134,7 +134,7 @@ fn what_is_untrusted_is_scaled_down_and_not_up() {
     eventually("the ReplicaSet is at 0, and no Pod is left", || {
         older.field("replicasets", replica_set) == "0" && older.runs(0, &older.evil)
     });
-    older.passes("delete deployment web --cascade=foreground --timeout=30s");
+    older.passes("delete deployment web --cascade=foreground --timeout=120s");
     assert_eq!(older.field("replicasets", "{.items[*].metadata.name}"), "");
 }
 
@@ -223,7 +223,7 @@ spec:
     older.is_refused(r#"patch job many -p {"spec":{"suspend":false}}"#);
     eventually("the Pods of a suspended Job go", || pods(&older) == 2);
     kubelet::end_pods(&older.shop.guarded.api, "jobs").unwrap();
-    older.passes("wait --for=condition=Complete job/once --timeout=60s");
+    older.passes("wait --for=condition=Complete job/once --timeout=120s");
     assert_eq!(older.field("pods", "{.items[*].metadata.finalizers}"), "");
     older.passes(r#"patch cronjob nightly -p {"spec":{"suspend":true}}"#);
     older.is_refused(r#"patch cronjob nightly -p {"spec":{"suspend":false}}"#);
@@ -267,8 +267,8 @@ fn stateful_and_daemon_sets_are_rolled_out() {
     older.passes(&format!("set image statefulset/set c={}", older.good));
     older.passes(&format!("set image daemonset/daemon c={}", older.good));
     eventually("only signed Pods run", || older.runs(3, &older.good));
-    older.passes("rollout status statefulset/set --timeout=30s");
-    older.passes("rollout status daemonset/daemon --timeout=30s");
+    older.passes("rollout status statefulset/set --timeout=120s");
+    older.passes("rollout status daemonset/daemon --timeout=120s");
     older.passes("delete node updates-node");
 }
 
@@ -279,7 +279,7 @@ fn a_namespace_is_deleted() {
     let Some(older) = Older::than_policy("leaving", &objects, |older| older.runs(4, &older.evil)) else {
         return;
     };
-    older.passes("delete namespace leaving --timeout=60s");
+    older.passes("delete namespace leaving --timeout=120s");
 }
 
 /// A policy may judge all updates, and says so of itself.
