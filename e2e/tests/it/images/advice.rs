@@ -15,7 +15,9 @@ impl Desk {
     fn open() -> Option<Self> {
         let registry = Registry::start(Kind::BOTH[0]).unwrap()?;
         let trust = Trust::new().unwrap();
-        KEYS.iter().for_each(|key| trust.keygen(key).unwrap());
+        for key in KEYS {
+            trust.keygen(key).unwrap();
+        }
         trust.write("predicate.json", r#"{"tests": "passed"}"#).unwrap();
         Some(Self { trust, registry })
     }
