@@ -59,7 +59,11 @@ pub(super) fn ways(
             "a statement that keeps to it; every such statement by that signer must, or in the policy the newest \
              (kubectl-trust.io/newest-by)",
         )],
-        Reason::LogEntryMissing => vec![sign(), without_log(voice)],
+        // A policy that asks for a log asks for it of everybody's images: only the caller of one command may do without.
+        Reason::LogEntryMissing => match voice {
+            Voice::Flags => vec![sign(), without_log()],
+            Voice::Policy => vec![sign()],
+        },
         Reason::DigestMissing { .. } => vec![match digest {
             Some(_) => Way::say(format!("image: {}", shell_word(&pinned))),
             None => Way::say("the image by its digest, NAME@sha256:…"),
@@ -113,12 +117,8 @@ pub(super) fn or_another(steps: &mut [Step], signers: &Signers) {
 }
 
 /// The key still has to have signed this very image.
-fn without_log(voice: Voice) -> Way {
-    let option = match voice {
-        Voice::Flags => "--insecure-ignore-tlog",
-        Voice::Policy => "in the rule rekor.ignoreTlog: true",
-    };
-    Way::new("if its signer uses no transparency log", vec![Step::Say(option.into())])
+fn without_log() -> Way {
+    Way::new("if its signer uses no transparency log", vec![Step::Say("--insecure-ignore-tlog".into())])
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "nothing but waiting helps against the others")]

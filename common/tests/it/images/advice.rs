@@ -71,6 +71,22 @@ fn nobody_is_told_to_sign_what_nobody_looked_at() {
     }
 }
 
+/// Attack: a refusal for want of a log that tells the owner of the policy to do without one, for all images.
+#[test]
+fn a_policy_is_not_told_to_do_without_a_log() {
+    let (key, good) = (key(), image("good"));
+    let mut logged = attestor(&key);
+    logged["keys"]["rekor"] = json!({"ignoreTlog": false});
+    let attestors = json!([{"entries": [logged]}]);
+    let policy = policy("p", &entries(&[demand(&attestors, &json!({}))]));
+    let signed = Shelf::of(&good).signed(&good, &[Layer::signature(&key, REPOSITORY, &good.digest)]);
+    let decision = review_one(&pod(&[APP]), &policy, signed.registry());
+    expect(&decision, Outcome::Fail, "log-entry-missing");
+    let lines = lines(&decision);
+    assert!(lines.iter().any(|line| line.contains("kubectl trust sign")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("gnore")), "{lines:?}");
+}
+
 /// A tag may have been moved away from what was signed; that the reader can know.
 #[test]
 fn an_unsigned_image_behind_a_tag_may_not_be_the_one_that_was_meant() {
