@@ -168,9 +168,12 @@ impl Request<'_> {
     fn select_rule(&self, policy: &Policy, rule: &Rule) -> Selectedness {
         let action = rule.action.resolve(self.facts);
         // A fault of the selection stops no update that starts nothing.
-        let skipped = match (self.skip_reason(policy, rule), self.starts_nothing(rule)) {
-            (Ok(None) | Err(_), Some(why)) => Ok(Some(SkipReason::StartsNothing(why))),
-            (skipped, _) => skipped,
+        let skipped = match self.skip_reason(policy, rule) {
+            Ok(Some(why)) => Ok(Some(why)),
+            undecided => match self.starts_nothing(rule) {
+                Some(why) => Ok(Some(SkipReason::StartsNothing(why))),
+                None => undecided,
+            },
         };
         match skipped {
             Ok(Some(why)) => Selectedness::Skipped(why),

@@ -58,7 +58,7 @@ impl Enforcement {
         }
     }
 
-    /// Makes a policy one that refuses nothing, changes nothing, and is in nobody's way when nobody answers.
+    /// Makes a policy one that refuses nothing and changes nothing, also while the operator does not answer.
     pub fn relax(policy: &mut Policy) {
         policy.on_fault = OnFault::Allow;
         for rule in &mut policy.rules {

@@ -26,7 +26,7 @@ struct Judged<'e> {
     accepted: Vec<Accepted>,
     /// Who satisfied it; `None` where it is not satisfied.
     signers: Option<BTreeSet<String>>,
-    /// Who must sign for it to be; nobody where it is.
+    /// The signers that are still missing; none where the node is satisfied.
     missing: Signers,
 }
 

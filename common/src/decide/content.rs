@@ -94,8 +94,8 @@ fn differs(signed: &Value, object: &Value, identity: &ObjectRef, comparison: &Co
     }
 }
 
-/// The fields that a rule may ignore, if all that differs may be: a namespace that nobody signed is allowed by
-/// name, and everything else must be on the list of what decides nothing.
+/// The fields that a rule may ignore, where it may ignore every difference. A namespace that was not signed is allowed by
+/// name; every other difference must be on the list of advice.
 fn suggested(differences: &[FieldChange], signed: &Value, object: &Value) -> Vec<String> {
     let others = differences.iter().filter(|change| injected_namespace(change).is_none());
     ignore::suggested(&others.cloned().collect::<Vec<_>>(), signed, object)

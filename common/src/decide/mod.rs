@@ -111,7 +111,7 @@ fn signatures<'e>(
     signatures
 }
 
-/// All who must sign what nobody has signed yet.
+/// The signers that an unsigned object needs.
 fn signed_anew(rule: &ManifestRule) -> Signers {
     Signers { domain: own_domain(rule), ..signers::needed(&rule.requirement, &signers::of_object) }
 }

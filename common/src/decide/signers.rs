@@ -8,13 +8,13 @@ use crate::verdict::{SignWith, Signers, Who};
 /// Where policies say nothing of a log, they mean the public-good one (Kyverno's default of `rekor.url`).
 const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
 
-/// Who must sign for the requirement, where nobody has.
+/// The signers that a requirement needs when there is no signature yet.
 pub(super) fn needed(requirement: &Requirement, sign_with: &dyn Fn(&Attestor, &str) -> SignWith) -> Signers {
     let mut leaf = |attestor: &Attestor| Signers::one(sign_with(attestor, &name(&attestor.authority)));
     requirement.fold(&mut leaf, &mut |node, parts| joined(node, parts.into_iter().map(|part| (false, part))))
 }
 
-/// Who must sign for a node; of each part, whether it is satisfied and who must sign for it.
+/// The signers that a node still needs, from its parts: whether each is satisfied, and the signers that it needs.
 pub(super) fn joined(node: Node<'_>, parts: impl Iterator<Item = (bool, Signers)>) -> Signers {
     let (satisfied, missing): (Vec<_>, Vec<_>) = parts.partition(|(satisfied, _)| *satisfied);
     let missing: Vec<_> = missing.into_iter().map(|(_, signers)| signers).collect();

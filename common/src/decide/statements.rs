@@ -1,7 +1,7 @@
 //! Whether what attestations say is as a rule demands.
 //!
-//! A statement that was read and does not answer what a condition asks is a failure, like one that gives the wrong
-//! answer: nobody will get another answer by asking again (ADR 0004). A fault is only what the statement cannot help.
+//! A statement that was read and lacks what a condition asks for is a failure, like one with the wrong value: asking again
+//! gives the same answer (ADR 0004). A fault has its cause outside of the statement.
 
 use std::sync::Arc;
 
@@ -45,12 +45,12 @@ pub(super) fn conditions(
             Err(reason) => fault = fault.or(Some((Outcome::Fault, reason))),
         }
     }
-    // What certainly refuses is not made uncertain by what nobody can say.
+    // A certain failure wins over a fault.
     let (outcome, reason) = failed.or(fault).unwrap_or((Outcome::Pass, Reason::ConditionsHold));
     Some(Check::leaf(found.place.clone(), outcome, reason))
 }
 
-/// Why conditions are not kept, or why nobody can say whether they are.
+/// Why the conditions do not hold; an error where a fault keeps them from being decided.
 fn kept(part: &Conditions, scope: &Scope) -> Result<Option<Reason>, Reason> {
     match part.evaluate_unanswered(scope, false) {
         ConditionResult::True => Ok(None),
@@ -102,7 +102,7 @@ pub(super) fn denied(
     Check::leaf("validate.deny", outcome, reason)
 }
 
-/// Why the statements are refused, or why nobody can say whether they are.
+/// Why the statements are refused; an error where a fault keeps that from being decided.
 fn refused(deny: &DenyRule, scope: &Scope) -> Result<Option<Reason>, Reason> {
     match deny.conditions.evaluate_unanswered(scope, true) {
         ConditionResult::False(_) => Ok(None),

@@ -122,7 +122,7 @@ impl Check {
         Self { children, ..Self::leaf(what, outcome, reason) }
     }
 
-    /// The same check, with those who must sign for it to pass; nobody must where it does.
+    /// The same check with the signers that it needs to pass; a check that passed needs none.
     #[must_use]
     pub fn signed_by(mut self, signers: impl FnOnce() -> Signers) -> Self {
         if matches!(self.outcome, Outcome::Fail | Outcome::Fault) {

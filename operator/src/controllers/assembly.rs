@@ -240,10 +240,10 @@ impl Assembly {
         conditions
     }
 
-    /// Looks again at every document that others may write: they may have come or gone.
+    /// Looks again at every document: other managers of its status may have come or gone, and a status that could not be
+    /// written is tried again.
     pub(super) fn look_again(&mut self) {
-        let others = self.documents.iter().filter(|(_, document)| !document.kind.is_ours());
-        self.touched.extend(others.map(|(name, _)| name.clone()));
+        self.touched.extend(self.documents.keys().cloned());
     }
 
     /// Of every policy, what it is called and whether it is in force.
@@ -346,7 +346,8 @@ fn compiled(compile: Compile, object: &Value) -> Result<Compiled, String> {
     match catch_unwind(AssertUnwindSafe(|| compile(object))) {
         Ok(compiled) => compiled.map_err(|errors| errors.to_string().replace('\n', "; ")),
         Err(_) => {
-            Err("a defect of trust-operator, which its log describes, keeps it from being read".to_owned())
+            Err("a defect of trust-operator keeps it from being read: please report what its log says"
+                .to_owned())
         }
     }
 }

@@ -26,7 +26,8 @@ use crate::{clock, supervision};
 /// Changes that may wait to be taken in.
 const WAITING: usize = 256;
 
-/// How often it is looked whether others still write what is theirs to write.
+/// How often documents are looked at again: whether other managers still write their status, and whether what could not
+/// be written can be.
 const LOOK_AGAIN: Duration = Duration::from_secs(120);
 
 /// Keeps the snapshot in step with the cluster, for as long as the process lives. Where one of the watches ends, all
@@ -39,12 +40,17 @@ pub(crate) async fn follow(client: Client, server: Arc<Server>, settings: Settin
     }
     drop(sender);
     tokio::select! {
-        Some(Err(ended)) = watches.join_next() => {
-            if ended.is_panic() {
-                std::panic::resume_unwind(ended.into_panic());
-            }
-        }
+        () = first_end(&mut watches) => {}
         () = assemble(receiver, Assembly::new(settings), &client, &server) => {}
+    }
+}
+
+/// Waits until one of several tasks ends, in whatever way; its panic goes on here.
+async fn first_end(tasks: &mut JoinSet<()>) {
+    if let Some(Err(ended)) = tasks.join_next().await
+        && ended.is_panic()
+    {
+        std::panic::resume_unwind(ended.into_panic());
     }
 }
 
@@ -121,8 +127,10 @@ async fn assemble(
         if number > 0 {
             let writers = Writers { engines: &server.engine().engines, now: clock::now() };
             let conditions = assembly.conditions(&writers);
-            let telling = tell(client.clone(), Arc::clone(server), number, conditions);
-            supervision::watch_over("status", Arc::clone(server), telling);
+            if !conditions.is_empty() {
+                let telling = tell(client.clone(), Arc::clone(server), number, conditions);
+                supervision::watch_over("status", Arc::clone(server), telling);
+            }
         }
     }
 }
@@ -142,12 +150,41 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Writes what policies say of themselves, once it is so: a policy must not be called ready before the API server asks
 /// about what it is about.
 async fn tell(client: Client, server: Arc<Server>, number: u64, conditions: Vec<(Kind, Condition)>) {
-    if conditions.is_empty()
-        || timeout(PATIENCE, server.engine().snapshots.until_registered(number)).await.is_err()
-    {
+    if timeout(PATIENCE, server.engine().snapshots.until_registered(number)).await.is_err() {
         return;
     }
     for (kind, condition) in conditions {
         condition.tell(&client, &resource(kind), clock::now()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ends() {
+        tokio::task::yield_now().await;
+    }
+
+    async fn panics() {
+        tokio::task::yield_now().await;
+        panic!("injected");
+    }
+
+    fn beside_one_that_goes_on(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks.spawn(task);
+        tasks
+    }
+
+    /// A watch that ends without a panic is silent from then on, just like one that panics.
+    #[tokio::test]
+    async fn a_watch_that_ends_ends_all() {
+        let mut tasks = beside_one_that_goes_on(ends());
+        timeout(Duration::from_secs(5), first_end(&mut tasks)).await.unwrap();
+        let mut tasks = beside_one_that_goes_on(panics());
+        let ended = tokio::spawn(async move { first_end(&mut tasks).await }).await;
+        assert!(ended.unwrap_err().is_panic());
     }
 }

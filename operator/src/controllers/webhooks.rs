@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::dialect;
+use common::dialect::{self, PolicyKind};
 use common::object::ObjectRef;
 use common::policy::selector::KindPattern;
 use common::policy::{self, Body, OnFault, Operation, Policy, Rule};
@@ -105,40 +105,61 @@ pub fn configurations(snapshot: &Snapshot, served: &[Served], settings: &Setting
             .then(|| MutatingWebhookConfiguration { metadata: metadata(NAME), webhooks: Some(mutating) }),
         validating: (!validating.is_empty())
             .then(|| ValidatingWebhookConfiguration { metadata: metadata(NAME), webhooks: Some(validating) }),
-        policies: policies(served, settings).map(|one| ValidatingWebhookConfiguration {
-            metadata: metadata(POLICIES),
-            webhooks: Some(vec![one]),
+        policies: Some(policies(served, settings)).filter(|webhooks| !webhooks.is_empty()).map(|webhooks| {
+            ValidatingWebhookConfiguration { metadata: metadata(POLICIES), webhooks: Some(webhooks) }
         }),
     }
 }
 
-/// The webhook for policies themselves. While nobody answers none is written: it would not be known whether it is in
-/// force. Deleting one needs nobody.
+/// The webhooks for policies themselves. While the operator does not answer, no policy is written: it would not be
+/// known whether it is in force. Deleting one asks no webhook.
 ///
-/// Beside another engine it must not keep that engine's policies from being written: then policies are written
-/// unseen while nobody answers, and the controllers say of each whether it is in force.
-fn policies(served: &[Served], settings: &Settings) -> Option<ValidatingWebhook> {
-    let mut kinds: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
-    for served in served.iter().filter(|served| dialect::reads(&served.group, &served.version, &served.kind))
-    {
-        kinds.entry((&served.group, &served.version)).or_default().insert(served.plural.clone());
+/// Beside another engine we must not keep policies of that engine's kinds from being written, so these have a webhook of
+/// their own: while we do not answer they are written unseen, and the controllers say of each whether it is in force.
+fn policies(served: &[Served], settings: &Settings) -> Vec<ValidatingWebhook> {
+    if !settings.beside_others {
+        return policies_of(served, &|_| true, (POLICIES_WEBHOOK, OnFault::Refuse), settings)
+            .into_iter()
+            .collect();
     }
-    if kinds.is_empty() {
-        return None;
+    let foreign = policies_of(served, &|kind| !kind.is_ours(), (POLICIES_WEBHOOK, OnFault::Allow), settings);
+    let own = policies_of(served, &PolicyKind::is_ours, (OWN_POLICIES_WEBHOOK, OnFault::Refuse), settings);
+    foreign.into_iter().chain(own).collect()
+}
+
+/// What the webhooks for policies are called.
+const POLICIES_WEBHOOK: &str = "policies";
+const OWN_POLICIES_WEBHOOK: &str = "own-policies";
+
+/// The webhook for some kinds of policies; `None` where none of them is served.
+fn policies_of(
+    served: &[Served],
+    counts: &dyn Fn(&PolicyKind) -> bool,
+    (name, on_fault): (&str, OnFault),
+    settings: &Settings,
+) -> Option<ValidatingWebhook> {
+    let mut kinds: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    for served in served {
+        let kind = dialect::kind(&served.group, &served.kind).filter(|kind| kind.reads(&served.version));
+        if kind.is_some_and(counts) {
+            kinds.entry((&served.group, &served.version)).or_default().insert(served.plural.clone());
+        }
     }
     let rule = |((group, version), resources): ((&str, &str), BTreeSet<String>)| {
         Asked { group: group.to_owned(), version: version.to_owned(), connect: false }.rule(resources)
     };
-    let rules = kinds.into_iter().map(rule).collect();
-    let on_fault = if settings.beside_others { OnFault::Allow } else { OnFault::Refuse };
-    let path = admit_policy::PATH.to_owned();
-    let webhook = Webhook { path, on_fault, rules, conditions: Vec::new(), seconds: TIMEOUT };
+    let rules: Vec<_> = kinds.into_iter().map(rule).collect();
+    let (name, path) = (name.to_owned(), admit_policy::PATH.to_owned());
     // Also in namespaces that are not judged.
-    Some(webhook.validating(&Settings { exempt: BTreeSet::new(), ..settings.clone() }))
+    let everywhere = Settings { exempt: BTreeSet::new(), ..settings.clone() };
+    let webhook = |rules| Webhook { name, path, on_fault, rules, conditions: Vec::new(), seconds: TIMEOUT };
+    (!rules.is_empty()).then(|| webhook(rules).validating(&everywhere))
 }
 
 /// One webhook.
 struct Webhook {
+    /// The first part of its name.
+    name: String,
     path: String,
     on_fault: OnFault,
     rules: Vec<RuleWithOperations>,
@@ -157,12 +178,13 @@ impl Webhook {
         let path = group.map_or_else(|| (*path).to_owned(), |group| format!("{path}/{group}"));
         let conditions = snapshot.conditions(together).iter().map(condition).collect();
         let seconds = timeout(policies);
-        (!rules.is_empty()).then_some(Self { path, on_fault, rules, conditions, seconds })
+        let name = path.trim_start_matches('/').replace('/', "-");
+        (!rules.is_empty()).then_some(Self { name, path, on_fault, rules, conditions, seconds })
     }
 
     /// `validate-fail.kubectl-trust.io`: what a refusal begins with.
     fn name(&self) -> String {
-        format!("{}.kubectl-trust.io", self.path.trim_start_matches('/').replace('/', "-"))
+        format!("{}.kubectl-trust.io", self.name)
     }
 
     fn failure_policy(&self) -> String {
@@ -551,6 +573,20 @@ mod tests {
             ("kyverno.io/v2", "CREATE,UPDATE policyexceptions"),
         ];
         assert_eq!(rules_of(webhook), expected.map(|(version, rest)| (version.to_owned(), rest.to_owned())));
+        // Beside another engine its kinds are not in anybody's way, and ours are as strict as before.
+        let beside = Settings { beside_others: true, ..settings() };
+        let both = configurations(&Snapshot::default(), &served, &beside).policies;
+        let both = serde_json::to_value(both.unwrap()).unwrap();
+        let of = |at: usize| {
+            let webhook = &both["webhooks"][at];
+            let groups: Vec<_> = rules_of(webhook).into_iter().map(|(version, _)| version).collect();
+            (webhook["name"].clone(), webhook["failurePolicy"].clone(), groups)
+        };
+        let groups = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let foreign = groups(&["kyverno.io/v1", "kyverno.io/v2"]);
+        assert_eq!(of(0), (json!("policies.kubectl-trust.io"), json!("Ignore"), foreign));
+        let own = groups(&["kubectl-trust.io/v1alpha1"]);
+        assert_eq!(of(1), (json!("own-policies.kubectl-trust.io"), json!("Fail"), own));
     }
 
     /// A cluster must not stand still because a rule is about everything.

@@ -27,8 +27,12 @@ pub async fn admit(request: &Request, deadline: Deadline, engine: &Engine) -> Re
         Err(errors) => {
             let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
             let group = ObjectRef::of(&request.object).group().to_owned();
-            // It may be meant for its own engine, which reads more than we do. We go on as if it were not there.
+            // It may be meant for its own engine, which reads more than we do. Where policies must be signed it must be,
+            // too. Attack: an edit that nobody signed makes a policy unreadable, and it is gone at our next start.
             if engine.engines.may_write_unreadable(&group) {
+                if let Some(refused) = signed::refuse(request, deadline, engine).await {
+                    return refused;
+                }
                 return respond::warned(
                     errors.iter().map(|error| format!("trust-operator does not read this policy: {error}")),
                 );

@@ -2,7 +2,7 @@
 
 use common::object::ObjectRef;
 use common::policy::{OnFault, Operation};
-use common::verdict::Outcome;
+use common::verdict::{Decision, Outcome};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -16,7 +16,10 @@ const ROUTE: Route = Route::new(Phase::Validate, OnFault::Refuse);
 pub(super) async fn refuse(request: &Request, deadline: Deadline, engine: &Engine) -> Option<Response> {
     let rules = engine.signers.rules()?;
     let decisions = admit::decide((request, request.user.as_ref()), ROUTE, deadline, rules, engine).await;
-    if decisions.iter().all(|decision| decision.outcome() == Outcome::Skip) {
+    // A rule is about an update that it lets pass because the content stays.
+    let is_about =
+        |decision: &Decision| decision.outcome() != Outcome::Skip || decision.headline().is_update_passed();
+    if !decisions.iter().any(is_about) {
         let ObjectRef { kind, name, .. } = respond::called(request);
         let message = format!(
             "{kind} {name} must be signed (--signed-policies), and no rule there is about it, so nobody can have signed it\n"

@@ -1,8 +1,9 @@
 //! Policies that must be signed themselves.
 
+use operator::engines::ENGINES;
 use serde_json::{Value, json};
 
-use crate::webhook::{Webhook, create};
+use crate::webhook::{Webhook, create, update};
 
 const KEY: &str = "-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEHRIF45w4yuBQU453/EiBVPJI/mWe
@@ -39,4 +40,39 @@ async fn a45_a_policy_that_no_rule_is_about_is_unsigned() {
         let reply = open.ask("/policies", create(&document)).await;
         assert!(reply.allowed, "{reply:?}");
     }
+}
+
+/// An update that keeps the content of a policy starts nothing, so it passes; one that changes it must be signed.
+#[tokio::test]
+async fn an_update_that_keeps_a_policy_as_it_is_passes() {
+    let ours = policy("kubectl-trust.io/v1alpha1", "ClusterTrustPolicy", &demanding("kubectl-trust.io/*/*"));
+    let webhook = Webhook::signed_by(&ours);
+    let mut kept = ours.clone();
+    kept["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let passes = webhook.ask("/policies", update(&ours, &kept)).await;
+    assert!(passes.allowed, "{passes:?}");
+    let mut widened = ours.clone();
+    widened["spec"]["failureAction"] = json!("Audit");
+    let refused = webhook.ask("/policies", update(&ours, &widened)).await;
+    assert!(refused.message.contains("signature not found"), "{refused:?}");
+}
+
+/// Attack: beside another engine, an edit that nobody signed makes a signed policy unreadable for us.
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_must_be_signed_as_well() {
+    let theirs = |name: &str| {
+        let mut rule = demanding("Deployment");
+        rule["validate"][name] = json!("Enforce");
+        policy("kyverno.io/v1", "ClusterPolicy", &rule)
+    };
+    let rules = policy("kubectl-trust.io/v1alpha1", "ClusterTrustPolicy", &demanding("kyverno.io/*/*"));
+    let (signed, open) = (Webhook::signed_by(&rules), Webhook::without_memory());
+    for webhook in [&signed, &open] {
+        webhook.server.engine().engines.note(&ENGINES[0], true);
+    }
+    let edit = update(&theirs("failureAction"), &theirs("failureActoin"));
+    let refused = signed.ask("/policies", edit.clone()).await;
+    assert!(refused.message.contains("signature not found"), "{refused:?}");
+    let passes = open.ask("/policies", edit).await;
+    assert!(passes.allowed && passes.warnings[0].contains("does not read this policy"), "{passes:?}");
 }

@@ -69,13 +69,16 @@ fn not_by_signing(reason: &Reason, subject: &Subject, voice: Voice) -> Option<Ve
         Reason::ClaimMismatch { claim, expected, .. } => {
             vec![Way::say(format!("a signature whose certificate says {claim}: {expected}"))]
         }
-        Reason::CertificateUntrusted { .. } => vec![Way::new(
-            "if a private authority issued it",
-            vec![Step::Say(match voice {
-                Voice::Flags => "--ca-roots FILE or --trusted-root FILE".into(),
-                Voice::Policy => "its certificates in the rule: keyless.roots".into(),
-            })],
-        )],
+        Reason::CertificateUntrusted { .. } => vec![match voice {
+            Voice::Flags => Way::new(
+                "if a private authority issued it",
+                vec![Step::Say("--ca-roots FILE or --trusted-root FILE".into())],
+            ),
+            Voice::Policy => Way::say(
+                "a signature with a certificate for code signing that an authority of the rule issued (keyless.roots, \
+                 certificates.certChain)",
+            ),
+        }],
         // Without the proof, a certificate may have been issued in secret: the log's key is what is missing.
         Reason::SctInvalid { .. } => vec![Way::new(
             "if a private authority issued it",

@@ -256,7 +256,7 @@ fn a_policy_that_the_compiler_panics_on_is_broken() {
         dialect::compile(object)
     };
     let told = assembly.take(policies(), &put(policy("bad", "Pod"))).unwrap().problem;
-    assert!(told.contains("it is not in force: a defect of trust-operator"), "{told}");
+    assert!(told.contains("it is not in force: a defect of trust-operator keeps it"), "{told}");
     assembly.take(policies(), &put(policy("good", "Pod")));
     assert_eq!((names(&mut assembly), assembly.broken()), (vec!["a".to_owned(), "good".to_owned()], 1));
 }
