@@ -280,6 +280,16 @@ pub const REFERRER_PAGES: usize = 16;
 /// Referrers of one manifest, over all pages or in the index of the fallback tag.
 pub const REFERRERS: usize = 1_000;
 
+/// Tags of a repository that are read, on one page, to say what else is signed there. They decide nothing.
+pub const LISTED_TAGS: usize = 1_000;
+
+/// Seconds for that page. It explains a refusal; attack: a registry that delays it must not turn the refusal into
+/// a fault, which some policies let in.
+pub const LISTED_TAGS_SECONDS: u64 = 2;
+
+/// Other images of a repository that a refusal calls signed by name.
+pub const SIGNED_DIGESTS_NAMED: usize = 3;
+
 /// Characters of what one reason says in a message. Honest ones have some hundred; texts of strangers that
 /// stand in them may have a megabyte.
 pub const REASON_CHARACTERS: usize = 4_096;

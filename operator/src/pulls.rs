@@ -132,6 +132,7 @@ enum What<'w> {
     Manifest(&'w Repository, &'w Version),
     Blob(&'w Repository, &'w Digest),
     Referrers(&'w Repository, &'w Digest),
+    SignedDigests(&'w Repository),
 }
 
 impl fmt::Display for What<'_> {
@@ -140,6 +141,7 @@ impl fmt::Display for What<'_> {
             Self::Manifest(at, version) => write!(f, "{at}{}", version.suffix()),
             Self::Blob(at, digest) => write!(f, "{at}@{digest}"),
             Self::Referrers(at, subject) => write!(f, "referrers of {at}@{subject}"),
+            Self::SignedDigests(at) => write!(f, "the tags of {at}"),
         }
     }
 }
@@ -180,6 +182,17 @@ impl Registry for WithLogins<'_> {
             let answer = self.first(&what).await?.referrers(at, subject).await;
             match self.again(&answer, &what).await? {
                 Some(registry) => registry.referrers(at, subject).await,
+                None => answer,
+            }
+        })
+    }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(async move {
+            let what = What::SignedDigests(at);
+            let answer = self.first(&what).await?.signed_digests(at).await;
+            match self.again(&answer, &what).await? {
+                Some(registry) => registry.signed_digests(at).await,
                 None => answer,
             }
         })

@@ -157,6 +157,7 @@ impl<'j> Judging<'j> {
         let missing = || Reason::ImageUnsigned {
             looked_for: self.evidence.looked_for.clone(),
             only: self.evidence.predicate_types.clone(),
+            others_signed: self.others_signed(),
         };
         let attested = &self.evidence.signature;
         let judged = self.judge(requirement, attested, &missing);
@@ -179,6 +180,7 @@ impl<'j> Judging<'j> {
         let missing = || Reason::AttestationMissing {
             predicate_type: attestation.predicate_type.clone(),
             found: self.evidence.predicate_types.clone(),
+            others_signed: self.others_signed(),
         };
         let (mut checks, trusted) = match &attestation.requirement {
             Some(requirement) => {
@@ -212,6 +214,10 @@ impl<'j> Judging<'j> {
         let check = Check::all(what.clone(), checks).at(&attestation.path);
         parts.checks.push(self.unless_unseen(&what, check));
         predicates
+    }
+
+    fn others_signed(&self) -> Vec<String> {
+        self.evidence.others_signed.iter().map(ToString::to_string).collect()
     }
 
     fn judge(

@@ -39,6 +39,9 @@ pub struct ImageEvidence {
     pub looked_for: Vec<String>,
     /// Predicate types of all statements about the image, whoever signed them.
     pub predicate_types: Vec<String>,
+    /// Other images of the same repositories that something is signed about, where the image was named by a tag and
+    /// nothing is about it: the tag may have been moved. For people; it decides nothing and may be incomplete.
+    pub others_signed: Vec<Digest>,
     /// Places that gave no answer. What they hold is not known.
     pub faults: Vec<Reason>,
     /// What a person should know although it decides nothing.
@@ -145,6 +148,9 @@ pub async fn image(
         let version = Version::Digest(resolved.digest.clone());
         resolved.manifest = Some(read(image, &version, registry).await?);
     }
+    let unsigned_tag = reach.last && image.digest().is_none() && places.is_empty() && !places.have_faults();
+    let others_signed =
+        if unsigned_tag { places.others_signed(&resolved.digest, registry).await } else { Vec::new() };
     let bytes = resolved.manifest.as_ref().map(|manifest| &*manifest.bytes);
     let subject = Subject { digest: &resolved.digest, bytes };
     let asked = Asked { places: &places, subject, scope, world };
@@ -165,6 +171,7 @@ pub async fn image(
     Ok(ImageEvidence {
         looked_for: places.looked_for(),
         predicate_types: places.predicate_types(&resolved.digest),
+        others_signed,
         faults: places.by_name.values().flat_map(|place| place.faults.iter().cloned()).collect(),
         warnings: places.by_name.values().flat_map(|place| place.warnings.iter().cloned()).collect(),
         resolved,
@@ -221,6 +228,21 @@ impl Places {
 
     fn is_empty(&self) -> bool {
         self.all().next().is_none()
+    }
+
+    fn have_faults(&self) -> bool {
+        self.by_name.values().any(|place| !place.faults.is_empty())
+    }
+
+    /// Other images that something is signed about. A registry that does not answer tells nothing more.
+    async fn others_signed(&self, digest: &Digest, registry: &dyn Registry) -> Vec<Digest> {
+        let listed = join_all(self.by_name.keys().map(|at| registry.signed_digests(at))).await;
+        let mut others: Vec<_> =
+            listed.into_iter().filter_map(|listed| listed.ok().flatten()).flatten().collect();
+        others.retain(|other| other != digest);
+        others.sort();
+        others.dedup();
+        others
     }
 
     fn needs_bytes(&self) -> bool {

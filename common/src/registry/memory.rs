@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Descriptor, Fetch, Fetched, Manifest, Registry};
+use super::{Descriptor, Fetch, Fetched, Manifest, Registry, derived_from};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Tag, Version};
 use crate::verdict::{RegistryFault, RegistryProblem};
@@ -92,6 +92,11 @@ impl Registry for Memory {
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         Box::pin(std::future::ready(Ok(Some(self.find_referrers(at, subject)))))
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        let tags = self.repositories.get(at).into_iter().flat_map(|contents| contents.tags.keys());
+        Box::pin(std::future::ready(Ok(Some(derived_from(tags)))))
+    }
 }
 
 #[cfg(test)]
@@ -132,5 +137,10 @@ mod tests {
         let other = ImageRef::parse("ghcr.io/acme/other:1").unwrap();
         assert_eq!(block_on(memory.manifest(other.repository(), &by_digest)), Ok(None));
         assert_eq!(block_on(memory.referrers(other.repository(), &image.digest)), Ok(Some(vec![])));
+        assert_eq!(block_on(memory.signed_digests(place)), Ok(Some(vec![])));
+        let signatures =
+            ImageRef::parse(&format!("{place}:{}", Tag::derived(&image.digest, ".sig"))).unwrap();
+        let signed = memory.with_manifest(&signatures, referrer);
+        assert_eq!(block_on(signed.signed_digests(place)), Ok(Some(vec![image.digest])));
     }
 }

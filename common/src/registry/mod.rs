@@ -13,6 +13,7 @@ mod memory;
 pub mod push;
 mod until;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub use memory::Memory;
 pub use until::Until;
 
 use crate::digest::Digest;
-use crate::image::{Repository, Version};
+use crate::image::{Repository, Tag, Version};
+use crate::limits;
 use crate::verdict::RegistryFault;
 
 /// What a registry answers: `None` is "it is not there", said by a registry that let us look. Everything
@@ -54,6 +56,19 @@ pub trait Registry: Send + Sync {
     /// What the list says of a referrer (its artifact type, its annotations) is not checked: registries
     /// get it wrong. Its manifest says so too, and counts.
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>>;
+
+    /// Images of the repository that something is signed about, as its tags show: cosign's own and the fallback
+    /// tags of referrers. In order, each once.
+    ///
+    /// It may be incomplete: one page of tags is read, and registries with a referrers API list no signatures
+    /// there. So it tells people what else there is, and decides nothing.
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>>;
+}
+
+/// The images that tags were derived from, in order, each once; at most [`limits::LISTED_TAGS`].
+pub(crate) fn derived_from<'t>(tags: impl IntoIterator<Item = &'t Tag>) -> Vec<Digest> {
+    let digests: BTreeSet<_> = tags.into_iter().filter_map(Tag::derived_from).collect();
+    digests.into_iter().take(limits::LISTED_TAGS).collect()
 }
 
 /// A world without registries.
@@ -71,6 +86,10 @@ impl Registry for Nowhere {
 
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         not_recorded(format!("{at}@{subject}"))
+    }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        not_recorded(format!("the tags of {at}"))
     }
 }
 

@@ -51,4 +51,8 @@ impl Registry for Until {
         let what = move || format!("referrers of {at}@{subject}");
         Box::pin(self.bounded(self.inner.referrers(at, subject), what))
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(self.bounded(self.inner.signed_digests(at), move || format!("the tags of {at}")))
+    }
 }

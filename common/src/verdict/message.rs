@@ -55,6 +55,16 @@ pub(super) fn list(objects: &[ObjectRef]) -> String {
     text
 }
 
+/// The first of these digests in full, to be copied.
+pub(super) fn first_digests(digests: &[String]) -> String {
+    let shown = digests.iter().take(limits::SIGNED_DIGESTS_NAMED).map(String::as_str).collect::<Vec<_>>();
+    let mut text = shown.join(", ");
+    if digests.len() > shown.len() {
+        let _ = write!(text, " and {} more", digests.len() - shown.len());
+    }
+    text
+}
+
 impl fmt::Display for Reason {
     /// One line that is fit to be shown and of bounded length. Attack A48: names of images, annotations and
     /// payloads are texts of strangers, and end in logs, events and refusals.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::message::{list, side};
+use super::message::{first_digests, list, side};
 use super::problem::{MessageProblem, SignatureProblem, Unavailable};
 use super::registry::RegistryFault;
 use crate::object::{FieldChange, FieldPath, ObjectRef};
@@ -136,6 +136,8 @@ pub enum Reason {
     ImageUnsigned {
         looked_for: Vec<String>,
         only: Vec<String>,
+        /// Digests of other images beside which signatures are; some only where the tag may have been moved.
+        others_signed: Vec<String>,
     },
     ImageUnverified {
         image: String,
@@ -163,6 +165,8 @@ pub enum Reason {
     AttestationMissing {
         predicate_type: String,
         found: Vec<String>,
+        /// As in [`Self::ImageUnsigned`].
+        others_signed: Vec<String>,
     },
     PredicateTypeMismatch {
         expected: String,
@@ -306,6 +310,14 @@ impl Reason {
                 Some(format!("attestations only: {}", only.join(", ")))
             }
             Self::AttestationMissing { found, .. } if !found.is_empty() => Some(found.join(", ")),
+            Self::ImageUnsigned { others_signed, .. } | Self::AttestationMissing { others_signed, .. }
+                if !others_signed.is_empty() =>
+            {
+                Some(format!(
+                    "signatures of other images of the repository: {}",
+                    first_digests(others_signed)
+                ))
+            }
             Self::ClaimMismatch { found, .. } | Self::AnnotationMismatch { found, .. } => {
                 Some(found.clone().unwrap_or_else(|| "nothing".to_owned()))
             }

@@ -115,6 +115,7 @@ fn samples() -> Vec<(&'static str, Reason)> {
             refused(Reason::AttestationMissing {
                 predicate_type: text("https://slsa.dev/provenance/v1"),
                 found: vec![text("https://spdx.dev/Document")],
+                others_signed: Vec::new(),
             }),
         ),
         (

@@ -49,4 +49,8 @@ impl Registry for Late {
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         Box::pin(async move { self.ready()?.referrers(at, subject).await })
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(async move { self.ready()?.signed_digests(at).await })
+    }
 }

@@ -12,6 +12,7 @@ pub(super) enum Thing {
     Manifest(Arc<Manifest>),
     Blob(Arc<[u8]>),
     List(Arc<[Descriptor]>),
+    Digests(Arc<[Digest]>),
 }
 
 /// The same as bytes, of which it can be read again: what a manifest says takes as much room once more, and
@@ -27,6 +28,8 @@ pub(super) enum Packed {
     Blob(Arc<[u8]>),
     /// JSON of descriptors.
     List(Arc<[u8]>),
+    /// Lines of text.
+    Digests(Arc<[u8]>),
 }
 
 impl Packed {
@@ -40,6 +43,10 @@ impl Packed {
             }
             Thing::Blob(bytes) => Self::Blob(Arc::clone(bytes)),
             Thing::List(list) => Self::List(serde_json::to_vec(list).ok()?.into()),
+            Thing::Digests(digests) => {
+                let lines: Vec<_> = digests.iter().map(ToString::to_string).collect();
+                Self::Digests(lines.join("\n").into_bytes().into())
+            }
         })
     }
 
@@ -52,19 +59,29 @@ impl Packed {
             }
             Self::Blob(bytes) => Thing::Blob(Arc::clone(bytes)),
             Self::List(bytes) => Thing::List(serde_json::from_slice::<Vec<_>>(bytes).ok()?.into()),
+            Self::Digests(bytes) => {
+                let lines = std::str::from_utf8(bytes).ok()?.lines();
+                Thing::Digests(lines.map(Digest::parse).collect::<Result<_, _>>().ok()?)
+            }
         })
     }
 
     pub(super) fn bytes(&self) -> &Arc<[u8]> {
         match self {
-            Self::Manifest { bytes, .. } | Self::Blob(bytes) | Self::List(bytes) => bytes,
+            Self::Manifest { bytes, .. } | Self::Blob(bytes) | Self::List(bytes) | Self::Digests(bytes) => {
+                bytes
+            }
         }
     }
 }
 
 impl Thing {
     pub(super) fn is_empty_list(&self) -> bool {
-        matches!(self, Self::List(list) if list.is_empty())
+        match self {
+            Self::List(list) => list.is_empty(),
+            Self::Digests(digests) => digests.is_empty(),
+            Self::Manifest(_) | Self::Blob(_) => false,
+        }
     }
 
     /// Bytes in memory beside those that are kept of it anyway, estimated from above.
@@ -74,6 +91,9 @@ impl Thing {
         match self {
             Self::Blob(_) => 0,
             Self::List(list) => list.iter().map(descriptor).sum(),
+            Self::Digests(digests) => {
+                digests.iter().map(|digest| size_of::<Digest>() + digest.hex().len()).sum()
+            }
             Self::Manifest(manifest) => size_of::<Manifest>() + content(&manifest.content),
         }
     }

@@ -51,7 +51,7 @@ impl Disk {
         let (digest, kind) = match &key.what {
             What::Manifest(Version::Digest(digest)) => (digest, MANIFEST),
             What::Blob(digest) => (digest, BLOB),
-            What::Manifest(Version::Tag(_)) | What::Referrers(_) => return None,
+            What::Manifest(Version::Tag(_)) | What::Referrers(_) | What::SignedDigests => return None,
         };
         let repository = Digest::of(key.at.to_string().as_bytes());
         let folder = self.folder.join(&*key.scope).join(repository.hex());
@@ -71,7 +71,7 @@ impl Disk {
         let thing = bytes.and_then(|bytes| match &key.what {
             What::Manifest(_) => Some(Thing::Manifest(Manifest::parse(bytes, None).ok()?.into())),
             What::Blob(_) => Some(Thing::Blob(bytes)),
-            What::Referrers(_) => None,
+            What::Referrers(_) | What::SignedDigests => None,
         });
         let mut files = self.files();
         let files = files.get_or_insert_with(|| self.look());
@@ -166,7 +166,7 @@ fn persistent(thing: &Thing) -> Option<Arc<[u8]>> {
             let again = Manifest::parse(Arc::clone(&manifest.bytes), None).ok()?;
             (again == **manifest).then(|| Arc::clone(&manifest.bytes))
         }
-        Thing::List(_) => None,
+        Thing::List(_) | Thing::Digests(_) => None,
     }
 }
 

@@ -166,5 +166,8 @@ pub(super) async fn fetch(inner: &dyn Registry, key: &Key, bound: usize) -> Fetc
         What::Referrers(subject) => {
             Ok(inner.referrers(at, subject).await?.map(|list| Thing::List(list.into())))
         }
+        What::SignedDigests => {
+            Ok(inner.signed_digests(at).await?.map(|digests| Thing::Digests(digests.into())))
+        }
     }
 }

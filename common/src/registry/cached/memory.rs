@@ -209,7 +209,7 @@ impl Memory {
 fn given(id: KeyId, packed: &Packed, read: &mut LruCache<KeyId, Thing>) -> Known {
     match packed {
         Packed::Blob(bytes) => Known::Read(Thing::Blob(Arc::clone(bytes))),
-        Packed::Manifest { .. } | Packed::List(_) => match read.get(&id) {
+        Packed::Manifest { .. } | Packed::List(_) | Packed::Digests(_) => match read.get(&id) {
             Some(thing) => Known::Read(thing.clone()),
             None => Known::Packed(id, packed.clone()),
         },

@@ -222,7 +222,7 @@ impl Registry for Cached {
             match self.ask(at, What::Manifest(version.clone()), 0).await? {
                 Some(Thing::Manifest(manifest)) => Ok(Some(manifest)),
                 None => Ok(None),
-                Some(Thing::Blob(_) | Thing::List(_)) => Err(confused(at)),
+                Some(Thing::Blob(_) | Thing::List(_) | Thing::Digests(_)) => Err(confused(at)),
             }
         })
     }
@@ -236,7 +236,7 @@ impl Registry for Cached {
                 }
                 Some(Thing::Blob(bytes)) => Ok(Some(bytes)),
                 None => Ok(None),
-                Some(Thing::Manifest(_) | Thing::List(_)) => Err(confused(at)),
+                Some(Thing::Manifest(_) | Thing::List(_) | Thing::Digests(_)) => Err(confused(at)),
             }
         })
     }
@@ -246,7 +246,17 @@ impl Registry for Cached {
             match self.ask(at, What::Referrers(subject.clone()), 0).await? {
                 Some(Thing::List(list)) => Ok(Some(list.to_vec())),
                 None => Ok(None),
-                Some(Thing::Manifest(_) | Thing::Blob(_)) => Err(confused(at)),
+                Some(Thing::Manifest(_) | Thing::Blob(_) | Thing::Digests(_)) => Err(confused(at)),
+            }
+        })
+    }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(async move {
+            match self.ask(at, What::SignedDigests, 0).await? {
+                Some(Thing::Digests(digests)) => Ok(Some(digests.to_vec())),
+                None => Ok(None),
+                Some(Thing::Manifest(_) | Thing::Blob(_) | Thing::List(_)) => Err(confused(at)),
             }
         })
     }

@@ -28,6 +28,7 @@ pub(super) enum What {
     Manifest(Version),
     Blob(Digest),
     Referrers(Digest),
+    SignedDigests,
 }
 
 /// For how long an answer is good.
@@ -47,6 +48,7 @@ impl Key {
             What::Manifest(Version::Digest(digest)) => ("manifest", named(digest)),
             What::Blob(digest) => ("blob", named(digest)),
             What::Referrers(subject) => ("referrers", named(subject)),
+            What::SignedDigests => ("signed", ["", ""]),
         };
         let [one, other] = of;
         let parts = [&scope, at.registry(), at.path(), kind, one, other].map(str::as_bytes);
@@ -66,7 +68,7 @@ impl Key {
     pub(super) fn nature(&self) -> Nature {
         match &self.what {
             What::Manifest(Version::Digest(_)) | What::Blob(_) => Nature::Fact,
-            What::Referrers(_) => Nature::List,
+            What::Referrers(_) | What::SignedDigests => Nature::List,
             What::Manifest(Version::Tag(tag)) if tag.derived_from().is_some() => Nature::List,
             What::Manifest(Version::Tag(_)) => Nature::Moment,
         }
@@ -88,6 +90,7 @@ impl fmt::Display for Key {
             What::Manifest(version) => write!(f, "{}{}", self.at, version.suffix()),
             What::Blob(digest) => write!(f, "{}@{digest}", self.at),
             What::Referrers(subject) => write!(f, "referrers of {}@{subject}", self.at),
+            What::SignedDigests => write!(f, "the tags of {}", self.at),
         }
     }
 }

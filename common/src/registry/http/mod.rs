@@ -5,7 +5,7 @@
 //! registry, and only a registry's own word counts for "not there". From the outside in:
 //!
 //! 1. [`Client`]: which places are asked, in which order
-//! 2. `read`, `referrers`, `push`: what is asked, and what an answer must be
+//! 2. `read`, `referrers`, `tags`, `push`: what is asked, and what an answer must be
 //! 3. `exchange`: one request with its attempts and redirects; `authorize` its credentials
 //! 4. `site`: files that are no registry's, read by the same rules
 //! 5. `transport`, `egress`: connections, and where none may lead
@@ -22,6 +22,7 @@ mod push;
 mod read;
 mod referrers;
 mod site;
+mod tags;
 mod tokens;
 mod transport;
 
@@ -193,6 +194,22 @@ impl Registry for Client {
                 }
             }
             turns.settle(outcomes).map(|none| none.or_else(|| Some(Vec::new())))
+        })
+    }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        let soon = Instant::now() + Duration::from_secs(limits::LISTED_TAGS_SECONDS);
+        let hurried = self.with_deadline(self.ends().min(soon));
+        Box::pin(async move {
+            let turns = hurried.turns(at)?;
+            let mut outcomes = Vec::new();
+            for session in turns.sessions() {
+                match tags::signed_digests(&session).await {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    other => outcomes.push(other),
+                }
+            }
+            turns.settle(outcomes)
         })
     }
 }

@@ -10,7 +10,7 @@ use super::folder::{FileError, Folder};
 use super::{Layout, Layouts};
 use crate::digest::Digest;
 use crate::image::{Repository, Tag, Version};
-use crate::registry::{Descriptor, Fetch, Fetched, Manifest, Registry};
+use crate::registry::{Descriptor, Fetch, Fetched, Manifest, Registry, derived_from};
 use crate::verdict::{RegistryFault, RegistryProblem};
 
 /// What one layout knows.
@@ -151,5 +151,11 @@ impl Registry for Layouts {
 
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         Box::pin(std::future::ready(self.find_referrers(at, subject)))
+    }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        let named = self.0.iter().flat_map(|layout| layout.tags.keys());
+        let tags = named.filter_map(|(repository, tag)| (repository == at).then_some(tag));
+        Box::pin(std::future::ready(Ok(Some(derived_from(tags)))))
     }
 }

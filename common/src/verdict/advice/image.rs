@@ -1,6 +1,7 @@
 //! What can be done about an image.
 
 use super::{Signers, Step, Voice, Way, listed, shell_word};
+use crate::verdict::message::first_digests;
 use crate::verdict::{Reason, RegistryProblem, SignatureProblem};
 
 /// Attack: the attacker moves a tag to an image of his own, and advice has its owner sign that.
@@ -19,6 +20,11 @@ pub(super) fn ways(
     let pinned = digest.map_or_else(|| image.to_owned(), |digest| format!("{name}@{digest}"));
     let sign = || Way::new(BUILT, signed("sign", &pinned, "", signers));
     Some(match why {
+        Reason::ImageUnsigned { others_signed, .. } | Reason::AttestationMissing { others_signed, .. }
+            if !others_signed.is_empty() =>
+        {
+            moved(without_tag(image), &pinned, others_signed, signers)
+        }
         Reason::AttestationMissing { predicate_type, .. } => {
             let rest = format!(" --type {} --predicate FILE", shell_word(predicate_type));
             vec![Way::new("if you checked this image", signed("attest", &pinned, &rest, signers))]
@@ -81,6 +87,27 @@ pub(super) fn ways(
         Reason::Registry(fault) => vec![registry(image, &fault.problem)?],
         _ => return None,
     })
+}
+
+/// Nothing is beside the manifest that the tag is now, but something beside others of its repository.
+///
+/// Attack: the attacker moves a tag away from what was signed; a command that signs what it is now would be run. So
+/// there is none, for nobody looked at that manifest yet.
+fn moved(name: &str, pinned: &str, others_signed: &[String], signers: Option<&Signers>) -> Vec<Way> {
+    let others = first_digests(others_signed);
+    let signer = signers
+        .filter(|signers| !signers.each.is_empty())
+        .map_or_else(|| "its signer".to_owned(), Signers::names);
+    vec![
+        Way::say(format!(
+            "the tag may have been moved: what it names now has no signature, other images of {name} have ({others}). \
+             Find out who moved it, and name the image by the digest that was signed"
+        )),
+        Way::new(
+            "if it is a new image that nobody signed yet",
+            vec![Step::Say(format!("{signer} signs {pinned} after looking at what it is").into())],
+        ),
+    ]
 }
 
 /// The name without its tag; the colon of a port stands before the last slash.

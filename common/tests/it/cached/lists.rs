@@ -97,6 +97,20 @@ async fn lists_are_kept_for_a_short_time_and_facts_for_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_else_is_signed_is_kept_as_lists_are() {
+    let image = manifest(1, None);
+    let inner = Counting::holding(signed(Memory::default(), "app", &image));
+    let cached = cached(&inner, Options::default());
+    for (after, expected) in [(0, 2), (29, 3), (1, 4)] {
+        advance(SECOND * after).await;
+        let listed = cached.signed_digests(&at("app")).await.unwrap().unwrap();
+        assert_eq!(listed, std::slice::from_ref(&image.digest));
+        assert_eq!(cached.signed_digests(&at("other")).await.unwrap().unwrap(), []);
+        assert_eq!(inner.total(), expected, "after {after} more seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_negative_answer_expires() {
     let image = manifest(1, None);
     let inner = Counting::holding(Memory::default());

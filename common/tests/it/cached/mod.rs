@@ -82,6 +82,10 @@ impl Registry for Counting {
         let what = format!("referrers {subject}");
         Box::pin(self.answer(at, what, async move |memory| memory.referrers(at, subject).await))
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(self.answer(at, "tags".to_owned(), async move |memory| memory.signed_digests(at).await))
+    }
 }
 
 fn at(name: &str) -> Repository {

@@ -158,6 +158,10 @@ impl Registry for Broken {
     fn referrers<'r>(&'r self, _: &'r Repository, _: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         Box::pin(async { panic!("broken") })
     }
+
+    fn signed_digests<'r>(&'r self, _: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        Box::pin(async { panic!("broken") })
+    }
 }
 
 #[tokio::test]

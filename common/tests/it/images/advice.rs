@@ -102,6 +102,77 @@ fn an_unsigned_image_behind_a_tag_may_not_be_the_one_that_was_meant() {
     assert_eq!(judged(&format!("{REPOSITORY}@{}", good.digest)).len(), 1);
 }
 
+/// Attack: the attacker moves a tag away from what was signed. Nobody looked at what it names now, so nobody is given
+/// a command that signs it; what was signed is named.
+#[test]
+fn a_tag_that_was_moved_is_not_signed() {
+    let key = key();
+    let (good, evil) = (image("good"), image("evil"));
+    let signed = |suffix| {
+        let layer = match suffix {
+            ".sig" => Layer::signature(&key, REPOSITORY, &good.digest),
+            _ => Layer::envelope(&key, &statement(REPOSITORY, &good.digest, SLSA, &json!({}))),
+        };
+        Shelf::of(&evil).tag(REPOSITORY, &good.digest, suffix, &[layer])
+    };
+    let attested = json!({"attestations": [{"type": SLSA, "attestors": attestors(&[&key])}]});
+    let by_attestation = policy("p", &entries(&[demand(&json!([]), &attested)]));
+    for (code, policy, suffix) in
+        [("signature-missing", demands("p", &key), ".sig"), ("attestation-missing", by_attestation, ".att")]
+    {
+        let decision = review_one(&pod(&[APP]), &policy, signed(suffix).registry());
+        expect(&decision, Outcome::Fail, code);
+        let lines = lines(&decision);
+        assert!(lines[0].contains("the tag may have been moved"), "{lines:?}");
+        assert!(lines[0].contains(&good.digest.to_string()), "{lines:?}");
+        assert!(lines[1].contains(&format!("{APP}@{}", evil.digest)), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("kubectl trust")), "{lines:?}");
+        let found = decision.headline().found().unwrap();
+        assert!(found.ends_with(&good.digest.to_string()), "{found}");
+    }
+}
+
+/// A list of tags costs a request: it is asked for only where a tag's image turns out to be unsigned.
+#[test]
+fn other_images_are_looked_for_only_when_a_tag_has_nothing() {
+    let key = key();
+    let (good, new) = (image("good"), image("new"));
+    let shelf = |tagged| Shelf::of(tagged).signed(&good, &[Layer::signature(&key, REPOSITORY, &good.digest)]);
+    for (tagged, name, questions) in [
+        (&good, APP.to_owned(), 0),
+        (&new, APP.to_owned(), 1),
+        (&new, format!("{REPOSITORY}@{}", new.digest), 0),
+    ] {
+        let registry = Liar::honest(shelf(tagged));
+        let images: std::sync::Arc<dyn common::registry::Registry> = registry.clone();
+        judge(&name, &signed_by(&key), images);
+        assert_eq!(registry.count("tags "), questions, "{name}: {:?}", registry.asked());
+    }
+}
+
+/// Attack: a registry that does not list its tags, so that a refusal becomes a fault, which some policies let in.
+#[test]
+fn a_list_of_tags_that_fails_changes_no_verdict() {
+    let key = key();
+    let (good, new) = (image("good"), image("new"));
+    let shelf = Shelf::of(&new).signed(&good, &[Layer::signature(&key, REPOSITORY, &good.digest)]);
+    let registry = failing(shelf, "tags ", common::verdict::RegistryProblem::DeadlineExceeded);
+    let decision = judge(APP, &signed_by(&key), registry);
+    expect(&decision, Outcome::Fail, "signature-missing");
+    assert!(lines(&decision)[0].starts_with("if you built this image"), "{:?}", lines(&decision));
+}
+
+#[test]
+fn many_other_images_are_counted() {
+    let key = key();
+    let shelf = (0..5).fold(Shelf::of(&image("new")), |shelf, number| {
+        let old = image(&number.to_string());
+        shelf.signed(&old, &[Layer::signature(&key, REPOSITORY, &old.digest)])
+    });
+    let decision = judge(APP, &signed_by(&key), shelf.registry());
+    assert!(lines(&decision)[0].contains(" and 2 more)"), "{:?}", lines(&decision));
+}
+
 #[test]
 fn a_threshold_names_who_is_missing() {
     let (a, b, c) = (key(), key(), key());

@@ -45,6 +45,11 @@ impl Registry for Counting {
         self.count();
         self.inner.referrers(at, subject)
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        self.count();
+        self.inner.signed_digests(at)
+    }
 }
 
 fn requests(case: &str, by_digest: bool, demanded: &ImageEntry) -> usize {

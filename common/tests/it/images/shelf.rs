@@ -257,6 +257,14 @@ impl Registry for Liar {
             Some(Lie::Manifest(_)) | None => self.shelf.0.referrers(at, subject),
         }
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        let request = format!("tags {at}");
+        match self.lie(&request) {
+            Some(Lie::Fault(problem)) => answer(Err(RegistryFault::new(request, problem))),
+            Some(Lie::Manifest(_) | Lie::Listed(_)) | None => self.shelf.0.signed_digests(at),
+        }
+    }
 }
 
 /// An entry that demands a signature by one key.

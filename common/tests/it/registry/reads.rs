@@ -71,6 +71,38 @@ async fn blobs_have_their_digest_and_bound() {
     assert_eq!(problem(other), RegistryProblem::ContentMismatch { expected, found: digest.to_string() });
 }
 
+/// What the tags of a repository say is signed there, once for each image; other tags, and what is none, say nothing.
+#[tokio::test]
+async fn signed_images_are_read_from_the_tags() {
+    let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+    let tags = serde_json::json!({"name": "acme/app", "tags": [
+        "1", "latest", format!("{}.sig", other.tag()), format!("{}.att", other.tag()), one.tag(), "sha256-12.sig", "a b"]});
+    let server = Server::start(move |_, _| Reply::new(200).body(tags.to_string().as_bytes())).await;
+    let mut expected = vec![one, other];
+    expected.sort();
+    assert_eq!(client().signed_digests(&app(&server)).await, Ok(Some(expected)));
+    assert_eq!(server.paths(), ["GET /v2/acme/app/tags/list?n=1000"]);
+    for (reply, empty) in
+        [(Reply::new(200).body(br#"{"tags": null}"#), Ok(Some(vec![]))), (not_there(), Ok(None))]
+    {
+        let server = Server::start(move |_, _| reply.clone()).await;
+        assert_eq!(client().signed_digests(&app(&server)).await, empty);
+    }
+    let server = Server::start(|_, _| Reply::new(200).body(b"[]")).await;
+    let outcome = client().signed_digests(&app(&server)).await;
+    assert!(matches!(problem(outcome), RegistryProblem::Malformed(_)));
+}
+
+/// Attack: a registry that answers everything but the list that explains a refusal, until there is no time to refuse.
+#[tokio::test]
+async fn signed_images_are_not_waited_for() {
+    let server = Server::start(|_, _| Reply::new(200).stall()).await;
+    let began = Instant::now();
+    let outcome = client().signed_digests(&app(&server)).await;
+    assert_eq!(problem(outcome), RegistryProblem::DeadlineExceeded);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
 /// Only what a mirror has counts; it is not asked to know what there is not.
 #[tokio::test]
 async fn mirrors_are_asked_first_and_believed_what_they_have() {

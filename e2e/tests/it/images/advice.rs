@@ -13,13 +13,16 @@ struct Desk {
 
 impl Desk {
     fn open() -> Option<Self> {
-        let registry = Registry::start(Kind::BOTH[0]).unwrap()?;
+        Registry::start(Kind::BOTH[0]).unwrap().map(Self::with)
+    }
+
+    fn with(registry: Registry) -> Self {
         let trust = Trust::new().unwrap();
         for key in KEYS {
             trust.keygen(key).unwrap();
         }
         trust.write("predicate.json", r#"{"tests": "passed"}"#).unwrap();
-        Some(Self { trust, registry })
+        Self { trust, registry }
     }
 
     /// `attestors` of an entry: a set of keys, of which so many must have signed.
@@ -70,6 +73,28 @@ fn commands(refusal: &str) -> Vec<String> {
         command.replace("--predicate FILE", "--predicate predicate.json")
     });
     filled.collect()
+}
+
+/// Attack: a tag is moved to an image of the attacker's, and advice has its owner sign that.
+#[test]
+fn a_tag_that_was_moved_is_said_to_be() {
+    for kind in Kind::BOTH {
+        let Some(registry) = Registry::start(kind).unwrap() else { return };
+        let desk = Desk::with(registry);
+        let demand = format!("attestors: {}", desk.attestors(1, 1));
+        let good = desk.registry.push("advice/moved", "1", "good").unwrap();
+        let sign = format!("sign {} --key first.key --format legacy", good.by_tag());
+        desk.trust.run(&sign).unwrap().success().unwrap();
+        assert_eq!(desk.refusal(&good.by_tag(), &demand), None);
+        let evil = desk.registry.push("advice/moved", "1", "evil").unwrap();
+        let refusal = desk.refusal(&evil.by_tag(), &demand).expect("what nobody signed is refused");
+        assert!(
+            refusal.contains("the tag may have been moved") && refusal.contains(&good.digest),
+            "{refusal}"
+        );
+        assert!(commands(&refusal).is_empty(), "{refusal}");
+        assert_eq!(desk.refusal(&good.by_digest(), &demand), None);
+    }
 }
 
 #[test]

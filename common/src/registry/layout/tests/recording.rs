@@ -185,6 +185,10 @@ impl Registry for Broken<'_> {
     fn referrers<'r>(&'r self, at: &'r Repository, subject: &'r Digest) -> Fetch<'r, Vec<Descriptor>> {
         self.0.referrers(at, subject)
     }
+
+    fn signed_digests<'r>(&'r self, at: &'r Repository) -> Fetch<'r, Vec<Digest>> {
+        self.0.signed_digests(at)
+    }
 }
 
 #[test]
