@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::limits;
+use crate::object::FieldPath;
 use crate::policy::Conditions;
 use crate::policy::condition::{
     Condition, ConditionFault, ConditionFaultReason, ConditionResult, FailedCondition, Scope,
@@ -39,31 +40,73 @@ pub(super) fn conditions(
     let scope = Scope::of_statement(&statement.predicate, of_rule(context), now);
     let (mut failed, mut fault) = (None, None);
     for part in conditions {
-        match kept(part, &scope) {
-            Ok(None) => {}
-            Ok(Some(reason)) => failed = failed.or(Some((Outcome::Fail, reason))),
-            Err(reason) => fault = fault.or(Some((Outcome::Fault, reason))),
+        match part.evaluate_unanswered(&scope, false) {
+            ConditionResult::True => {}
+            ConditionResult::False(_) => failed.get_or_insert_with(Vec::new).extend(not_kept(part, &scope)),
+            ConditionResult::Fault(why) => fault = fault.or(Some(undecided(&why))),
         }
     }
     // A certain failure wins over a fault.
-    let (outcome, reason) = failed.or(fault).unwrap_or((Outcome::Pass, Reason::ConditionsHold));
-    Some(Check::leaf(found.place.clone(), outcome, reason))
+    Some(match (failed, fault) {
+        (Some(each), _) => refusal(&found.place, each),
+        (None, Some(reason)) => Check::leaf(found.place.clone(), Outcome::Fault, reason),
+        (None, None) => Check::leaf(found.place.clone(), Outcome::Pass, Reason::ConditionsHold),
+    })
 }
 
-/// Why the conditions do not hold; an error where a fault keeps them from being decided.
-fn kept(part: &Conditions, scope: &Scope) -> Result<Option<Reason>, Reason> {
-    match part.evaluate_unanswered(scope, false) {
-        ConditionResult::True => Ok(None),
-        ConditionResult::False(failed) => {
-            let reason = match (failed.first(), part.unanswered(scope)) {
-                (Some(first), _) => not_kept(first),
-                (None, Some((condition, why))) => unanswered(condition, &why, scope, ""),
-                (None, None) => Reason::NothingChecked,
-            };
-            Ok(Some(reason))
-        }
-        ConditionResult::Fault(why) => Err(undecided(&why)),
+/// The check of a statement that does not keep to the conditions, with a part for each where there are several.
+fn refusal(place: &str, mut each: Vec<(&FieldPath, Reason)>) -> Check {
+    if each.len() < 2 {
+        let reason = each.pop().map_or(Reason::NothingChecked, |(_, reason)| reason);
+        return Check::leaf(place.to_owned(), Outcome::Fail, reason);
     }
+    let part = |(path, reason): (&FieldPath, _)| Check::leaf(path.to_string(), Outcome::Fail, reason);
+    Check::all(place.to_owned(), each.into_iter().map(part).collect())
+}
+
+/// Why the conditions do not hold, each with the path of its condition: every one of `all` that does not, and `any` as
+/// one, because any of its conditions would do.
+fn not_kept<'p>(part: &'p Conditions, scope: &Scope) -> Vec<(&'p FieldPath, Reason)> {
+    let broken = |condition: &'p Condition| Some((&condition.path, broken(condition, scope)?));
+    let mut each: Vec<_> = part.all.iter().filter_map(broken).collect();
+    let any: Vec<_> = part.any.iter().filter_map(broken).collect();
+    if any.len() == part.any.len() {
+        each.extend(alternatives(any));
+    }
+    each
+}
+
+/// Why one condition does not hold; `None` where it does, or where a fault keeps that from being decided.
+fn broken(condition: &Condition, scope: &Scope) -> Option<Reason> {
+    match condition.evaluate(scope) {
+        ConditionResult::False(failed) => failed.first().map(failed_condition),
+        ConditionResult::Fault(fault) if fault.why.is_of_document() => {
+            Some(unanswered(condition, &fault.why, scope, ""))
+        }
+        ConditionResult::True | ConditionResult::Fault(_) => None,
+    }
+}
+
+/// One failure for several conditions of which any would do.
+fn alternatives(any: Vec<(&FieldPath, Reason)>) -> Option<(&FieldPath, Reason)> {
+    let mut all = any.into_iter();
+    let (path, mut first) = all.next()?;
+    for (_, other) in all {
+        if let (
+            Reason::ConditionFailed { what, expected, found, .. },
+            Reason::ConditionFailed { expected: other, found: beside, .. },
+        ) = (&mut first, other)
+        {
+            let mut whole = path.clone();
+            whole.pop();
+            *what = whole.to_string();
+            expected.push_str(&format!(", or {other}"));
+            if *found != beside {
+                found.push_str(&format!(", {beside}"));
+            }
+        }
+    }
+    Some((path, first))
 }
 
 /// Whether the conditions hold under which an image is refused. `named` are the predicates of each named
@@ -147,7 +190,7 @@ fn choice(named: &[(&str, Vec<Arc<Value>>)], mut combination: usize) -> Map<Stri
     chosen
 }
 
-fn not_kept(failed: &FailedCondition) -> Reason {
+fn failed_condition(failed: &FailedCondition) -> Reason {
     Reason::ConditionFailed {
         what: failed.path.to_string(),
         expected: format!("{} {}", failed.operator, side(Some(&failed.expected))),

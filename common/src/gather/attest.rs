@@ -169,8 +169,7 @@ impl Considered<'_> {
 
     fn logged_certificate(&self, configured: &CertificateAuthority) -> Result<Vec<SignatureFact>, Reason> {
         let Some(chain) = resolved(configured.chain.as_ref())? else {
-            let what = "a certificate without its chain whose log entry is demanded; add certChain, or \
-                        rekor.ignoreTlog: true";
+            let what = "a certificate without its chain whose log entry is demanded; add certChain";
             return Err(Reason::PolicyUnsupported { what: what.to_owned() });
         };
         let root = self.trust_root(Some(chain.pem()), &configured.log)?;

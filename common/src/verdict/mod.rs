@@ -253,6 +253,18 @@ impl Decision {
         self.check.outcome
     }
 
+    /// What it let pass although it was not signed so: the first match that ignored something.
+    #[must_use]
+    pub fn ignored(&self) -> Option<&Reason> {
+        let mut found = None;
+        self.check.walk(&mut |check| {
+            if matches!(check.reason, Reason::ManifestMatches { ignored: 1.., .. }) {
+                found = found.or(Some(&check.reason));
+            }
+        });
+        found
+    }
+
     /// The deepest reason that decided it.
     #[must_use]
     pub fn headline(&self) -> &Reason {

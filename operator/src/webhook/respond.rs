@@ -225,12 +225,22 @@ pub(super) fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
         Some(format!("{}/{}={outcome} ({code})", by.policy, by.rule))
     };
     let applied: Vec<_> = applied.filter_map(one).collect();
+    let ignored: Vec<_> = decisions.iter().filter_map(passed_except).collect();
     let worst = Outcome::worst(decisions.iter().map(Decision::outcome));
     let mut audit = BTreeMap::from([("outcome", worst.word().to_owned())]);
     if !applied.is_empty() {
         audit.insert("decisions", bounded(&printable(&applied.join(", ")), ANNOTATION));
     }
+    if !ignored.is_empty() {
+        audit.insert("ignored", bounded(&ignored.join("; "), ANNOTATION));
+    }
     audit
+}
+
+/// What a rule let pass although it was not signed so: who looks for what came in sees that it was.
+fn passed_except(decision: &Decision) -> Option<String> {
+    let (by, ignored) = (decision.by.as_ref()?, decision.ignored()?);
+    (decision.outcome() == Outcome::Pass).then(|| format!("{}/{}: {ignored}", by.policy, by.rule))
 }
 
 /// A text of at most so many characters, on one line.
@@ -243,4 +253,40 @@ fn bounded(text: &str, bound: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use common::object::{FieldChange, FieldPath, ObjectRef};
+    use common::verdict::{Check, DecidedBy, Subject, SubjectKind};
+    use serde_json::json;
+
+    use super::*;
+
+    fn decision(outcome: Outcome, ignored: usize) -> Decision {
+        let change = FieldChange {
+            path: FieldPath::keys(["spec", "replicas"]),
+            signed: Some(json!(2)),
+            found: Some(json!(5)),
+        };
+        let except = if ignored > 0 { vec![change] } else { Vec::new() };
+        let matches = Reason::ManifestMatches { ignored, except, effects: 0, allowed: Vec::new() };
+        let parts = vec![
+            Check::leaf("signature", Outcome::Pass, Reason::AnnotationsMatch),
+            Check::leaf("content", outcome, matches),
+        ];
+        let subject =
+            Subject { kind: SubjectKind::Manifest, source: String::new(), object: ObjectRef::default() };
+        let by = DecidedBy { policy: "signed".into(), rule: "by-us".into(), enforced: true };
+        Decision::new(subject, Some(by), Check::all("manifest", parts))
+    }
+
+    #[test]
+    fn the_audit_log_keeps_what_a_pass_ignored() {
+        let kept = audit(&[decision(Outcome::Pass, 1), decision(Outcome::Pass, 0)]);
+        assert_eq!(kept["ignored"], "signed/by-us: as signed, except spec.replicas 2→5 (ignored)");
+        for nothing in [decision(Outcome::Pass, 0), decision(Outcome::Fail, 1)] {
+            assert_eq!(audit(&[nothing]).get("ignored"), None);
+        }
+    }
 }

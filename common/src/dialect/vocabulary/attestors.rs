@@ -226,6 +226,9 @@ fn kms(node: &Node<'_, '_>) -> Option<KeySource> {
     Some(KeySource::Reference(KeyRef::Kms(text.to_owned())))
 }
 
+const CERT_WITHOUT_CHAIN: &str = "a certificate without its chain cannot be checked against a log: what needs this \
+     certificate cannot be decided; add certChain";
+
 type ReadCertificates = fn(&str) -> Result<Certificates, PemError>;
 
 fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
@@ -243,6 +246,9 @@ fn certificates(node: &Node<'_, '_>, reading: Reading) -> Authorities {
         };
         let cert = cert.and_then(|node| policy_value(&node, of_cert, Problem::Pem));
         let chain = chain.and_then(|node| policy_value(&node, of_chain, Problem::Pem));
+        if reading.purpose == Purpose::Image && chain.is_none() && !log.ignore_tlog {
+            fields.report.warn(&fields.path, CERT_WITHOUT_CHAIN);
+        }
         let authority = CertificateAuthority { cert, chain, log };
         vec![(Authority::Certificate(Box::new(authority)), LogOptions::default())]
     };

@@ -144,6 +144,38 @@ fn a25_a_statement_that_gives_a_condition_no_answer_is_refused() {
     }
 }
 
+/// One condition per refusal would mean one build per condition. Of `any`, each alternative is said.
+#[test]
+fn every_condition_that_is_not_kept_is_said() {
+    let key = key();
+    let asked = |name: &str, value: Value| json!({"key": format!("{{{{ {name} }}}}"), "operator": "Equals", "value": value});
+    let conditions = json!([
+        {"all": [asked("failed", json!(0)), asked("passed", json!(true)), asked("absent", json!(1))]},
+        {"any": [asked("grade", json!("A")), asked("grade", json!("B"))]},
+    ]);
+    let demanded = scanned(&key, &json!({"conditions": conditions}), &json!({}));
+    let by = |predicate: &Value| {
+        with(&[Layer::envelope(&key, &statement("app", &image("good").digest, SCAN, predicate))])
+    };
+    let decision = judge(&demanded, by(&json!({"failed": 4, "passed": true, "grade": "F"})));
+    expect(&decision, Outcome::Fail, "condition-failed");
+    let mut said: Vec<_> = decision.problems().iter().map(|problem| problem.reason.to_string()).collect();
+    said.sort();
+    let ends = [
+        "conditions[0].all[0]: 4, expected Equals 0",
+        "conditions[0].all[2]: there is no `absent`, expected Equals 1",
+        "conditions[1].any: F, expected Equals A, or Equals B",
+    ];
+    assert_eq!(said.len(), ends.len(), "{said:?}");
+    for (said, end) in said.iter().zip(ends) {
+        assert!(said.ends_with(end), "{said}");
+    }
+    // One that is wrong is said as it is, and of `any` one that holds is enough.
+    let one = judge(&demanded, by(&json!({"failed": 4, "passed": true, "absent": 1, "grade": "B"})));
+    assert_eq!(one.problems().len(), 1);
+    passes(&judge(&demanded, by(&json!({"failed": 0, "passed": true, "absent": 1, "grade": "A"}))));
+}
+
 /// A condition that certainly refuses is not made uncertain by one that nobody can answer.
 #[test]
 fn a_certain_refusal_wins_over_what_nobody_can_say() {

@@ -306,6 +306,22 @@ fn what_can_match_nothing_or_leaves_out_digests_is_a_warning() {
     assert_eq!(warnings(json!(["Task"]), all(), steps), Vec::<String>::new());
 }
 
+/// Its log entry is in the rule's own trust root only with the chain, so nobody could ever say whether it holds.
+#[test]
+fn a_certificate_whose_log_entry_cannot_be_checked_is_a_warning() {
+    let pem = rcgen::generate_simple_self_signed(vec!["ci.example.com".to_owned()]).unwrap().cert.pem();
+    let warnings = |certificates: Value| {
+        let attestors = json!([{"entries": [{"certificates": certificates}]}]);
+        let policy = compiled(&policy_of(&json!([images(&with(image_entry(), "/attestors", attestors))])));
+        policy.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let [alone] = warnings(json!({"cert": pem})).try_into().unwrap();
+    let at =
+        "spec.rules[0].verifyImages[0].attestors[0].entries[0].certificates: a certificate without its chain";
+    assert!(alone.starts_with(at) && alone.ends_with("add certChain"), "{alone}");
+    assert_eq!(warnings(json!({"cert": pem, "rekor": {"ignoreTlog": true}})), Vec::<String>::new());
+}
+
 #[test]
 fn patterns_of_images_say_where_they_match_nothing() {
     let references = json!(["ghcr.io/acme/app", "ghcr.io/acme/*", "ghcr.io/acme*"]);
