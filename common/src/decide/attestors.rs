@@ -71,11 +71,10 @@ pub(super) fn judge<'e>(
 fn join<'e>(node: Node<'_>, mut parts: Vec<Judged<'e>>) -> Judged<'e> {
     let signers = node.join(parts.iter().map(|part| part.signers.clone()).collect());
     // A set of one says what its one entry says; unless it asks for more than that entry can give.
-    let agrees = |only: &Judged<'_>| signers.is_some() == (only.check.outcome == Outcome::Pass);
     if parts.len() == 1
-        && let Some(only) = parts.pop_if(|only| agrees(only))
+        && let Some(only) = parts.pop_if(|only| only.signers == signers)
     {
-        return Judged { signers, ..only };
+        return only;
     }
     let needed = match node {
         Node::All => parts.len(),
@@ -154,13 +153,10 @@ impl Considered<'_> {
         }
         let accepted: Vec<_> =
             judged.iter().enumerate().filter(|(_, fact)| fact.is_ok()).map(|(at, _)| (index, at)).collect();
-        let named = judged.len() > 1 || (self.named && !judged.is_empty());
+        let named = self.named || judged.len() > 1;
         let children = if named { each(&judged, |at| (self.name)(index, at)) } else { Vec::new() };
-        let passing = children.iter().find(|child| child.outcome == Outcome::Pass);
         let (outcome, reason) = match judged.iter().find_map(|fact| fact.as_ref().ok()) {
-            Some(first) => {
-                (Outcome::Pass, passing.map_or_else(|| valid(first), |child| child.reason.clone()))
-            }
+            Some(first) => (Outcome::Pass, valid(first)),
             None => (Outcome::Fail, self.nearest_miss(&judged, &attestor.authority, tried)),
         };
         let needs = Needs::Enough;

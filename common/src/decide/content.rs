@@ -84,17 +84,16 @@ fn shown(identity: &ObjectRef, change: &FieldChange) -> FieldChange {
 
 fn differs(signed: &Value, object: &Value, identity: &ObjectRef, comparison: &Comparison) -> Reason {
     let differences = &comparison.differences;
-    let suggested = if comparison.omitted > 0 { Vec::new() } else { suggested(differences, signed, object) };
     Reason::ManifestDiffers {
         kind: identity.kind.clone(),
         changes: differences.iter().map(|change| shown(identity, change)).collect(),
         omitted: comparison.omitted,
         names: differences.iter().map(|change| named(change, signed, object)).collect(),
-        suggested,
+        suggested: suggested(differences, signed, object),
     }
 }
 
-/// The fields that a rule may ignore, where it may ignore every difference. A namespace that was not signed is allowed by
+/// The fields that a rule may ignore, where it may ignore every difference, which are few, so that none is omitted. A namespace that was not signed is allowed by
 /// name; every other difference must be on the list of advice.
 fn suggested(differences: &[FieldChange], signed: &Value, object: &Value) -> Vec<String> {
     let others = differences.iter().filter(|change| injected_namespace(change).is_none());

@@ -135,3 +135,17 @@ fn everyone(good: &[&VerifiedSignature]) -> Vec<Signer> {
     signers.dedup();
     signers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attack: a part that is skipped, so that nothing of it was verified and the whole passes.
+    #[test]
+    fn a_part_that_was_skipped_is_a_fault() {
+        let skipped = demanded(Check::leaf("signature", Outcome::Skip, Reason::ConditionsHold));
+        assert_eq!((skipped.outcome, skipped.reason), (Outcome::Fault, Reason::NothingChecked));
+        let failed = Check::leaf("signature", Outcome::Fail, Reason::CertificateMissing);
+        assert_eq!(demanded(failed.clone()), failed);
+    }
+}

@@ -11,14 +11,15 @@ use common::digest::Digest;
 use common::evaluate::{Context, by_blob, by_digest};
 use common::policy::Requirement;
 use common::policy::blob::{BlobRule, Said};
-use common::signature::make::message_bundle;
+use common::signature::make::{message_bundle, statement, statement_bundle};
 use common::signature::{Found, LogDemands, Subject};
 use common::sources::Offline;
 use common::trust::TrustRoot;
 use common::verdict::{Decision, Outcome};
 use futures::executor::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::shelf::expect;
 use super::{by_identity, by_key, root};
 use crate::authority;
 use crate::judge::{fixtures, now, vectors};
@@ -29,12 +30,16 @@ pub(super) fn judge(
     by: Requirement,
     root: Option<Arc<TrustRoot>>,
 ) -> Decision {
-    let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
     let rule = BlobRule { requirement: by, said: Said::Anything };
+    judge_rule(artifact, bundle, &rule, root)
+}
+
+fn judge_rule(artifact: &[u8], bundle: &[u8], rule: &BlobRule, root: Option<Arc<TrustRoot>>) -> Decision {
+    let found = Arc::new(Found::bundle("bundle".to_owned(), bundle));
     let sources = Offline { trust_root: root, images: None };
     let known = Facts::default();
     let context = Context { sources: &sources, known: &known, now: now() };
-    block_on(by_blob("artifact", artifact, &found, &rule, context))
+    block_on(by_blob("artifact", artifact, &found, rule, context))
 }
 
 /// The same where only the digest of the file is known.
@@ -45,6 +50,39 @@ fn judge_digest(digest: &Digest, bundle: &[u8], by: Requirement, root: Option<Ar
     let known = Facts::default();
     let context = Context { sources: &sources, known: &known, now: now() };
     block_on(by_digest("artifact", Subject { digest, bytes: None }, &found, &rule, context))
+}
+
+/// Attack: an attestation in place of a signature, a signature in place of an attestation, or an attestation of
+/// another type.
+#[test]
+fn what_is_said_of_a_file_is_what_is_demanded() {
+    let (artifact, key) = (b"an artifact".as_slice(), authority::key(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let wanted = "https://example.com/tests/v1";
+    let stated = statement("artifact", &Digest::of(artifact), wanted, &json!({}));
+    let bundles = [message_bundle(artifact, &key).unwrap(), statement_bundle(&stated, &key).unwrap()];
+    let of_type = |predicate_type: &str| Said::Statement(predicate_type.to_owned());
+    let [signature, attestation] = ["a signature", wanted];
+    for (said, refusals) in [
+        (Said::Anything, [None, None]),
+        (Said::Signature, [None, Some(("a signature", attestation))]),
+        (of_type(wanted), [Some((wanted, signature)), None]),
+        (
+            of_type("https://example.com/other"),
+            ["a signature", attestation].map(|found| Some(("https://example.com/other", found))),
+        ),
+    ] {
+        for (bundle, refusal) in bundles.iter().zip(refusals) {
+            let rule = BlobRule { requirement: by_key(&key.public().to_pem()), said: said.clone() };
+            let decision = judge_rule(artifact, bundle, &rule, None);
+            let Some((expected, found)) = refusal else {
+                expect(&decision, Outcome::Pass, "signature-valid");
+                continue;
+            };
+            expect(&decision, Outcome::Fail, "predicate-type-mismatch");
+            let told = (decision.headline().expected(), decision.headline().found());
+            assert_eq!(told, (Some(expected.to_owned()), Some(found.to_owned())));
+        }
+    }
 }
 
 /// A signature over bytes is one over their digest, for every key that signs digests.

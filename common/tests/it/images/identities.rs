@@ -9,7 +9,8 @@ use common::policy::images::ImageEntry;
 use common::policy::{Authority as Signers, Keyless, LogOptions, Matcher};
 use common::signature::make::{Said, simple_signing_payload};
 use common::trust::TrustRoot;
-use common::verdict::{Decision, Outcome};
+use common::verdict::{Decision, Outcome, Reason};
+use rcgen::CustomExtension;
 use serde_json::json;
 
 use super::shelf::*;
@@ -151,6 +152,71 @@ fn a27_several_names_and_none() {
         let decision = judge_leaf(&demanded, &Leaf { names, ..Leaf::default() });
         assert_eq!(decision.outcome(), Outcome::Fail, "{}", decision.headline());
     }
+}
+
+/// Attack: a workflow of another repository, whose identity and issuer are as demanded.
+#[test]
+fn a27_claims_that_nearly_match() {
+    const REPOSITORY_CLAIM: &str = "githubWorkflowRepository";
+    let fulcio = |last: u64, text: &str| {
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], text.as_bytes().to_vec())
+    };
+    let Signers::Keyless(mut demanded) = keyless(vec![exact(SUBJECT)], vec![exact(ISSUER)]) else {
+        unreachable!()
+    };
+    demanded.extensions = [(REPOSITORY_CLAIM.to_owned(), "acme/app".to_owned())].into();
+    let demanded = entry(Some(requirement(Signers::Keyless(demanded), LogOptions::default())));
+    for (found, passes) in [(Some("acme/app"), true), (Some("acme/app-evil"), false), (None, false)] {
+        let more =
+            found.map(|found| fulcio(5, found)).into_iter().chain([fulcio(6, "refs/heads/main")]).collect();
+        let decision = judge_leaf(&demanded, &Leaf { more, ..Leaf::default() });
+        if passes {
+            super::shelf::passes(&decision);
+        } else {
+            expect(&decision, Outcome::Fail, "claim-mismatch");
+            assert_eq!(decision.headline().found().as_deref(), Some(found.unwrap_or("nothing")));
+        }
+    }
+}
+
+/// Of several signatures by others, the one that comes nearest is told: here that of the right issuer.
+#[test]
+fn the_nearest_miss_is_the_one_that_the_right_issuer_vouches_for() {
+    let named = |name: &str, issuer: &str| {
+        let issuer = Some(issuer.to_owned());
+        let leaf = Leaf { names: vec![email(name)], bare_issuer: issuer.clone(), issuer, ..Leaf::default() };
+        layer(&WORLD.authority.certify(&leaf), name)
+    };
+    let demanded = identity(exact("release@example.com"), exact(ISSUER));
+    let (far, near) =
+        (named("far@example.com", "https://other.example.com"), named("near@example.com", ISSUER));
+    for layers in [[far.clone(), near.clone()], [near, far.clone()]] {
+        let decision = judge_layers(&demanded, &layers);
+        expect(&decision, Outcome::Fail, "identity-mismatch");
+        let Reason::IdentityMismatch { found, issuer_expected, .. } = decision.headline().itself() else {
+            panic!("{}", decision.headline())
+        };
+        assert_eq!((found.as_str(), issuer_expected), ("near@example.com", &None));
+    }
+    // Where the issuer is another as well, both are told.
+    let both = judge_layers(&demanded, &[far]);
+    let Reason::IdentityMismatch { issuer_expected, .. } = both.headline().itself() else {
+        panic!("{}", both.headline())
+    };
+    assert_eq!(issuer_expected.as_deref(), Some(ISSUER));
+}
+
+/// A signature of an image is named, also where it is the only one: it may be in many places.
+#[test]
+fn every_signature_of_an_image_is_named() {
+    let decision = judge_leaf(&identity(exact(SUBJECT), exact(ISSUER)), &Leaf::default());
+    let mut named = Vec::new();
+    decision.check.walk(&mut |check| {
+        if check.what.contains("sha256-") {
+            named.push((check.what.ends_with(".sig (legacy signature)"), check.outcome));
+        }
+    });
+    assert_eq!(named, [(true, Outcome::Pass)], "{:#?}", decision.check);
 }
 
 #[test]

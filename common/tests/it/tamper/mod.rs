@@ -9,6 +9,7 @@ mod entry;
 mod facts;
 mod keyed_log;
 mod threshold;
+mod told;
 
 use std::sync::LazyLock;
 
