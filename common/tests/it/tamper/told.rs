@@ -5,7 +5,7 @@ use common::manifest::ignore::parse_flag;
 use common::manifest::message::Form;
 use common::manifest::sign::{Earlier, Options, sign};
 use common::object::FieldPath;
-use common::policy::NamespaceAllowance;
+use common::policy::{DefaultFields, Matching, NamespaceAllowance};
 use common::verdict::{Advice, Check, Needs, Reason, Voice};
 
 use super::*;
@@ -131,6 +131,25 @@ fn what_a_secret_holds_is_not_told() {
     demand.rule.ignore_fields = vec![parse_flag("data.mode", FieldPath::root()).unwrap()];
     assert_eq!(told(&demand, "Secret", &change), [(stars.clone(), stars)]);
     assert_eq!(told(&demand, "ConfigMap", &change), [(Some(json!("c2lnbmVk")), Some(json!("Zm91bmQ=")))]);
+}
+
+/// Nor is it told as a warning of what only the looser match tolerates.
+#[test]
+fn what_a_secret_holds_is_not_warned_about() {
+    let key = p256();
+    let mut demand = demand_by(&key, DEFAULT_DOMAIN);
+    demand.rule.matching = Matching::Compat(DefaultFields::Signature);
+    demand.rule.ignore_fields = vec![parse_flag("data.mod.*", FieldPath::root()).unwrap()];
+    for (kind, told) in [("Secret", false), ("ConfigMap", true)] {
+        let mut object = config_map("settings");
+        object["kind"] = json!(kind);
+        object["data"]["mode"] = json!("c2lnbmVk");
+        let mut object = signed(vec![object], &[&key], DEFAULT_DOMAIN).remove(0);
+        object["data"]["mode"] = json!("Zm91bmQ=");
+        let warnings = accepted(kind, &demand, &object).warnings;
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert_eq!(warnings[0].contains("Zm91bmQ="), told, "{warnings:?}");
+    }
 }
 
 /// Elements of lists are called by their names: those of what was found, and what is gone by its signed one.
