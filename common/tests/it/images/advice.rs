@@ -1,6 +1,7 @@
 //! What a refusal of images says: everything that is wrong, and what is enough and safe to do about it.
 
 use common::key::PrivateKey;
+use common::policy::images::SignedReference;
 use common::policy::{LogOptions, Matcher};
 use common::signature::make::statement;
 use common::verdict::{Advice, Decision, Outcome, Voice, denial};
@@ -266,6 +267,18 @@ fn the_command_says_all_that_the_rule_demands() {
         elsewhere.contains("that kubectl trust does not make: one in the repository ghcr.io/acme/signatures"),
         "{elsewhere}"
     );
+}
+
+/// Only the older format says what an image is called.
+#[test]
+fn a_signature_that_names_its_repository_is_made_in_the_format_that_does() {
+    let key = key();
+    let command = |signed_reference| {
+        let entry = common::policy::images::ImageEntry { signed_reference, ..signed_by(&key) };
+        lines(&judge(APP, &entry, Shelf::of(&image("good")).registry())).remove(0)
+    };
+    assert!(command(SignedReference::Repository).ends_with("--key cosign.key --format legacy"));
+    assert!(command(SignedReference::Any).ends_with("--key cosign.key"));
 }
 
 /// Keyless rules are told whose signature it takes; a regular expression says that it is about all of the text.

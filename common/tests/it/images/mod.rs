@@ -21,6 +21,7 @@ mod superseded;
 mod tampering;
 mod texts;
 mod timestamps;
+mod told;
 mod trust_roots;
 mod whole;
 
