@@ -44,8 +44,6 @@ fn annotations(attestor: &Attestor) -> Vec<(String, String)> {
 
 fn who(attestor: &Attestor, called: &str) -> Who {
     let log = &attestor.log;
-    // A flag is on the command line for all to see.
-    let by_flag = attestor.path.to_string().starts_with("--") || attestor.path.segments().is_empty();
     match &attestor.authority {
         Authority::Keyless(keyless) => identity(keyless),
         Authority::Certificate(authority) if authority.cert.is_none() => Who::Other {
@@ -55,7 +53,6 @@ fn who(attestor: &Attestor, called: &str) -> Who {
         Authority::Unsupported { what } => Who::Other { what: what.clone() },
         Authority::Key(_) => Who::Key {
             name: called.to_owned(),
-            by_flag,
             log: (!log.ignore_tlog).then(|| log.rekor_url.clone().unwrap_or_else(|| PUBLIC_LOG.to_owned())),
         },
     }

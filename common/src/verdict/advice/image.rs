@@ -18,7 +18,7 @@ pub(super) fn ways(
 ) -> Option<Vec<Way>> {
     let name = image.split_once('@').map_or(image, |(name, _)| name);
     let pinned = digest.map_or_else(|| image.to_owned(), |digest| format!("{name}@{digest}"));
-    let sign = || Way::new(BUILT, signed("sign", &pinned, "", signers));
+    let sign = || Way::new(BUILT, signed(("sign", &pinned, ""), signers, voice));
     Some(match why {
         Reason::ImageUnsigned { others_signed, .. } | Reason::AttestationMissing { others_signed, .. }
             if !others_signed.is_empty() =>
@@ -27,7 +27,7 @@ pub(super) fn ways(
         }
         Reason::AttestationMissing { predicate_type, .. } => {
             let rest = format!(" --type {} --predicate FILE", shell_word(predicate_type));
-            vec![Way::new("if you checked this image", signed("attest", &pinned, &rest, signers))]
+            vec![Way::new("if you checked this image", signed(("attest", &pinned, &rest), signers, voice))]
         }
         Reason::SignatureInvalid { problem: SignatureProblem::NotByKey { .. } } => match voice {
             Voice::Flags => vec![super::object::other_key(), sign()],
@@ -117,7 +117,7 @@ fn without_tag(image: &str) -> &str {
 }
 
 /// A command for each signer; words where there is none for one of them.
-fn signed(command: &str, pinned: &str, rest: &str, signers: Option<&Signers>) -> Vec<Step> {
+fn signed((command, pinned, rest): (&str, &str, &str), signers: Option<&Signers>, voice: Voice) -> Vec<Step> {
     let unnamed = super::object::unnamed();
     let signers = signers.filter(|signers| !signers.each.is_empty()).unwrap_or(&unnamed);
     if !signers.has_commands() {
@@ -128,7 +128,7 @@ fn signed(command: &str, pinned: &str, rest: &str, signers: Option<&Signers>) ->
         let format = if signer.legacy && command == "sign" { " --format legacy" } else { "" };
         let flags = signer.flags(true, several);
         let command = format!("kubectl trust {command} {}{rest} {flags}{format}", shell_word(pinned));
-        Step::Run { command, comment: signer.comment(several) }
+        Step::Run { command, comment: signer.comment(several, voice) }
     };
     let mut steps: Vec<_> = signers.each.iter().map(one).collect();
     or_another(&mut steps, signers);

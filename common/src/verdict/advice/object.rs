@@ -22,7 +22,7 @@ pub(super) fn ways(
     subject: &Subject,
     voice: Voice,
 ) -> Option<Vec<Way>> {
-    let sign = |earlier| Way::new("", signed(subject, signers, earlier));
+    let sign = |earlier| Way::new("", signed(subject, signers, earlier, voice));
     let again = |earlier| Way { when: "to sign it again".into(), ..sign(earlier) };
     let beside = |other: Way| match voice {
         Voice::Flags => vec![other, again(Earlier::Keep)],
@@ -131,7 +131,7 @@ pub(super) fn sign_anew(reason: &Reason, signers: Option<&Signers>, subject: &Su
         // Who reads it may be another than who signs.
         Voice::Policy => "if you made or checked the change",
     };
-    Way::new(when, signed(subject, signers, Earlier::Replace))
+    Way::new(when, signed(subject, signers, Earlier::Replace, voice))
 }
 
 /// What a policy or flags could allow, where that is enough for every difference.
@@ -177,7 +177,7 @@ pub fn must_stay_signed<'r>(reason: &'r Reason, subject: &Subject) -> Vec<&'r st
 }
 
 /// A command for each signer; words where there is none for one of them.
-fn signed(subject: &Subject, signers: Option<&Signers>, earlier: Earlier) -> Vec<Step> {
+fn signed(subject: &Subject, signers: Option<&Signers>, earlier: Earlier, voice: Voice) -> Vec<Step> {
     let unnamed = unnamed();
     let signers = signers.filter(|signers| !signers.each.is_empty()).unwrap_or(&unnamed);
     if !signers.has_commands() {
@@ -191,7 +191,7 @@ fn signed(subject: &Subject, signers: Option<&Signers>, earlier: Earlier) -> Vec
         if let Some(domain) = &signers.domain {
             command.push_str(&format!(" --annotation-domain {}", shell_word(domain)));
         }
-        Step::Run { command, comment: signer.comment(several) }
+        Step::Run { command, comment: signer.comment(several, voice) }
     };
     let mut steps: Vec<_> = signers.each.iter().enumerate().map(one).collect();
     or_another(&mut steps, signers);
@@ -233,7 +233,7 @@ fn command(subject: &Subject, flags: &str, keep: bool, again: bool) -> String {
 
 /// Who signs, where nothing says who must.
 pub(super) fn unnamed() -> Signers {
-    let who = Who::Key { name: String::new(), by_flag: false, log: None };
+    let who = Who::Key { name: String::new(), log: None };
     Signers::one(SignWith { who, annotations: Vec::new(), legacy: false })
 }
 

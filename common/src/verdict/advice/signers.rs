@@ -1,7 +1,7 @@
 //! Who must sign for something to pass, as far as a command can say it.
 
 use super::super::printable;
-use super::{listed, shell_word};
+use super::{Voice, listed, shell_word};
 use crate::signer::short;
 
 /// Signers that are enough together.
@@ -33,8 +33,6 @@ pub enum Who {
     Key {
         /// What the key is called: `key sha256:…`; empty where nothing says which.
         name: String,
-        /// Whether the command line names it, so that its reader knows it.
-        by_flag: bool,
         /// The transparency log that must be told.
         log: Option<String>,
     },
@@ -142,11 +140,12 @@ impl SignWith {
         flags
     }
 
-    /// What there is to know about the files in the flags: a comment for a shell, or nothing.
-    pub(super) fn comment(&self, several: bool) -> String {
+    /// What there is to know about the files in the flags: a comment for a shell, or nothing. The caller who gave the
+    /// key knows which it is, unless it is one of several.
+    pub(super) fn comment(&self, several: bool, voice: Voice) -> String {
         let text = match &self.who {
             Who::Key { name, .. } if name.is_empty() => return String::new(),
-            Who::Key { by_flag: true, .. } if !several => return String::new(),
+            Who::Key { .. } if voice == Voice::Flags && !several => return String::new(),
             Who::Key { name, .. } => format!("with {}", short(name)),
             Who::Identity { subject, issuer, private } => {
                 let services = if *private { "; the signing configuration of its Sigstore" } else { "" };

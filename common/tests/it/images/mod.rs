@@ -16,6 +16,7 @@ mod platforms;
 mod recorded;
 mod round_trips;
 mod shelf;
+mod signers;
 mod stored;
 mod superseded;
 mod tampering;

@@ -106,12 +106,12 @@ fn what_a_secret_holds_is_not_told() {
         change(&mut object);
         let decision = demand.judge(&object);
         let mut changes = Vec::new();
-        decision.check.walk(&mut |check| match &check.reason {
-            Reason::ManifestDiffers { changes: found, .. }
-            | Reason::ManifestMatches { except: found, .. } => {
+        decision.check.walk(&mut |check| {
+            if let Reason::ManifestDiffers { changes: found, .. }
+            | Reason::ManifestMatches { except: found, .. } = &check.reason
+            {
                 changes.extend(found.iter().map(|change| (change.signed.clone(), change.found.clone())));
             }
-            _ => {}
         });
         changes.dedup();
         changes
@@ -224,10 +224,10 @@ fn fields_are_suggested_only_where_all_differences_are_known() {
             object["metadata"]["annotations"][format!("example.com/k{at}")] = json!("x");
         }
         let decision = demand.judge(&object);
-        match decision.headline() {
-            Reason::ManifestDiffers { omitted, suggested, .. } => (*omitted, suggested.clone()),
-            other => panic!("{other}"),
-        }
+        let Reason::ManifestDiffers { omitted, suggested, .. } = decision.headline() else {
+            panic!("{}", decision.headline())
+        };
+        (*omitted, suggested.clone())
     };
     assert_eq!(changed(0), (0, vec!["spec.replicas".to_owned()]));
     assert_eq!(changed(2_500), (1_501, Vec::new()));
