@@ -1,7 +1,6 @@
 //! What can be done about an image.
 
 use super::{Signers, Step, Voice, Way, listed, shell_word};
-use crate::verdict::message::first_digests;
 use crate::verdict::{Reason, RegistryProblem, SignatureProblem};
 
 /// Attack: the attacker moves a tag to an image of his own, and advice has its owner sign that.
@@ -94,13 +93,14 @@ pub(super) fn ways(
 /// Attack: the attacker moves a tag away from what was signed; a command that signs what it is now would be run. So
 /// there is none, for nobody looked at that manifest yet.
 fn moved(name: &str, pinned: &str, others_signed: &[String], signers: Option<&Signers>) -> Vec<Way> {
-    let others = first_digests(others_signed);
+    // One is to be pasted; of several the reader must choose, and what was found names them.
+    let which = if let [only] = others_signed { format!(" ({only})") } else { String::new() };
     let signer = signers
         .filter(|signers| !signers.each.is_empty())
         .map_or_else(|| "its signer".to_owned(), Signers::names);
     vec![
         Way::say(format!(
-            "the tag may have been moved: what it names now has no signature, other images of {name} have ({others}). \
+            "the tag may have been moved: what it names now has no signature, other images of {name} have{which}. \
              Find out who moved it, and name the image by the digest that was signed"
         )),
         Way::new(
