@@ -5,6 +5,7 @@ mod attacks;
 mod attested;
 mod bundles;
 mod credentials;
+mod denied;
 mod dump;
 mod expressions;
 mod formats;
