@@ -1,6 +1,6 @@
 //! What can be done about an image.
 
-use super::{Signers, Step, Voice, Way, listed, shell_word};
+use super::{Signers, Step, Voice, Way, shell_word};
 use crate::verdict::{Reason, RegistryProblem, SignatureProblem};
 
 /// Attack: the attacker moves a tag to an image of his own, and advice has its owner sign that.
@@ -131,16 +131,8 @@ fn signed((command, pinned, rest): (&str, &str, &str), signers: Option<&Signers>
         Step::Run { command, comment: signer.comment(several, voice) }
     };
     let mut steps: Vec<_> = signers.each.iter().map(one).collect();
-    or_another(&mut steps, signers);
+    signers.or_another(&mut steps);
     steps
-}
-
-/// Says who else may sign, behind the last command.
-pub(super) fn or_another(steps: &mut [Step], signers: &Signers) {
-    if let (Some(Step::Run { comment, .. }), false) = (steps.last_mut(), signers.others.is_empty()) {
-        let start = if comment.is_empty() { "   # " } else { "; " };
-        comment.push_str(&format!("{start}or another whom the rule names: {}", listed(&signers.others)));
-    }
 }
 
 /// The key still has to have signed this very image.

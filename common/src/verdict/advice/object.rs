@@ -1,6 +1,5 @@
 //! What can be done about a manifest, a file, or whatever is not special to images.
 
-use super::image::or_another;
 use super::{SignWith, Signers, Step, Voice, Way, Who, ignorable, shell_word};
 use crate::object::{FieldChange, FieldPath};
 use crate::verdict::{Reason, SignatureProblem, Subject, SubjectKind, Unavailable};
@@ -194,7 +193,7 @@ fn signed(subject: &Subject, signers: Option<&Signers>, earlier: Earlier, voice:
         Step::Run { command, comment: signer.comment(several, voice) }
     };
     let mut steps: Vec<_> = signers.each.iter().enumerate().map(one).collect();
-    or_another(&mut steps, signers);
+    signers.or_another(&mut steps);
     steps
 }
 

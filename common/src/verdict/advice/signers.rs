@@ -1,7 +1,7 @@
 //! Who must sign for something to pass, as far as a command can say it.
 
 use super::super::printable;
-use super::{Voice, listed, shell_word};
+use super::{Step, Voice, listed, shell_word};
 use crate::signer::short;
 
 /// Signers that are enough together.
@@ -101,6 +101,14 @@ impl Signers {
     #[must_use]
     pub fn has_commands(&self) -> bool {
         self.each.iter().all(|signer| !matches!(signer.who, Who::Other { .. }))
+    }
+
+    /// Says who else may sign, behind the last command.
+    pub(super) fn or_another(&self, steps: &mut [Step]) {
+        if let (Some(Step::Run { comment, .. }), false) = (steps.last_mut(), self.others.is_empty()) {
+            let start = if comment.is_empty() { "   # " } else { "; " };
+            comment.push_str(&format!("{start}or another whom the rule names: {}", listed(&self.others)));
+        }
     }
 
     /// Whether more than one signature, or one of several, is asked for.
