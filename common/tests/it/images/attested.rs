@@ -170,6 +170,8 @@ fn every_condition_that_is_not_kept_is_said() {
     for (said, end) in said.iter().zip(ends) {
         assert!(said.ends_with(end), "{said}");
     }
+    let two = judge(&demanded, by(&json!({"failed": 4, "passed": true, "grade": "B"})));
+    assert_eq!(two.problems().len(), 2);
     // One that is wrong is said as it is, and of `any` one that holds is enough.
     let one = judge(&demanded, by(&json!({"failed": 4, "passed": true, "absent": 1, "grade": "B"})));
     assert_eq!(one.problems().len(), 1);
