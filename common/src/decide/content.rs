@@ -93,8 +93,9 @@ fn differs(signed: &Value, object: &Value, identity: &ObjectRef, comparison: &Co
     }
 }
 
-/// The fields that a rule may ignore, where it may ignore every difference, which are few, so that none is omitted. A namespace that was not signed is allowed by
-/// name; every other difference must be on the list of advice.
+/// The fields that a rule may ignore, where it may ignore every difference. A namespace that was not signed is allowed by
+/// name; every other difference must be on the list of advice. The list's bound ([`limits::SUGGESTED_FIELDS`]) is far
+/// below [`limits::DIFFERENCES`], so nothing is suggested where differences are omitted.
 fn suggested(differences: &[FieldChange], signed: &Value, object: &Value) -> Vec<String> {
     let others = differences.iter().filter(|change| injected_namespace(change).is_none());
     ignore::suggested(&others.cloned().collect::<Vec<_>>(), signed, object)

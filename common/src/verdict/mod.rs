@@ -253,7 +253,7 @@ impl Decision {
         self.check.outcome
     }
 
-    /// What it let pass although it was not signed so: the first match that ignored something.
+    /// The first match that ignored a difference; `None` where everything is as signed.
     #[must_use]
     pub fn ignored(&self) -> Option<&Reason> {
         let mut found = None;

@@ -237,7 +237,7 @@ pub(super) fn audit(decisions: &[Decision]) -> BTreeMap<&'static str, String> {
     audit
 }
 
-/// What a rule let pass although it was not signed so: who looks for what came in sees that it was.
+/// The differences that a passing rule ignored, so that the audit log shows them.
 fn passed_except(decision: &Decision) -> Option<String> {
     let (by, ignored) = (decision.by.as_ref()?, decision.ignored()?);
     (decision.outcome() == Outcome::Pass).then(|| format!("{}/{}: {ignored}", by.policy, by.rule))

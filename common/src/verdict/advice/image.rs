@@ -88,24 +88,23 @@ pub(super) fn ways(
     })
 }
 
-/// Nothing is beside the manifest that the tag is now, but something beside others of its repository.
+/// The tag names an unsigned manifest, and other manifests of its repository are signed.
 ///
-/// Attack: the attacker moves a tag away from what was signed; a command that signs what it is now would be run. So
-/// there is none, for nobody looked at that manifest yet.
+/// Attack: the attacker moves a tag away from the signed image, and the owner runs the command of the refusal. So the
+/// refusal gives no command; the signer checks the image first.
 fn moved(name: &str, pinned: &str, others_signed: &[String], signers: Option<&Signers>) -> Vec<Way> {
     // One is to be pasted; of several the reader must choose, and what was found names them.
     let which = if let [only] = others_signed { format!(" ({only})") } else { String::new() };
-    let signer = signers
-        .filter(|signers| !signers.each.is_empty())
-        .map_or_else(|| "its signer".to_owned(), Signers::names);
+    let signers = signers.filter(|signers| !signers.each.is_empty());
+    let signer = signers.map(|signers| format!(" ({})", signers.names())).unwrap_or_default();
     vec![
         Way::say(format!(
             "the tag may have been moved: what it names now has no signature, other images of {name} have{which}. \
              Find out who moved it, and name the image by the digest that was signed"
         )),
         Way::new(
-            "if it is a new image that nobody signed yet",
-            vec![Step::Say(format!("{signer} signs {pinned} after looking at what it is").into())],
+            "if the image is new",
+            vec![Step::Say(format!("ask its signer{signer} to check and sign {pinned}").into())],
         ),
     ]
 }

@@ -103,8 +103,8 @@ fn an_unsigned_image_behind_a_tag_may_not_be_the_one_that_was_meant() {
     assert_eq!(judged(&format!("{REPOSITORY}@{}", good.digest)).len(), 1);
 }
 
-/// Attack: the attacker moves a tag away from what was signed. Nobody looked at what it names now, so nobody is given
-/// a command that signs it; what was signed is named.
+/// Attack: the attacker moves a tag away from the signed image, and the owner signs the new image unseen. The refusal
+/// names the signed digest and gives no command that signs the new one.
 #[test]
 fn a_tag_that_was_moved_is_not_signed() {
     let key = key();

@@ -189,7 +189,7 @@ fn a_certain_refusal_wins_over_what_nobody_can_say() {
         let decision = judge(&demanded, with(&[Layer::envelope(&key, &scan(0))]));
         expect(&decision, Outcome::Fail, "condition-failed");
     }
-    // Nor is what nobody can say told as one more thing that is wrong with the statement.
+    // The refusal does not list the unresolved variable as a failed condition.
     let all = json!([{"all": [fault["all"][0], refusal["all"][0]]}]);
     let demanded = scanned(&key, &json!({"conditions": all}), &json!({}));
     let decision = judge(&demanded, with(&[Layer::envelope(&key, &scan(0))]));

@@ -85,7 +85,7 @@ fn what_decided_is_told() {
     assert!(found.contains("absent"), "{found}");
 }
 
-/// A name that the rule gives is not missing in a statement: what it is, nobody has looked up.
+/// A name that the rule's context defines does not come from the statement: an unresolved one is a fault.
 #[test]
 fn what_the_rule_gives_is_not_held_against_a_statement() {
     let key = key();

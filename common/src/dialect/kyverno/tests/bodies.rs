@@ -306,7 +306,7 @@ fn what_can_match_nothing_or_leaves_out_digests_is_a_warning() {
     assert_eq!(warnings(json!(["Task"]), all(), steps), Vec::<String>::new());
 }
 
-/// Its log entry is in the rule's own trust root only with the chain, so nobody could ever say whether it holds.
+/// The verifier checks a log entry only against the chain of the certificate, so without one no signature passes.
 #[test]
 fn a_certificate_whose_log_entry_cannot_be_checked_is_a_warning() {
     let pem = rcgen::generate_simple_self_signed(vec!["ci.example.com".to_owned()]).unwrap().cert.pem();

@@ -57,7 +57,7 @@ fn a_statement_must_say_what_it_is_asked_for() {
     }
 }
 
-/// What nobody can say is against the statement only where it decides.
+/// A condition without an answer counts against the statement only where it decides the result.
 #[test]
 fn an_unanswered_condition_decides_against_the_statement_only_where_it_must() {
     let yes = condition(&json!("a"), "Equals", &json!("a"));
