@@ -14,6 +14,7 @@ mod policy_report;
 mod predicate;
 mod prompt;
 mod run;
+mod runtime;
 mod signing;
 mod testing;
 mod text;

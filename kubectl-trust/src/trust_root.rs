@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{Format, TrustArgs, TufArgs};
 use crate::clock::now;
-use crate::cluster::World;
 use crate::output::Printer;
+use crate::runtime;
 use crate::{images, input};
 
 /// A trust root, and what is to be said about it.
@@ -102,7 +102,7 @@ fn by_tuf(args: &TufArgs, offline: bool) -> anyhow::Result<Trusted> {
         (true, true) => Mode::InsecureOfflineEvenIfExpired,
     };
     let deadline = Instant::now() + Duration::from_secs(limits::TUF_SECONDS);
-    let (root, freshness) = World::offline().block_on(tuf.trust_root(mode, now(), deadline))??;
+    let (root, freshness) = runtime::block_on(tuf.trust_root(mode, now(), deadline))??;
     Ok(Trusted { root: Some(Arc::new(root)), tuf: Some((tuf.mirror().to_owned(), freshness)) })
 }
 

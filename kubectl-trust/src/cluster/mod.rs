@@ -52,18 +52,6 @@ impl World {
         self
     }
 
-    /// A world without a cluster.
-    pub(crate) fn offline() -> Self {
-        Self::new(ClusterArgs::default(), None)
-    }
-
-    /// Runs an evaluation to its end.
-    #[expect(clippy::unused_self, reason = "an evaluation needs a world; this is where it runs")]
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> anyhow::Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(future))
-    }
-
     /// The objects that `KIND` or `KIND/NAME` arguments name, each at the `apiVersion` it was signed as.
     ///
     /// # Errors

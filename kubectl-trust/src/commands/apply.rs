@@ -16,6 +16,7 @@ use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
 use crate::policies;
+use crate::runtime;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::{self, ValuesFile};
 use crate::trust_root::{self, Trusted};
@@ -39,9 +40,9 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     let trusted = trust_root::whole(args.trusted_root.as_deref(), &args.tuf, args.offline)?;
     let world =
         World::new(args.kube.clone(), trusted.root.clone()).with_images(images::registries(&args.registry)?);
-    let live = if args.cluster { world.block_on(world.matched(&set.policies))?? } else { Vec::new() };
+    let live = if args.cluster { runtime::block_on(world.matched(&set.policies))?? } else { Vec::new() };
     let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
-    let decisions = world.block_on(async {
+    let decisions = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: &world, known: &known, now: clock::now() };
         let origin = if args.live { Origin::Live } else { Origin::File };

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::sign::images::Target;
 use crate::cli::AttestArgs;
 use crate::clock;
-use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::output::Printer;
+use crate::runtime;
 use crate::signing::{self, Signer};
 use crate::{images, input, predicate};
 
@@ -23,8 +23,7 @@ pub(crate) fn run(args: &AttestArgs, printer: &mut Printer) -> anyhow::Result<Ex
     let predicate_type = predicate::type_of(&args.predicate_type);
     let signer = Signer::open(&args.signer)?;
     let client = images::client(&args.registry)?;
-    let world = World::offline();
-    world.block_on(async {
+    runtime::block_on(async {
         let mut targets = Vec::new();
         for image in &args.images {
             targets.push(Target::find(image, &client).await?);

@@ -21,6 +21,7 @@ use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::Printer;
+use crate::runtime;
 use crate::text;
 use crate::trust::{self, Demands};
 use crate::trust_root;
@@ -46,13 +47,13 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
-        named => world.block_on(world.objects(named, domain))??,
+        named => runtime::block_on(world.objects(named, domain))??,
     };
     let origin = if args.live { Origin::Live } else { Origin::File };
     let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Signed(domain) };
     let mut items = judge::items(&inputs, how);
     items.extend(live_items(&live));
-    let all = world.block_on(compare(&items, &demands, &world))?;
+    let all = runtime::block_on(compare(&items, &demands, &world))?;
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
     match args.output {
         Format::Text => all.iter().for_each(|one| show(one, args, printer)),

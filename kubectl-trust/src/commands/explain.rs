@@ -21,6 +21,7 @@ use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
 use crate::policies;
+use crate::runtime;
 use crate::testing::run::{Asked, judge_item};
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
         _ if !named.is_empty() => Vec::new(),
-        named => world.block_on(world.objects(named, domain))??,
+        named => runtime::block_on(world.objects(named, domain))??,
     };
     let by_rule = args.trust.names_a_signer();
     let origin = if args.live { Origin::Live } else { Origin::File };
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
         return by_policies(args, &items, &world, &trusted, printer);
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
-    let mut verdict = world.block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
+    let mut verdict = runtime::block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
     if !named.is_empty() {
         verdict.decisions.extend(images::by_flags(named, args, &world)?.decisions);
     }
@@ -78,7 +79,7 @@ fn by_policies(
     printer: &mut Printer,
 ) -> anyhow::Result<ExitStatus> {
     let mut set = match args.policies.as_slice() {
-        [] => world.block_on(world.policies())?.context(
+        [] => runtime::block_on(world.policies())?.context(
             "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
         )?,
         files => policies::read(&input::expand(files, true)?)?,
@@ -87,7 +88,7 @@ fn by_policies(
     trust::widen(&mut set.policies, &args.matching)?;
     let values = ValuesFile::default();
     let asked = Asked { operation: Operation::Create, user: None, values: &values };
-    let verdict = world.block_on(async {
+    let verdict = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: world, known: &known, now: clock::now() };
         let mut verdict = Verdict::default();

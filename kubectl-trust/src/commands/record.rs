@@ -5,10 +5,10 @@ use common::image::ImageRef;
 use common::registry::layout::Recorder;
 
 use crate::cli::RecordArgs;
-use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::images;
 use crate::output::Printer;
+use crate::runtime;
 
 /// Records every image. What was recorded before one fails stays.
 pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -19,8 +19,7 @@ pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<Ex
         bail!("--as is the name of one image, and {} are to be recorded", recorded.len());
     }
     let registry = images::registries(&args.registry)?;
-    let world = World::offline();
-    world.block_on(async {
+    runtime::block_on(async {
         let recorder = Recorder::new(&*registry, &args.to);
         for image in &recorded {
             let done = recorder.record(image, stands_for.as_ref()).await;

@@ -9,10 +9,10 @@ use common::policy::wildcard;
 use common::verdict::Decision;
 
 use crate::cli::{TestArgs, TestFormat};
-use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
+use crate::runtime;
 use crate::testing::file::{self, Case, TestFile};
 use crate::testing::report::{self, Shown, Sum};
 use crate::testing::rows::Row;
@@ -115,9 +115,8 @@ fn run_file(path: &Path, selector: Option<&Selector>, registry: bool) -> anyhow:
     if let Some(selector) = selector {
         selector.keep(&mut file);
     }
-    let world = World::offline();
     // What it reads has names of its own.
-    let mut outcomes = world.block_on(run::run(&file, registry))??;
+    let mut outcomes = runtime::block_on(run::run(&file, registry))??;
     if let Some(selector) = selector {
         selector.keep_rows(&file, &mut outcomes.rows);
     }

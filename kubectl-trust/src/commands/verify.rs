@@ -13,6 +13,7 @@ use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::output::{Printer, Progress};
+use crate::runtime;
 use crate::trust_root::{self, Trusted};
 use crate::{images as recorded, input, trust};
 
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     if let Some(path) = &args.blob {
         let blob = blobs::read(path, args)?;
         let world = World::new(args.cluster.clone(), trusted.root.clone());
-        verdict.decisions.push(world.block_on(blob.judge(&world))?);
+        verdict.decisions.push(runtime::block_on(blob.judge(&world))?);
     }
     if !args.files.files.is_empty() {
         let of_manifests = manifests(args, &trusted, &mut weakened)?;
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         let world = world.with_images(recorded::registries(&args.registry)?);
         let progress = Progress::new("images verified", args.images.len());
         let judged = images::judge(&args.images, &entry, &world, progress);
-        verdict.decisions.extend(world.block_on(judged)?);
+        verdict.decisions.extend(runtime::block_on(judged)?);
     }
     judge::print(&verdict, &trusted, args.output, printer);
     if args.output == Format::Text {
@@ -67,7 +68,7 @@ fn manifests(
     weakened.extend(&demands.weakened);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let progress = Progress::new("manifests verified", items.len());
-    world.block_on(judge::by_rule(&items, &demands.rule, &world, progress))
+    runtime::block_on(judge::by_rule(&items, &demands.rule, &world, progress))
 }
 
 fn weakened_for_images(args: &VerifyArgs) -> impl Iterator<Item = &'static str> {

@@ -11,6 +11,7 @@ use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::output::{Printer, Progress};
+use crate::runtime;
 use crate::{trust, trust_root};
 
 /// Verifies live objects, or exported ones from files.
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
     let files = input::expand(&args.files.files, args.files.recursive)?;
     let inputs = input::counted(&files);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
-    let verdict = world.block_on(async {
+    let verdict = runtime::block_on(async {
         let live = match args.resources.as_slice() {
             [] => Vec::new(),
             named => world.objects(named, domain).await?,

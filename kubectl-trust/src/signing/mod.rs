@@ -10,7 +10,6 @@ use common::manifest::sign::SignerError;
 use common::signature::{DetachError, Material, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
-use tokio::runtime::Builder;
 
 pub(crate) use self::key::password_from_environment;
 use self::key::private_key;
@@ -18,6 +17,7 @@ use self::log::Log;
 use self::services::Services;
 use crate::cli::SigningArgs;
 use crate::output::Printer;
+use crate::runtime;
 
 /// Whoever signs. Nothing is contacted before the first signature.
 pub(crate) enum Signer {
@@ -123,11 +123,12 @@ impl Signer {
     /// The same, for whoever does not wait: signs bytes when called.
     ///
     /// # Errors
-    /// As [`Self::gives_pieces`]; the runtime cannot be made.
+    /// As [`Self::gives_pieces`].
     pub(crate) fn blocking(self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
         self.gives_pieces()?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(move |bytes: &[u8]| runtime.block_on(self.pieces(bytes)).map_err(Into::into))
+        Ok(move |bytes: &[u8]| {
+            runtime::block_on(self.pieces(bytes)).and_then(|made| made).map_err(Into::into)
+        })
     }
 
     /// Signs a statement.

@@ -9,6 +9,7 @@ use crate::cluster::World;
 use crate::commands::judge::Item;
 use crate::commands::verify::images;
 use crate::output::Progress;
+use crate::runtime;
 
 /// The word in front of images: a KIND/NAME looks like one.
 const WORD: &str = "image";
@@ -47,6 +48,6 @@ pub(super) fn items<'p>(images: &[String], pods: &'p [Value]) -> Vec<Item<'p>> {
 /// As `verify IMAGE`.
 pub(super) fn by_flags(images: &[String], args: &ExplainArgs, world: &World) -> anyhow::Result<Verdict> {
     let entry = images::demanded(&args.trust, None)?;
-    let decisions = world.block_on(images::judge(images, &entry, world, Progress::none()))?;
+    let decisions = runtime::block_on(images::judge(images, &entry, world, Progress::none()))?;
     Ok(Verdict { decisions })
 }

@@ -9,9 +9,9 @@ use common::limits;
 use common::signature::Material;
 
 use crate::cli::SignArgs;
-use crate::cluster::World;
 use crate::input;
 use crate::output::Printer;
+use crate::runtime;
 use crate::signing::{self, Signer};
 
 /// Signs one file; the bundle or the signature is written, the latter to standard output if nothing is said.
@@ -30,7 +30,7 @@ pub(super) fn run(
     let bytes =
         input::bytes(path, limits::BLOB_FILE_BYTES).map_err(|error| input::unreadable(path, &error))?;
     signer.announce(printer);
-    let bundle = World::offline().block_on(signer.message(&bytes))??;
+    let bundle = runtime::block_on(signer.message(&bytes))??;
     if let Some(file) = &args.bundle {
         input::replace(file, &signing::json(&bundle)?)?;
         printer.note_line(format_args!("{}: signed, bundle in {}", path.display(), file.display()));

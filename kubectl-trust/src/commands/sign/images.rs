@@ -12,9 +12,9 @@ use common::signature::statement::IMAGE_SIGNATURE;
 
 use crate::cli::{ImageFormat, SignArgs};
 use crate::clock;
-use crate::cluster::World;
 use crate::images;
 use crate::output::Printer;
+use crate::runtime;
 use crate::signing::{self, Signer};
 
 /// An image as it is in its registry now.
@@ -63,8 +63,7 @@ pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> an
     if args.format == ImageFormat::Legacy {
         signer.gives_pieces()?;
     }
-    let world = World::offline();
-    world.block_on(async {
+    runtime::block_on(async {
         let mut targets = Vec::new();
         for image in &args.images {
             targets.extend(Target::find(image, &client).await?.all(args.files.recursive, &client).await?);
