@@ -23,7 +23,7 @@ use common::evaluate::{Context, Rules, Task, by_policies};
 use common::image::{ImageRef, Tag};
 use common::key::{Password, PrivateKey};
 use common::object::{ObjectRef, Origin};
-use common::policy::{Policy, ReviewFacts, Values};
+use common::policy::{Policy, ReviewFacts, RuleValues};
 use common::registry::cached::Options;
 use common::registry::{Cached, Manifest, Memory};
 use common::signature::make::{Said, simple_signing_payload};
@@ -105,7 +105,7 @@ fn judge(pod: &Value, policies: &[Policy], sources: &Offline, known: &Facts) -> 
     let object = ObjectRef::of(pod);
     let subject = Subject { kind: SubjectKind::Resource, source: "bench".to_owned(), object };
     let task = Task { subject: subject.into(), facts: ReviewFacts::of(pod), origin: Origin::Review };
-    let rules = Rules { policies, exceptions: &[], values: &Values::default(), background: false };
+    let rules = Rules { policies, exceptions: &[], values: &RuleValues::default(), background: false };
     let decisions = block_on(by_policies(&task, rules, context));
     let passed = decisions.iter().filter(|one| one.outcome() == Outcome::Pass).count();
     assert!(decisions.iter().all(|one| matches!(one.outcome(), Outcome::Pass | Outcome::Skip)));

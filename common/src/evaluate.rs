@@ -21,7 +21,7 @@ use crate::manifest::diff::Comparison;
 use crate::object::{FieldPath, Origin};
 use crate::policy::condition::Scope;
 use crate::policy::{
-    Action, Body, Exception, ManifestRule, Operation, Policy, ReviewFacts, UserInfo, Values,
+    Action, Body, Exception, ManifestRule, Operation, Policy, ReviewFacts, RuleValues, UserInfo,
 };
 use crate::select::{Selected, Selectedness, select};
 use crate::sources::Sources;
@@ -122,7 +122,7 @@ pub struct Rules<'r> {
     /// Exceptions from them.
     pub exceptions: &'r [Exception],
     /// Values of variables that would have to be read from elsewhere.
-    pub values: &'r Values,
+    pub values: &'r RuleValues,
     /// Whether this is a scan of stored objects, not a request.
     pub background: bool,
 }
@@ -174,7 +174,7 @@ pub async fn pins(task: &Task<'_>, rules: Rules<'_>, context: Context<'_>) -> Ve
 async fn by_selected(
     task: &Task<'_>,
     selected: &Selected<'_>,
-    values: &Values,
+    values: &RuleValues,
     (shared, verified): (&images::Shared, &[FieldPath]),
     context: Context<'_>,
 ) -> Decision {
@@ -186,6 +186,7 @@ async fn by_selected(
         let check = Check::leaf("rule", outcome, reason).at(&selected.rule.path);
         Decision::new(task.subject.clone(), by(enforced), check)
     };
+    let values = values.of(&selected.rule.name);
     match &selected.outcome {
         Selectedness::Applies { action } => {
             let enforced = *action == Action::Enforce;
@@ -202,7 +203,7 @@ async fn by_selected(
                 }
                 Body::Images(rule) => {
                     let scope = rule
-                        .has_variables()
+                        .needs_scope(values)
                         .then(|| Scope::new(&task.facts, &selected.rule.context, values, context.now));
                     let rule = rule.put(scope.as_ref());
                     images::by_rule(task, &rule, by(enforced), scope.as_ref(), shared, context).await

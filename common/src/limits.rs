@@ -6,6 +6,8 @@
 /// Bytes of one input file (manifests, policies, test files). A release of a large operator with its
 /// custom resource definitions is about 2 MiB; the 64 MiB file of an attacker must be refused unread.
 pub const INPUT_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of a file that holds a path, as Git leaves a link where there are no links: `PATH_MAX` of Linux.
+pub const PATH_BYTES: usize = 4096;
 
 /// Documents in one YAML stream. The largest public releases hold a few hundred.
 pub const YAML_DOCUMENTS: usize = 10_000;

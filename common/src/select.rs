@@ -11,7 +11,7 @@ use crate::object::FieldPath;
 use crate::policy::condition::{ConditionFault, ConditionResult, FailedCondition, Scope};
 use crate::policy::selector::{FilterMismatch, LabelsUnknown, Looked, Operation, Selection};
 use crate::policy::{
-    Action, Body, Exception, ImagesRule, JudgeUpdates, Policy, PolicyId, ReviewFacts, Rule, Values,
+    Action, Body, Exception, ImagesRule, JudgeUpdates, Policy, PolicyId, ReviewFacts, Rule, RuleValues,
 };
 use crate::update::{StartsNothing, Update};
 
@@ -118,7 +118,7 @@ struct Request<'a> {
     facts: &'a ReviewFacts<'a>,
     looked: Looked<'a>,
     exceptions: &'a [Exception],
-    values: &'a Values,
+    values: &'a RuleValues,
     background: bool,
     now: Timestamp,
     /// The update that the request is, if it is one.
@@ -132,7 +132,7 @@ pub fn select<'p>(
     facts: &ReviewFacts<'_>,
     policies: &'p [Policy],
     exceptions: &[Exception],
-    values: &Values,
+    values: &RuleValues,
     background: bool,
     now: Timestamp,
 ) -> Vec<Selected<'p>> {
@@ -177,13 +177,16 @@ impl Request<'_> {
         };
         match skipped {
             Ok(Some(why)) => Selectedness::Skipped(why),
-            Err(why) => Selectedness::Fault { why, action: action.unwrap_or(Action::Enforce) },
-            Ok(None) => match (&rule.body, action) {
+            undecided => match (&rule.body, undecided) {
+                // Of such a rule the same is said whether it applies or that is not known.
                 (Body::NotHandled { rule_type }, _) => {
                     Selectedness::NotHandled { rule_type: rule_type.clone() }
                 }
+                (Body::Manifest(_) | Body::Images(_), Err(why)) => {
+                    Selectedness::Fault { why, action: action.unwrap_or(Action::Enforce) }
+                }
                 // The labels of the namespace could only say that it blocks less.
-                (Body::Manifest(_) | Body::Images(_), action) => {
+                (Body::Manifest(_) | Body::Images(_), Ok(_)) => {
                     Selectedness::Applies { action: action.unwrap_or(Action::Enforce) }
                 }
             },
@@ -245,7 +248,12 @@ impl Request<'_> {
 
     fn preconditions(&self, rule: &Rule) -> Result<Option<Vec<FailedCondition>>, SelectFault> {
         let Some(conditions) = &rule.preconditions else { return Ok(None) };
-        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values, self.now)) {
+        match conditions.evaluate(&Scope::new(
+            self.facts,
+            &rule.context,
+            self.values.of(&rule.name),
+            self.now,
+        )) {
             ConditionResult::True => Ok(None),
             ConditionResult::False(failed) => Ok(Some(failed)),
             ConditionResult::Fault(why) => Err(why.into()),
@@ -278,7 +286,12 @@ impl Request<'_> {
             return Ok(false);
         }
         let Some(conditions) = &exception.conditions else { return Ok(true) };
-        match conditions.evaluate(&Scope::new(self.facts, &rule.context, self.values, self.now)) {
+        match conditions.evaluate(&Scope::new(
+            self.facts,
+            &rule.context,
+            self.values.of(&rule.name),
+            self.now,
+        )) {
             ConditionResult::True => Ok(true),
             ConditionResult::False(_) => Ok(false),
             ConditionResult::Fault(why) => Err(why.into()),

@@ -37,7 +37,7 @@ const FOLDER_DEPTH: usize = 32;
 /// `.yaml`, `.yml` and `.json` files, and `.signed` ones), `-` once.
 ///
 /// # Errors
-/// A path that does not exist, an unreadable folder, a folder without any such file.
+/// A path that does not exist, a URL, several names in one, an unreadable folder, a folder without any such file.
 pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for argument in arguments {
@@ -45,7 +45,7 @@ pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<V
             files.push(argument.clone());
             continue;
         }
-        let meta = fs::metadata(argument).map_err(|error| unreadable(argument, &error))?;
+        let meta = fs::metadata(argument).map_err(|error| not_there(argument, &error))?;
         if !meta.is_dir() {
             files.push(argument.clone());
             continue;
@@ -63,6 +63,20 @@ pub(crate) fn expand(arguments: &[PathBuf], recursive: bool) -> anyhow::Result<V
         bail!("standard input (-) can be read only once");
     }
     Ok(files)
+}
+
+/// The error for an argument that names no file: what kubectl reads and we do not is said by its name.
+fn not_there(argument: &Path, error: &io::Error) -> anyhow::Error {
+    let name = argument.display().to_string();
+    if name.starts_with("http://") || name.starts_with("https://") {
+        return anyhow::anyhow!("{name}: URLs are not read; download it, or pipe it in: curl … | … -f -");
+    }
+    let parts: Vec<_> = name.split(',').collect();
+    if parts.len() > 1 && parts.iter().all(|part| Path::new(part).exists()) {
+        let each: Vec<_> = parts.iter().map(|part| format!("-f {part}")).collect();
+        return anyhow::anyhow!("{name}: one name each: {}", each.join(" "));
+    }
+    unreadable(argument, error)
 }
 
 fn folder(path: &Path, recursive: bool, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ mod exit;
 mod images;
 mod input;
 mod io_error;
+mod manifests;
 mod output;
 mod policies;
 mod policy_report;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use common::dialect::PolicySet;
 use common::policy::images::RegistryCredentials;
 use common::policy::selector::Clause;
-use common::policy::{Body, Exception, MatchCondition, OnFault, Policy, PolicyId, Rule, TrustRoots, Values};
+use common::policy::{
+    Body, Exception, MatchCondition, OnFault, Policy, PolicyId, Rule, RuleValues, TrustRoots,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -29,7 +31,7 @@ pub struct Snapshot {
     /// Exceptions.
     pub exceptions: Vec<Exception>,
     /// Values of variables that are read from elsewhere.
-    pub values: Values,
+    pub values: RuleValues,
     /// Every set of credentials for registries that a policy names.
     pub credentials: Vec<RegistryCredentials>,
     /// Whether what applies depends on the labels of namespaces.

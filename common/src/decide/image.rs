@@ -11,6 +11,7 @@ use super::{signers, statements};
 use crate::digest::Digest;
 use crate::gather::{AttestationEvidence, Attested, AttestorEvidence, ImageEvidence};
 use crate::image::ImageRef;
+use crate::policy::condition::Scope;
 use crate::policy::images::{AttestationEntry, ImageEntry, SignedReference};
 use crate::policy::{Attestor, Authority, Requirement};
 use crate::signature::{Claim, Found, VerifiedSignature};
@@ -32,6 +33,17 @@ pub struct ImageDecision {
     pub payloads: Vec<Arc<Payload>>,
 }
 
+/// What a decision depends on beside the image, the entry and the evidence.
+#[derive(Clone, Copy)]
+pub struct Beside<'b> {
+    /// Whether the image must be named by its digest by now, where the entry asks for one.
+    pub due: bool,
+    /// What conditions over statements see beside them: the request and the rule's context, where there are any.
+    pub scope: Option<&'b Scope>,
+    /// The time of the judgement.
+    pub now: Timestamp,
+}
+
 /// What was decided so far.
 #[derive(Default)]
 struct Parts<'e> {
@@ -49,16 +61,16 @@ struct Parts<'e> {
 /// 4. Every attestation is there, by those whom it names, and all such statements are as demanded.
 /// 5. The conditions under which the image is refused do not hold.
 /// 6. Something was demanded at all, or the entry says that nothing needs to be.
-/// 7. If the entry pins it itself and this is `due`: what passed so far is named by the digest that passed. Whatever
+/// 7. If the entry pins it itself and that is due: what passed so far is named by the digest that passed. Whatever
 ///    did not is not pinned for that very reason, which is the one to tell.
 #[must_use]
 pub fn image(
     image: &ImageRef,
     entry: &ImageEntry,
     evidence: &Result<ImageEvidence, Reason>,
-    due: bool,
-    now: Timestamp,
+    beside: Beside<'_>,
 ) -> ImageDecision {
+    let Beside { due, scope, now } = beside;
     let mut parts = Parts::default();
     // (1)
     if entry.verify_digest {
@@ -73,7 +85,7 @@ pub fn image(
             return decided(image, parts, None, Vec::new());
         }
     };
-    let judged = Judging { image, entry, evidence };
+    let judged = Judging { image, entry, evidence, scope };
     // (3)
     if let Some(requirement) = &entry.requirement {
         judged.signature(requirement, &mut parts);
@@ -86,27 +98,50 @@ pub fn image(
     }
     // (5)
     if let Some(deny) = &entry.deny {
-        parts.checks.push(statements::denied(deny, &named, &entry.context, now));
+        parts.checks.push(statements::denied(deny, &named, scope, now));
     }
     // (6)
-    if entry.requirement.is_none() && entry.attestations.is_empty() {
-        parts.checks.push(if entry.required {
-            let unverified = Reason::ImageUnverified { image: image.typed().to_owned() };
-            Check::leaf("signature", Outcome::Fail, unverified).at(&entry.path)
-        } else {
-            Check::leaf("signature", Outcome::Skip, Reason::NothingChecked).at(&entry.path)
-        });
-    }
+    parts.checks.extend(nothing_demanded(image, entry));
     // (7)
-    let so_far = Outcome::worst(parts.checks.iter().map(|check| check.outcome));
-    if entry.verify_digest
-        && due
-        && image.digest().is_none()
-        && matches!(so_far, Outcome::Pass | Outcome::Skip)
-    {
-        parts.checks.extend(digest_demanded(image, entry, true));
-    }
+    parts.checks.extend(digest_of_good(image, entry, due, &parts));
     decided(image, parts, Some(evidence.resolved.digest.clone()), evidence.warnings.clone())
+}
+
+/// What follows from the entry alone, by the same steps: of whom nothing is demanded is refused or left alone,
+/// whatever its registry holds. `None` where the registry has to be asked, if only for the digest to pin.
+#[must_use]
+pub fn image_unasked(image: &ImageRef, entry: &ImageEntry, due: bool) -> Option<ImageDecision> {
+    let settled = nothing_demanded(image, entry).filter(|_| entry.deny.is_none())?;
+    if settled.outcome == Outcome::Skip && entry.mutate_digest && image.digest().is_none() {
+        return None;
+    }
+    let mut parts = Parts::default();
+    if entry.verify_digest {
+        parts.checks.extend(digest_demanded(image, entry, due && !entry.mutate_digest));
+    }
+    parts.checks.push(settled);
+    parts.checks.extend(digest_of_good(image, entry, due, &parts));
+    Some(decided(image, parts, image.digest().cloned(), Vec::new()))
+}
+
+/// The check of an entry that asks who signed neither the image nor a statement.
+fn nothing_demanded(image: &ImageRef, entry: &ImageEntry) -> Option<Check> {
+    let (outcome, reason) = match (&entry.requirement, entry.attestations.as_slice()) {
+        (None, []) if entry.required => {
+            (Outcome::Fail, Reason::ImageUnverified { image: image.typed().to_owned() })
+        }
+        (None, []) => (Outcome::Skip, Reason::NothingChecked),
+        (Some(_), _) | (None, [_, ..]) => return None,
+    };
+    Some(Check::leaf("signature", outcome, reason).at(&entry.path))
+}
+
+/// That an image which passed so far is named by its digest, where that is due.
+fn digest_of_good(image: &ImageRef, entry: &ImageEntry, due: bool, parts: &Parts<'_>) -> Option<Check> {
+    let so_far = Outcome::worst(parts.checks.iter().map(|check| check.outcome));
+    let good = matches!(so_far, Outcome::Pass | Outcome::Skip);
+    let asked = entry.verify_digest && due && image.digest().is_none() && good;
+    asked.then(|| digest_demanded(image, entry, true)).flatten()
 }
 
 fn digest_demanded(image: &ImageRef, entry: &ImageEntry, due: bool) -> Option<Check> {
@@ -150,6 +185,7 @@ struct Judging<'j> {
     image: &'j ImageRef,
     entry: &'j ImageEntry,
     evidence: &'j ImageEvidence,
+    scope: Option<&'j Scope>,
 }
 
 impl<'j> Judging<'j> {
@@ -204,8 +240,8 @@ impl<'j> Judging<'j> {
         let predicates: Vec<_> = trusted.iter().filter_map(|found| predicate(found)).collect();
         // Whoever is not trusted need not keep to the conditions, and cannot break them.
         if Outcome::worst(checks.iter().map(|check| check.outcome)) == Outcome::Pass {
-            let (asked, context) = (&attestation.conditions, &self.entry.context);
-            let conditions = |found: &&Arc<Found>| statements::conditions(found, asked, context, now);
+            let (asked, beside) = (&attestation.conditions, self.scope);
+            let conditions = |found: &&Arc<Found>| statements::conditions(found, asked, beside, now);
             checks.extend(trusted.iter().filter_map(conditions));
             parts.payloads.extend(trusted.iter().filter_map(|found| found.payload()));
             // Statements that could not be read may be ones that break the conditions.

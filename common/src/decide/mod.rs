@@ -9,7 +9,7 @@ mod statements;
 mod superseded;
 
 pub use blob::blob;
-pub use image::{ImageDecision, image};
+pub use image::{Beside, ImageDecision, image, image_unasked};
 
 use serde_json::Value;
 

@@ -18,26 +18,19 @@ use crate::policy::images::DenyRule;
 use crate::signature::Found;
 use crate::verdict::{Check, Outcome, Reason, side};
 
-/// Names that have no value in a condition, and where they come from.
-type Elsewhere<'n> = Vec<(&'n str, &'static str)>;
-
-/// Names that the rule gives. `context` are those of [`ImageEntry`](crate::policy::images::ImageEntry).
-fn of_rule(context: &[String]) -> Elsewhere<'_> {
-    context.iter().map(|name| (name.as_str(), "the rule's context")).collect()
-}
-
-/// Whether one statement keeps all conditions; `None` where there are none.
+/// Whether one statement keeps all conditions; `None` where there are none. `beside` is what conditions see beside
+/// the statement, where there is a request.
 pub(super) fn conditions(
     found: &Found,
     conditions: &[Conditions],
-    context: &[String],
+    beside: Option<&Scope>,
     now: Timestamp,
 ) -> Option<Check> {
     let statement = found.claim.as_ref().ok()?.statement()?;
     if conditions.is_empty() {
         return None;
     }
-    let scope = Scope::of_statement(&statement.predicate, of_rule(context), now);
+    let scope = Scope::of_statement(&statement.predicate, beside, now);
     let (mut failed, mut fault) = (None, None);
     for part in conditions {
         match part.evaluate_unanswered(&scope, false) {
@@ -115,7 +108,7 @@ fn alternatives(any: Vec<(&FieldPath, Reason)>) -> Option<(&FieldPath, Reason)> 
 pub(super) fn denied(
     deny: &DenyRule,
     named: &[(&str, Vec<Arc<Value>>)],
-    context: &[String],
+    beside: Option<&Scope>,
     now: Timestamp,
 ) -> Check {
     let combinations = named.iter().map(|(_, predicates)| predicates.len().max(1));
@@ -127,14 +120,11 @@ pub(super) fn denied(
         );
         return Check::leaf("validate.deny", Outcome::Fault, Reason::TooMuchEvidence { what });
     }
-    let mut elsewhere = of_rule(context);
     // That there is none is what the attestation's own check says, or the fault of the registry that did not answer.
-    let none = named.iter().filter(|(_, predicates)| predicates.is_empty());
-    elsewhere.extend(none.map(|(name, _)| (*name, "an attestation that is not there")));
+    let absent = || named.iter().filter(|(_, predicates)| predicates.is_empty()).map(|(name, _)| *name);
     let mut fault = None;
     for combination in 0..count {
-        let document = Value::Object(choice(named, combination));
-        let scope = Scope::of_statement(&document, elsewhere.iter().copied(), now);
+        let scope = Scope::of_statements(&choice(named, combination), absent(), beside, now);
         match refused(deny, &scope) {
             Ok(None) => {}
             Ok(Some(reason)) => return Check::leaf("validate.deny", Outcome::Fail, reason),

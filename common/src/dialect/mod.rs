@@ -82,6 +82,18 @@ pub fn is_other_policy(document: &Value) -> bool {
     }
 }
 
+/// Whether a document was meant as a policy, judged by us or not: also one whose kind or group is misspelt. Its
+/// author believes that it is enforced, so it is never passed over.
+#[must_use]
+pub fn is_meant_as_policy(document: &Value) -> bool {
+    let (group, _, name) = names(document);
+    let misspelt = |kind: &PolicyKind| {
+        let near = |typed: &str, known: &str| nearest(typed, std::iter::once(known)).is_some();
+        (kind.group == group && near(name, kind.kind)) || (kind.kind == name && near(group, kind.group))
+    };
+    is_policy(document) || is_other_policy(document) || KINDS.iter().any(misspelt)
+}
+
 /// Compiles a document.
 ///
 /// # Errors

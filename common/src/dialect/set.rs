@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{CompileErrors, Compiled, NamedTrustRoot, compile, is_other_policy};
+use super::{CompileErrors, Compiled, NamedTrustRoot, compile, is_meant_as_policy, is_other_policy};
 use crate::object::{FieldPath, ObjectRef};
 use crate::policy::{Exception, Policy, PolicyId, TrustRoots};
 use crate::yaml::{self, Document, Places, YamlError};
@@ -18,8 +18,8 @@ pub struct PolicySet {
     pub exceptions: Vec<Exception>,
     /// Trust roots by name. Policies have them after [`PolicySet::name_roots`].
     pub trust_roots: TrustRoots,
-    /// Names of policies of kinds that are not ours to judge.
-    pub not_handled: Vec<String>,
+    /// Policies and exceptions of kinds that are not ours to judge.
+    pub not_handled: Vec<ObjectRef>,
     /// What their authors should know, with where.
     pub warnings: Vec<String>,
 }
@@ -82,8 +82,26 @@ impl PolicySet {
             Ok(documents) => documents,
             Err(error) => return Err(vec![SetError::Unreadable { file: file(), error }]),
         };
+        self.add_all(name, content, &documents)
+    }
+
+    /// Takes the policies of a file in that stands in a folder among others: of what else stands there nothing is
+    /// enforced by policies, so it is passed over. The answer is how many documents that are.
+    ///
+    /// # Errors
+    /// As [`PolicySet::add_file`].
+    pub fn add_found_file(&mut self, name: &str, content: &[u8]) -> Result<usize, Vec<SetError>> {
+        let unreadable = |error| vec![SetError::Unreadable { file: name.to_owned(), error }];
+        let mut documents = yaml::read(content).map_err(unreadable)?;
+        let before = documents.len();
+        documents.retain(|document| is_meant_as_policy(&document.value));
+        self.add_all(name, content, &documents)?;
+        Ok(before - documents.len())
+    }
+
+    fn add_all(&mut self, name: &str, content: &[u8], documents: &[Document]) -> Result<(), Vec<SetError>> {
         let mut errors = Vec::new();
-        for document in &documents {
+        for document in documents {
             errors.extend(self.add(&Source { name, text: Some((content, document)) }, &document.value).err());
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -112,9 +130,10 @@ impl PolicySet {
 
     fn add(&mut self, source: &Source<'_>, document: &Value) -> Result<(), SetError> {
         if is_other_policy(document) {
-            let ObjectRef { kind, name, .. } = ObjectRef::of(document);
+            let object = ObjectRef::of(document);
+            let ObjectRef { kind, name, .. } = &object;
             self.warnings.push(format!("{}: {kind} {name} is not judged by kubectl trust", source.place()));
-            self.not_handled.push(name);
+            self.not_handled.push(object);
             return Ok(());
         }
         let compiled = compile(document).map_err(|errors| source.invalid(&errors))?;

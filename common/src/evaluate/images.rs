@@ -290,10 +290,16 @@ pub(super) async fn judge(
     context: Context<'_>,
 ) -> ImageDecision {
     let Judged { image, entry, due } = asked;
+    if let Some(decided) = decide::image_unasked(image, entry, due) {
+        return decided;
+    }
     let registry = context.sources.registry(&entry.credentials);
     let resolved = match resolutions.of(image, &entry.credentials, registry).await {
         Ok(resolved) => resolved,
-        Err(reason) => return decide::image(image, entry, &Err(reason), due, context.now),
+        Err(reason) => {
+            let beside = decide::Beside { due, scope: None, now: context.now };
+            return decide::image(image, entry, &Err(reason), beside);
+        }
     };
     let decided = judge_manifest(asked, &resolved, scope, context).await;
     let Some(platform) = entry.platform.as_ref().filter(|_| decided.check.outcome != Outcome::Pass) else {
@@ -316,11 +322,13 @@ async fn judge_manifest(
     context: Context<'_>,
 ) -> ImageDecision {
     let world = World { sources: context.sources, facts: context.known, now: context.now };
+    let seen = scope.map(|scope| scope.with_image(image, context.now));
+    let beside = decide::Beside { due, scope: seen.as_ref(), now: context.now };
     let mut reaches = gather::reaches(entry).into_iter();
     let mut empty: Option<Vec<String>> = None;
     loop {
         let Some(reach) = reaches.next() else {
-            return decide::image(image, entry, &Err(Reason::NothingChecked), due, context.now);
+            return decide::image(image, entry, &Err(Reason::NothingChecked), beside);
         };
         // Where nothing was, nothing is asked for again.
         let reach = if empty.is_some() { reach.without_tags() } else { reach };
@@ -329,7 +337,7 @@ async fn judge_manifest(
             evidence.looked_for.splice(0..0, places);
         }
         empty = evidence.as_ref().ok().filter(|found| found.is_empty()).map(|found| found.looked_for.clone());
-        let decided = decide::image(image, entry, &evidence, due, context.now);
+        let decided = decide::image(image, entry, &evidence, beside);
         if decided.check.outcome == Outcome::Pass || reaches.len() == 0 {
             return decided;
         }

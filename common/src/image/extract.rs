@@ -134,7 +134,7 @@ pub fn variables(images: &[FoundImage]) -> Result<Value, VariablesError> {
         let image =
             image.map_err(|why| VariablesError::Image { at: found.path.clone(), why: why.clone() })?;
         match lists.entry(&found.list).or_default().entry(&found.name) {
-            Entry::Vacant(free) => free.insert(facts(image)),
+            Entry::Vacant(free) => free.insert(variable(image)),
             Entry::Occupied(_) => {
                 let (list, name) = (found.list.clone(), found.name.clone());
                 return Err(VariablesError::Duplicate { list, name });
@@ -144,9 +144,10 @@ pub fn variables(images: &[FoundImage]) -> Result<Value, VariablesError> {
     Ok(json!(lists))
 }
 
-/// The fields as Kyverno fills them in: without Docker Hub's `library/`; a tag only where there is one or
+/// An image as expressions see it. The fields as Kyverno fills them in: without Docker Hub's `library/`; a tag only where there is one or
 /// neither; `reference` as patterns see it.
-fn facts(image: &ImageRef) -> Value {
+#[must_use]
+pub fn variable(image: &ImageRef) -> Value {
     let repository = image.repository();
     let name = repository.without_library().unwrap_or_else(|| repository.to_string());
     let path = name.split_once('/').map_or(name.as_str(), |(_, path)| path);

@@ -9,7 +9,7 @@ mod reference;
 
 #[cfg(test)]
 pub(crate) use extract::pod_kinds;
-pub use extract::{VariablesError, holds_images, images, variables};
+pub use extract::{VariablesError, holds_images, images, variable, variables};
 pub use names::Names;
 pub use pattern::{ImagePattern, PatternError};
 pub use place::{ExtractError, FoundImage};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::{Conditions, ContextEntry};
+use super::condition::{Condition, Conditions, ContextEntry, OF_REQUEST, Values};
 use super::expression::Expression;
 use super::policy_value::PolicyValue;
 use super::requirement::Requirement;
@@ -27,9 +27,25 @@ impl ImagesRule {
         }
     }
 
-    /// Whether something of an attestor depends on a variable.
+    /// Whether judging needs the values of variables: something of an attestor depends on one, or a condition over
+    /// statements names what the request, the rule's context or `values` give.
     #[must_use]
-    pub fn has_variables(&self) -> bool {
+    pub fn needs_scope(&self, values: &Values) -> bool {
+        let by_condition = || {
+            self.entries.iter().any(|entry| {
+                let given = |name: &str| {
+                    OF_REQUEST.contains(&name)
+                        || entry.context.iter().any(|known| known == name)
+                        || values.keys().any(|path| path.split('.').next() == Some(name))
+                };
+                entry.conditions().any(|condition| condition.names().any(given))
+            })
+        };
+        self.has_variables() || by_condition()
+    }
+
+    /// Whether something of an attestor depends on a variable.
+    fn has_variables(&self) -> bool {
         let attested = |entry: &ImageEntry| {
             let attestations = entry.attestations.iter().filter_map(|one| one.requirement.as_ref());
             entry.has_expressions()
@@ -69,7 +85,7 @@ pub struct ImageEntry {
     pub use_cache: bool,
     /// Conditions over all attestations under which the image is refused.
     pub deny: Option<DenyRule>,
-    /// Names of the rule's context. Conditions over statements do not see their values: what needs one is a fault.
+    /// Names of the rule's context, which conditions over statements see beside the predicate.
     pub context: Vec<String>,
     /// How registries are spoken to.
     pub credentials: RegistryCredentials,
@@ -95,6 +111,12 @@ pub enum SignedReference {
 }
 
 impl ImageEntry {
+    /// Every condition over what is attested.
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let of_statements = self.attestations.iter().flat_map(|attestation| &attestation.conditions);
+        of_statements.chain(self.deny.iter().map(|deny| &deny.conditions)).flat_map(Conditions::iter)
+    }
+
     /// Whether the entry demands anything of an image, unless it [skips](Self::skips) it.
     #[must_use]
     pub fn is_about(&self, image: &Names) -> bool {

@@ -26,7 +26,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use action::{Action, ActionOverride, ActionRules};
-pub use condition::{Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, Scope, Values};
+pub use condition::{
+    Condition, ConditionFault, ConditionResult, Conditions, ContextEntry, RuleValues, Scope, Values,
+};
 pub use exception::{Exception, ExceptionTarget};
 pub use identity::Matcher;
 pub use ignore::IgnorePath;
@@ -111,9 +113,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Rules of types that are not ours to judge: name and type.
+    /// Rules of types that are not ours to judge, as their author wrote them: name and type.
     pub fn not_handled(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rules.iter().filter_map(|rule| match &rule.body {
+        // Those that are generated from a rule follow it, and stand where it stands.
+        let written = self.rules.chunk_by(|a, b| a.path == b.path).filter_map(<[Rule]>::first);
+        written.filter_map(|rule| match &rule.body {
             Body::NotHandled { rule_type } => Some((&*rule.name, rule_type.as_str())),
             Body::Manifest(_) | Body::Images(_) => None,
         })

@@ -69,7 +69,8 @@ fn outcomes(
     exceptions: &[Exception],
     background: bool,
 ) -> Vec<Selectedness> {
-    let selected = select(facts, std::slice::from_ref(policy), exceptions, &Values::new(), background, NOW);
+    let selected =
+        select(facts, std::slice::from_ref(policy), exceptions, &RuleValues::default(), background, NOW);
     selected.into_iter().map(|selected| selected.outcome).collect()
 }
 
@@ -86,7 +87,7 @@ fn every_rule_of_every_policy_has_a_result() {
     let rules = [rule("a", &json!({})), rule("b", &pods), rule("c", &json!({"validate": {"pattern": {}}}))];
     let policies = [policy(&rules, &json!({})), policy(&rules[..1], &json!({}))];
     let object = deployment();
-    let selected = select(&ReviewFacts::of(&object), &policies, &[], &Values::new(), false, NOW);
+    let selected = select(&ReviewFacts::of(&object), &policies, &[], &RuleValues::default(), false, NOW);
     let names: Vec<&str> = selected.iter().map(|selected| &*selected.rule.name).collect();
     assert_eq!(names, ["a", "b", "c", "a"]);
     assert_eq!(selected[0].outcome, APPLIES);
@@ -161,6 +162,14 @@ fn what_nobody_can_say_is_a_fault() {
     let unknown = SelectFault::NamespaceLabels(LabelsUnknown);
     let fault = |why| Selectedness::Fault { why, action: Action::Enforce };
     assert_eq!(outcome(&by_labels), fault(unknown));
+    // Of a rule that is not ours the same is said whether it applies or not.
+    let mut other = rule("r", &by_labels);
+    other["validate"] = json!({"pattern": {}});
+    let object = deployment();
+    assert_eq!(
+        outcomes(&policy(&[other], &json!({})), &ReviewFacts::of(&object), &[], false),
+        [Selectedness::NotHandled { rule_type: "validate.pattern".into() }]
+    );
     let lookup = json!({
         "context": [{"name": "settings", "configMap": {"name": "c", "namespace": "n"}}],
         "preconditions": [{"key": "{{ settings.data.on }}", "operator": "Equals", "value": "yes"}]
@@ -184,7 +193,7 @@ fn values_decide_conditions_that_need_a_lookup() {
         json!({"preconditions": [{"key": "{{ settings.on }}", "operator": "Equals", "value": "yes"}]});
     let policy = policy(&[rule("r", &lookup)], &json!({}));
     let object = deployment();
-    let values = Values::from([("settings.on".to_owned(), json!("yes"))]);
+    let values = RuleValues::from(crate::policy::Values::from([("settings.on".to_owned(), json!("yes"))]));
     let selected = select(&ReviewFacts::of(&object), std::slice::from_ref(&policy), &[], &values, false, NOW);
     assert_eq!(selected[0].outcome, APPLIES);
 }

@@ -252,6 +252,25 @@ impl Reason {
         matches!(self, Self::UpdateStartsNothing { .. })
     }
 
+    /// Whether a rule that is about the object was skipped because its policy or an exception says so: what the policy
+    /// wants is done.
+    #[must_use]
+    pub fn is_wanted_skip(&self) -> bool {
+        matches!(
+            self.itself(),
+            Self::PreconditionsNotMet { .. }
+                | Self::ExceptionApplies { .. }
+                | Self::ImageSkipped { .. }
+                | Self::UpdateStartsNothing { .. }
+        )
+    }
+
+    /// Whether a rule is not ours to judge.
+    #[must_use]
+    pub fn is_not_handled(&self) -> bool {
+        matches!(self, Self::NotHandled { .. })
+    }
+
     /// What would have passed, in a few words.
     #[must_use]
     #[expect(clippy::wildcard_enum_match_arm, reason = "most reasons have none")]

@@ -2,7 +2,7 @@
 
 use common::dialect::{self, CompileErrors, Compiled, Problem};
 use common::object::{FieldPath, Segment};
-use common::policy::{Action, Body, OnFault, Policy, ReviewFacts, Values};
+use common::policy::{Action, Body, OnFault, Policy, ReviewFacts, RuleValues};
 use common::select::select;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -379,7 +379,7 @@ proptest! {
         }
         if let Ok(Compiled::Policy(policy)) = dialect::compile(&document) {
             let facts = ReviewFacts::of(&document);
-            let selected = select(&facts, std::slice::from_ref(&policy), &[], &Values::new(), false, jiff::Timestamp::UNIX_EPOCH);
+            let selected = select(&facts, std::slice::from_ref(&policy), &[], &RuleValues::default(), false, jiff::Timestamp::UNIX_EPOCH);
             prop_assert_eq!(selected.len(), policy.rules.len());
         }
     }

@@ -10,7 +10,7 @@ use common::manifest::DEFAULT_DOMAIN;
 use common::manifest::message::Form;
 use common::manifest::sign::{Earlier, Options, sign};
 use common::object::{ObjectRef, Origin};
-use common::policy::{Policy, ReviewFacts, Values};
+use common::policy::{Policy, ReviewFacts, RuleValues, Values};
 use common::sources::Offline;
 use common::verdict::{Decision, Outcome, Subject, SubjectKind};
 use serde_json::{Value, json};
@@ -62,6 +62,7 @@ fn judge(object: &Value, policy: &Policy, values: &Values) -> Decision {
     let subject =
         Subject { kind: SubjectKind::Manifest, source: "x#0".to_owned(), object: ObjectRef::of(object) };
     let task = Task { subject: subject.into(), facts: ReviewFacts::of(object), origin: Origin::File };
+    let values = &RuleValues::from(values.clone());
     let rules = Rules { policies: std::slice::from_ref(policy), exceptions: &[], values, background: false };
     let context = Context { sources: &Offline::default(), known: &Facts::default(), now: now() };
     let mut decisions = futures::executor::block_on(by_policies(&task, rules, context));
@@ -194,7 +195,7 @@ fn other_rule_types_are_named_and_never_pass() {
     };
     let decision = judge(&config("safe"), &compiled(&document), &BTreeMap::new());
     expect(&decision, Outcome::Skip, "not-handled");
-    document["spec"]["rules"][0]["match"] = json!({"any": [{"resources": {"kinds": ["Pod"]}}]});
+    document["spec"]["rules"][0]["match"] = json!({"any": [{"resources": {"kinds": ["Secret"]}}]});
     expect(&judge(&config("safe"), &compiled(&document), &BTreeMap::new()), Outcome::Skip, "not-matched");
 }
 

@@ -21,9 +21,19 @@ pub(crate) struct FileArgs {
     /// File, folder or - for standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Folder with a kustomization, which kubectl builds; repeatable
+    #[arg(short = 'k', long = "kustomize", value_name = "DIR")]
+    pub(crate) kustomize: Vec<PathBuf>,
     /// Read folders below folders, too; sign every image of an index, too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
+}
+
+impl FileArgs {
+    /// Whether no manifest is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.kustomize.is_empty()
+    }
 }
 
 /// Whom and what to trust; the flags mean what cosign's mean.

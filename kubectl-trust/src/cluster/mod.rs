@@ -172,9 +172,13 @@ impl World {
     }
 }
 
-/// `cosign.pub` of a Secret, as cosign keeps key pairs in a cluster.
+/// `cosign.pub` of a Secret, as cosign keeps key pairs in a cluster. `stringData` wins over `data`, as it does when an
+/// API server makes `data` of it; a Secret that a cluster holds has none.
 pub(crate) fn public_key(secret: &Value) -> Option<String> {
     use base64::Engine as _;
+    if let Some(text) = secret.get("stringData").and_then(|data| data.get("cosign.pub")) {
+        return text.as_str().map(str::to_owned);
+    }
     let text = secret.get("data")?.get("cosign.pub")?.as_str()?;
     String::from_utf8(base64::engine::general_purpose::STANDARD.decode(text).ok()?).ok()
 }

@@ -4,7 +4,7 @@ use anyhow::bail;
 use common::cache::Facts;
 use common::evaluate::Context;
 use common::object::{ObjectRef, Origin};
-use common::policy::{Operation, Policy};
+use common::policy::Policy;
 use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word, to_json};
 
 use super::judge::{self, Lists, Reading};
@@ -13,12 +13,13 @@ use crate::cli::{ApplyArgs, Format};
 use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
-use crate::input;
+use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::runtime;
-use crate::testing::run::{Asked, judge_item};
-use crate::testing::values::{self, ValuesFile};
+use crate::testing::run::{Asked, judge_item, namespaces};
+use crate::testing::user;
+use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
 use crate::{images, policy_report, text};
 
@@ -27,28 +28,30 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     if args.resources.is_empty() && !args.cluster {
         bail!("apply to what? Give -r FILE or --cluster");
     }
-    let mut set = policies::read(&input::expand(&args.policies, true)?)?;
-    policies::add_exceptions(&mut set, &input::expand(&args.exceptions, true)?)?;
+    let mut set = policies::read(&args.policies)?;
+    policies::add_exceptions(&mut set, &args.exceptions)?;
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     let mut values = match &args.values_file {
         Some(path) => ValuesFile::read(path)?,
         None => ValuesFile::default(),
     };
     values.set(&args.set);
-    let user = args.userinfo.as_deref().map(values::user).transpose()?;
-    let inputs = input::counted(&input::expand(&args.resources, true)?);
+    let user = args.userinfo.as_deref().map(user::read).transpose()?;
+    let read = Manifests::of(&args.resources, true)?;
+    read.say(printer);
     let trusted = trust_root::whole(args.trusted_root.as_deref(), &args.tuf, args.offline)?;
     let world =
         World::new(args.kube.clone(), trusted.root.clone()).with_images(images::registries(&args.registry)?);
     let live = if args.cluster { runtime::block_on(world.matched(&set.policies))?? } else { Vec::new() };
-    let asked = Asked { operation: Operation::Create, user: user.as_ref(), values: &values };
     let decisions = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: &world, known: &known, now: clock::now() };
         let origin = if args.live { Origin::Live } else { Origin::File };
         let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Items };
-        let mut items = judge::items(&inputs, how);
+        let mut items = judge::items(&read.inputs, how);
         items.extend(live_items(&live));
+        namespaces(&items, &mut values);
+        let asked = Asked { operation: None, user: user.as_ref(), values: &values };
         let mut decisions = Vec::new();
         let mut progress = Progress::new("resources judged", items.len());
         for item in &items {
@@ -166,7 +169,7 @@ fn tuf_flags(args: &ApplyArgs) -> String {
 /// Skips say something only about rules that are not ours to judge, unless all is asked for.
 fn line(decision: &Decision, detailed: bool, printer: &mut Printer) {
     let Some(by) = &decision.by else { return };
-    let not_handled = decision.headline().code() == "not-handled";
+    let not_handled = decision.headline().is_not_handled();
     let quiet = match decision.outcome() {
         // A pass with a warning is one that somebody should look at.
         Outcome::Pass => decision.warnings.is_empty(),
@@ -194,6 +197,10 @@ struct Numbers {
     warn: usize,
     error: usize,
     skip: usize,
+    /// Of the skipped ones, those that are not ours to judge.
+    not_handled: usize,
+    /// Of the skipped ones, those that their policy or an exception wants skipped.
+    wanted: usize,
 }
 
 impl Numbers {
@@ -211,32 +218,47 @@ impl Numbers {
                 Outcome::Fault => numbers.error += 1,
                 Outcome::Skip => numbers.skip += 1,
             }
+            numbers.not_handled += usize::from(decision.headline().is_not_handled());
+            numbers.wanted +=
+                usize::from(decision.outcome() == Outcome::Skip && decision.headline().is_wanted_skip());
         }
         numbers
     }
 
-    /// Why nothing was verified, if nothing was.
-    fn nothing(self) -> Option<&'static str> {
+    /// What was not verified, where that has to be known.
+    fn nothing(self) -> Option<String> {
         match self {
-            Self { pass: 0, fail: 0, warn: 0, error: 0, skip: 0 } => {
-                Some("nothing was verified: no rule is about these resources")
+            Self { pass: 0, fail: 0, warn: 0, error: 0, skip: 0, .. } => {
+                Some("nothing was verified: no rule is about these resources".to_owned())
             }
-            Self { pass: 0, fail: 0, warn: 0, error: 0, skip: _ } => {
-                Some("nothing was verified: every rule was skipped (--detailed-results says why)")
+            Self { not_handled: count @ 1.., .. } => {
+                let s = if count == 1 { " was" } else { "s were" };
+                Some(format!(
+                    "{count} rule{s} not handled by kubectl trust: what is demanded there was not checked"
+                ))
+            }
+            Self { pass: 0, fail: 0, warn: 0, error: 0, wanted: 1.., .. } => {
+                let why = "the policies and their exceptions skip every rule themselves";
+                Some(format!("nothing was verified: {why} (--detailed-results says why)"))
+            }
+            Self { pass: 0, fail: 0, warn: 0, error: 0, .. } => {
+                Some("nothing was verified: every rule was skipped (--detailed-results says why)".to_owned())
             }
             Self { .. } => None,
         }
     }
 
     fn line(self) -> String {
-        let Self { pass, fail, warn, error, skip } = self;
+        let Self { pass, fail, warn, error, skip, .. } = self;
         format!("pass: {pass}, fail: {fail}, warn: {warn}, error: {error}, skip: {skip}")
     }
 
     fn status(self, warned: u8) -> ExitStatus {
         match self {
             Self { fail: 1.., .. } => ExitStatus::Refused,
-            Self { error: 1.., .. } | Self { pass: 0, warn: 0, .. } => ExitStatus::Undecided,
+            Self { error: 1.., .. }
+            | Self { not_handled: 1.., .. }
+            | Self { pass: 0, warn: 0, wanted: 0, .. } => ExitStatus::Undecided,
             Self { warn: 1.., .. } => ExitStatus::Warned(warned),
             Self { .. } => ExitStatus::Trusted,
         }

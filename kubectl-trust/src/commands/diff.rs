@@ -19,7 +19,7 @@ use crate::cli::{DiffArgs, Format};
 use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
-use crate::input;
+use crate::manifests::Manifests;
 use crate::output::Printer;
 use crate::runtime;
 use crate::text;
@@ -36,14 +36,14 @@ struct Compared<'i> {
 /// Shows the differences of every object. A good object has none; the signature is judged as well, and
 /// said first.
 pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    if args.files.files.is_empty() && args.resources.is_empty() {
+    if args.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be compared? Give KIND/NAME or -f FILE");
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let trusted = trust_root::of(&args.trust)?;
     let domain = &args.matching.annotation_domain;
-    let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files);
+    let read = Manifests::read(&args.files)?;
+    read.say(printer);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let live = match args.resources.as_slice() {
         [] => Vec::new(),
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     };
     let origin = if args.live { Origin::Live } else { Origin::File };
     let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Signed(domain) };
-    let mut items = judge::items(&inputs, how);
+    let mut items = judge::items(&read.inputs, how);
     items.extend(live_items(&live));
     let all = runtime::block_on(compare(&items, &demands, &world))?;
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };

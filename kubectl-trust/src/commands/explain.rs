@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use common::cache::Facts;
 use common::evaluate::Context;
 use common::object::Origin;
-use common::policy::{DefaultFields, Operation};
+use common::policy::DefaultFields;
 use common::verdict::{SubjectKind, Verdict, to_json};
 
 use super::judge::{self, Item, Lists, Reading};
@@ -18,7 +18,7 @@ use crate::cli::{ExplainArgs, Format};
 use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
-use crate::input;
+use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::runtime;
@@ -32,15 +32,15 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     if let Some(path) = &args.test {
         return tests(path, args, printer);
     }
-    if args.files.files.is_empty() && args.resources.is_empty() {
+    if args.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be explained? Give KIND/NAME, image IMAGE, -f FILE or --test PATH");
     }
     if args.trust.names_a_signer() && !args.policies.is_empty() {
         bail!("--policy says whom to trust, and so do --key and --certificate-identity; give one of them");
     }
     let domain = &args.matching.annotation_domain;
-    let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files);
+    let read = Manifests::read(&args.files)?;
+    read.say(printer);
     let trusted = trust_root::of(&args.trust)?;
     let world = World::new(args.cluster.clone(), trusted.root.clone())
         .with_images(recorded::registries(&args.registry)?);
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let by_rule = args.trust.names_a_signer();
     let origin = if args.live { Origin::Live } else { Origin::File };
     let lists = if by_rule { Lists::Signed(domain) } else { Lists::Items };
-    let mut items = judge::items(&inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
+    let mut items = judge::items(&read.inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
     items.extend(live_items(&live));
     if !by_rule {
         items.extend(images::items(named, &pods));
@@ -82,12 +82,12 @@ fn by_policies(
         [] => runtime::block_on(world.policies())?.context(
             "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
         )?,
-        files => policies::read(&input::expand(files, true)?)?,
+        files => policies::read(files)?,
     };
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     trust::widen(&mut set.policies, &args.matching)?;
     let values = ValuesFile::default();
-    let asked = Asked { operation: Operation::Create, user: None, values: &values };
+    let asked = Asked { operation: None, user: None, values: &values };
     let verdict = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: world, known: &known, now: clock::now() };
@@ -105,7 +105,7 @@ fn by_policies(
         anyhow::Ok(verdict)
     })??;
     show(&verdict, trusted, args.output, printer);
-    Ok(policies::at_best(&set, ExitStatus::of(verdict.outcome())))
+    Ok(policies::at_best(&set, ExitStatus::of_decisions(&verdict.decisions)))
 }
 
 /// Explains the cases of a test file; positional arguments choose some, as `test -t` does.

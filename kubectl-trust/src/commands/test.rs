@@ -72,9 +72,15 @@ fn run_all(
     let mut progress = Progress::new("test files run", files.len());
     for path in files {
         progress.step();
-        match run_file(path, selector, registry) {
-            Ok(outcomes) => all.push(outcomes),
-            Err(error) => broken.push(run::Broken { path: path.clone(), error }),
+        let tests = match file::read(path) {
+            Ok(tests) => tests,
+            Err(error) => vec![Err(error)],
+        };
+        for test in tests {
+            match test.and_then(|test| run_test(test, selector, registry)) {
+                Ok(outcomes) => all.push(outcomes),
+                Err(error) => broken.push(run::Broken { path: path.clone(), error }),
+            }
         }
     }
     (all, broken)
@@ -94,8 +100,10 @@ pub(crate) fn decisions(path: &Path, selector: Option<&str>) -> anyhow::Result<V
     find(path, "kyverno-test.yaml", FOLDER_DEPTH, &mut files)?;
     let mut decisions = Vec::new();
     for path in files {
-        let rows = run_file(&path, selector.as_ref(), false)?.rows;
-        decisions.extend(rows.into_iter().filter_map(|row| row.decision));
+        for test in file::read(&path)? {
+            let rows = run_test(test?, selector.as_ref(), false)?.rows;
+            decisions.extend(rows.into_iter().filter_map(|row| row.decision));
+        }
     }
     Ok(decisions)
 }
@@ -110,8 +118,11 @@ fn status(sum: Sum, broken: usize) -> ExitStatus {
     }
 }
 
-fn run_file(path: &Path, selector: Option<&Selector>, registry: bool) -> anyhow::Result<run::Outcomes> {
-    let mut file = file::read(path)?;
+fn run_test(
+    mut file: TestFile,
+    selector: Option<&Selector>,
+    registry: bool,
+) -> anyhow::Result<run::Outcomes> {
     if let Some(selector) = selector {
         selector.keep(&mut file);
     }

@@ -12,16 +12,17 @@ use super::judge::{self, Lists, Reading};
 use crate::cli::{Format, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
+use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::runtime;
 use crate::trust_root::{self, Trusted};
-use crate::{images as recorded, input, trust};
+use crate::{images as recorded, trust};
 
 /// Verifies everything that is named, whatever is said of the others.
 pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     let mut verdict = Verdict::default();
     let mut weakened = Vec::new();
-    if args.blob.is_none() && args.files.files.is_empty() && args.images.is_empty() {
+    if args.blob.is_none() && args.files.is_empty() && args.images.is_empty() {
         bail!("what shall be verified? Give -f FILE, an image, or --blob FILE");
     }
     trust::somebody(&args.trust)?;
@@ -31,8 +32,8 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         let world = World::new(args.cluster.clone(), trusted.root.clone());
         verdict.decisions.push(runtime::block_on(blob.judge(&world))?);
     }
-    if !args.files.files.is_empty() {
-        let of_manifests = manifests(args, &trusted, &mut weakened)?;
+    if !args.files.is_empty() {
+        let of_manifests = manifests(args, &trusted, &mut weakened, printer)?;
         verdict.decisions.extend(of_manifests.decisions);
     }
     if !args.images.is_empty() {
@@ -58,13 +59,14 @@ fn manifests(
     args: &VerifyArgs,
     trusted: &Trusted,
     weakened: &mut Vec<&'static str>,
+    printer: &mut Printer,
 ) -> anyhow::Result<Verdict> {
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
-    let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files);
+    let read = Manifests::read(&args.files)?;
+    read.say(printer);
     let lists = Lists::Signed(&args.matching.annotation_domain);
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
-    let items = judge::items(&inputs, how);
+    let items = judge::items(&read.inputs, how);
     weakened.extend(&demands.weakened);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let progress = Progress::new("manifests verified", items.len());

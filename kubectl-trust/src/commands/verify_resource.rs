@@ -9,21 +9,21 @@ use super::judge::{self, Item, Lists, Reading};
 use crate::cli::{Format, ResourceArgs};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
-use crate::input;
+use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::runtime;
 use crate::{trust, trust_root};
 
 /// Verifies live objects, or exported ones from files.
 pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    if args.files.files.is_empty() && args.resources.is_empty() {
+    if args.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be verified? Give KIND, KIND/NAME or -f FILE");
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let trusted = trust_root::of(&args.trust)?;
     let domain = &args.matching.annotation_domain;
-    let files = input::expand(&args.files.files, args.files.recursive)?;
-    let inputs = input::counted(&files);
+    let read = Manifests::read(&args.files)?;
+    read.say(printer);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let verdict = runtime::block_on(async {
         let live = match args.resources.as_slice() {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         };
         // Exported objects; the command's name says that they lived in a cluster.
         let how = Reading { kind: SubjectKind::Resource, origin: Origin::Live, lists: Lists::Signed(domain) };
-        let mut items = judge::items(&inputs, how);
+        let mut items = judge::items(&read.inputs, how);
         items.extend(live_items(&live));
         let progress = Progress::new("objects verified", items.len());
         anyhow::Ok(judge::by_rule(&items, &demands.rule, &world, progress).await)

@@ -1,10 +1,12 @@
 //! The test file, old and new field names alike.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context as _, bail};
 use common::object::{FieldPath, Segment};
 use common::policy::Operation;
+use common::yaml::Document;
 use common::{dialect, limits, yaml};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -36,8 +38,10 @@ pub(crate) struct TestFile {
     pub(crate) cases: Vec<Case>,
     /// Fields that have no effect here.
     pub(crate) unused: Vec<String>,
-    /// Its text, for the places of what failed.
-    pub(crate) content: Vec<u8>,
+    /// The text of its file, for the places of what failed.
+    pub(crate) content: Rc<[u8]>,
+    /// Which document of the file it is, from 0.
+    pub(crate) document: usize,
 }
 
 /// One expectation, for one or several resources.
@@ -55,8 +59,8 @@ pub(crate) struct Case {
     pub(crate) kind: Option<String>,
     /// What must come out.
     pub(crate) expected: Expected,
-    /// `CREATE`, `UPDATE`, `DELETE`.
-    pub(crate) operation: Operation,
+    /// `CREATE`, `UPDATE`, `DELETE`; `None` where the case names none.
+    pub(crate) operation: Option<Operation>,
 }
 
 /// What can be expected.
@@ -143,25 +147,27 @@ const OTHER_RESULT_FIELDS: [&str; 16] = [
     "message",
 ];
 
-/// Reads a test file. Its paths are relative to its folder.
+/// Reads the tests of a file, one a document. Their paths are relative to its folder.
 ///
 /// # Errors
-/// An unreadable file, a missing or misspelt field, a file that it names and that is not there; each with
-/// the field's path.
-pub(crate) fn read(path: &Path) -> anyhow::Result<TestFile> {
+/// An unreadable file, one without documents. Of each test: a missing or misspelt field, a file that it names and
+/// that is not there; with the field's path.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<anyhow::Result<TestFile>>> {
     let place = path.display().to_string();
     let content = input::bytes(path, limits::INPUT_BYTES).map_err(|error| input::unreadable(path, &error))?;
-    let mut documents = yaml::read(&content).with_context(|| place.clone())?;
-    let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
-        bail!("{place}: a test file holds one document");
-    };
-    match parse(path, &document.value) {
-        Ok(file) => Ok(TestFile { content, ..file }),
-        Err(mistake) => match yaml::locate(&content, 0, &mistake.path) {
+    let content: Rc<[u8]> = content.into();
+    let documents = yaml::read(&content).with_context(|| place.clone())?;
+    if documents.is_empty() {
+        bail!("{place}: a test file holds at least one document");
+    }
+    let one = |document: &Document| match parse(path, &document.value) {
+        Ok(file) => Ok(TestFile { content: Rc::clone(&content), document: document.index, ..file }),
+        Err(mistake) => match yaml::locate(&content, document.index, &mistake.path) {
             Some((line, column)) => bail!("{place}:{line}:{column}: {mistake}"),
             None => bail!("{place}: {mistake}"),
         },
-    }
+    };
+    Ok(documents.iter().map(one).collect())
 }
 
 /// What is wrong with a field.
@@ -309,7 +315,8 @@ fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
         now: now(document)?,
         cases,
         unused,
-        content: Vec::new(),
+        content: Rc::default(),
+        document: 0,
     })
 }
 
@@ -340,9 +347,9 @@ fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<C
     Ok(Case { index, policy: policy.to_owned(), rule, resources, kind, expected, operation })
 }
 
-fn operation(fields: &Fields<'_>) -> Result<Operation, Mistake> {
-    let Some(text) = fields.text("operation") else { return Ok(Operation::default()) };
-    Operation::parse(text).ok_or_else(|| Mistake {
+fn operation(fields: &Fields<'_>) -> Result<Option<Operation>, Mistake> {
+    let Some(text) = fields.text("operation") else { return Ok(None) };
+    Operation::parse(text).map(Some).ok_or_else(|| Mistake {
         path: fields.at("operation"),
         problem: format!("`{text}` is none of CREATE, UPDATE, DELETE, CONNECT"),
     })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::dialect::PolicySet;
 use common::object::ObjectRef;
-use common::policy::{Operation, Policy, wildcard};
+use common::policy::{Body, Operation, Policy, wildcard};
 use common::verdict::{Decision, Outcome, Reason};
 
 use super::file::{Case, Expected};
@@ -37,7 +37,11 @@ pub(crate) struct Row {
 }
 
 /// One row for each decision about a resource that the expectation names, or about any if it names none.
-pub(super) fn of(case: &Case, set: &PolicySet, decisions: &BTreeMap<Operation, Vec<Decision>>) -> Vec<Row> {
+pub(super) fn of(
+    case: &Case,
+    set: &PolicySet,
+    decisions: &BTreeMap<Option<Operation>, Vec<Decision>>,
+) -> Vec<Row> {
     let all = decisions.get(&case.operation).map_or(&[][..], Vec::as_slice);
     let any = ["*".to_owned()];
     let names = if case.resources.is_empty() { &any[..] } else { &case.resources };
@@ -119,7 +123,9 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
         Outcome::Fault => Expected::Error,
         Outcome::Skip => Expected::Skip,
     };
-    let not_handled = decision.headline().code() == "not-handled";
+    let as_expected = is_as_expected(case.expected, got, decision);
+    // Whether a rule applies is known of every rule; of one that is not ours, not what others expect it to do.
+    let not_handled = is_not_handled(decision) || (!as_expected && rule_type(decision, policies).is_some());
     let object = &decision.subject.object;
     Row {
         index: case.index,
@@ -129,14 +135,32 @@ fn row(case: &Case, decision: &Decision, policies: &[Policy]) -> Row {
         resource: ObjectRef { namespace: namespace_of(object).to_owned(), ..object.clone() }.to_string(),
         expected: case.expected,
         got: Some(got),
-        passed: (!not_handled).then_some(is_as_expected(case.expected, got, decision)),
+        passed: (!not_handled).then_some(as_expected),
         message: match got {
             Expected::Pass => format!("every check passed: {}", text::good(decision)),
             Expected::Fail | Expected::Warn | Expected::Error | Expected::Skip => {
-                decision.headline().to_string()
+                let of_type =
+                    rule_type(decision, policies).filter(|_| not_handled && !is_not_handled(decision));
+                let of_type =
+                    of_type.map(|of| format!(", and rules of type {of} are not handled by kubectl trust"));
+                format!("{}{}", decision.headline(), of_type.unwrap_or_default())
             }
         },
         decision: Some(decision.clone()),
+    }
+}
+
+fn is_not_handled(decision: &Decision) -> bool {
+    decision.headline().is_not_handled()
+}
+
+/// The type of the rule behind a decision, where it is not ours to judge.
+fn rule_type<'p>(decision: &Decision, policies: &'p [Policy]) -> Option<&'p str> {
+    let by = decision.by.as_ref()?;
+    let policy = policies.iter().find(|policy| policy.id.to_string() == *by.policy)?;
+    match &policy.rules.iter().find(|rule| rule.name == by.rule)?.body {
+        Body::NotHandled { rule_type } => Some(rule_type),
+        Body::Manifest(_) | Body::Images(_) => None,
     }
 }
 
@@ -152,12 +176,26 @@ fn is_as_expected(expected: Expected, got: Expected, decision: &Decision) -> boo
     expected == got || (expected == Expected::Error && got == Expected::Fail && unsigned)
 }
 
+/// `name`, or `namespace/name`.
+fn qualified(object: &ObjectRef) -> String {
+    match object.namespace.as_str() {
+        "" => object.name.clone(),
+        namespace => format!("{namespace}/{}", object.name),
+    }
+}
+
 fn not_found(case: &Case, name: &str, set: &PolicySet) -> Row {
-    let is_named = |policy: &&Policy| is_named(&case.policy, &policy.id.to_string());
-    let named: Vec<_> = set.policies.iter().filter(is_named).collect();
+    let is_meant = |policy: &&Policy| is_named(&case.policy, &policy.id.to_string());
+    let named: Vec<_> = set.policies.iter().filter(is_meant).collect();
     let mut rules = named.iter().flat_map(|policy| &policy.rules);
-    let not_handled = named.is_empty() && set.not_handled.contains(&case.policy);
-    let message = if not_handled {
+    let of_other_kind =
+        named.is_empty() && set.not_handled.iter().any(|object| is_named(&case.policy, &qualified(object)));
+    // What such rules are generated into, and what they change, is for those who judge them to know.
+    let of_other_types = !named.is_empty()
+        && named
+            .iter()
+            .all(|policy| policy.rules.iter().all(|rule| matches!(rule.body, Body::NotHandled { .. })));
+    let message = if of_other_kind {
         format!("{} is a policy of a kind that kubectl trust does not judge", case.policy)
     } else if named.is_empty() {
         format!("no policy {} in the test's policies", case.policy)
@@ -176,7 +214,7 @@ fn not_found(case: &Case, name: &str, set: &PolicySet) -> Row {
         resource: name.to_owned(),
         expected: case.expected,
         got: None,
-        passed: (!not_handled).then_some(false),
+        passed: (!of_other_kind && !of_other_types).then_some(false),
         message,
         decision: None,
     }

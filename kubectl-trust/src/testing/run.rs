@@ -1,7 +1,7 @@
 //! Running one test file: every policy against every resource, then each expectation against that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
 use common::object::{FieldPath, ObjectRef, Origin};
 use common::policy::images::RegistryCredentials;
-use common::policy::{KeyRef, Operation, ReviewFacts, UserInfo};
+use common::policy::{KeyRef, Operation, Policy, ReviewFacts, Rule, RuleValues, UserInfo};
 use common::registry::Registry;
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
@@ -22,11 +22,13 @@ use serde_json::Value;
 use super::file::TestFile;
 use super::rows::{self, Row};
 use super::scope::namespace_of;
+use super::user;
 use super::values::{self, ValuesFile};
 use crate::cli::ImageArgs;
 use crate::clock;
 use crate::commands::judge::{self, Item, Lists, Reading};
 use crate::input;
+use crate::manifests::Manifests;
 use crate::policies;
 use crate::{images, text};
 
@@ -57,13 +59,13 @@ pub(crate) struct Broken {
 /// # Errors
 /// An unreadable file, a policy that does not compile.
 pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outcomes> {
-    let mut set = policies::read(&input::expand(&file.policies, true)?)?;
-    policies::add_exceptions(&mut set, &input::expand(&file.exceptions, true)?)?;
+    let mut set = policies::read(&file.policies)?;
+    policies::add_exceptions(&mut set, &file.exceptions)?;
     let mut values = values_of(file)?;
-    let user = file.userinfo.as_deref().map(values::user).transpose()?;
-    let inputs = input::documents(&input::expand(&file.resources, true)?);
+    let user = file.userinfo.as_deref().map(user::read).transpose()?;
+    let read = Manifests::of(&file.resources, true)?;
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists: Lists::Items };
-    let items = judge::items(&inputs, how);
+    let items = judge::items(&read.inputs, how);
     namespaces(&items, &mut values);
     let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
@@ -81,14 +83,14 @@ pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outco
         decisions.insert(operation, of_operation);
     }
     let mut rows: Vec<_> = file.cases.iter().flat_map(|case| rows::of(case, &set, &decisions)).collect();
-    locate(&mut rows, &file.content);
+    locate(&mut rows, file);
     Ok(Outcomes { path: file.path.clone(), name: file.name.clone(), rows, warnings })
 }
 
 /// Gives every failed row the line of its expectation.
-fn locate(rows: &mut [Row], content: &[u8]) {
+fn locate(rows: &mut [Row], file: &TestFile) {
     let mut failed = rows.iter_mut().filter(|row| row.passed == Some(false)).peekable();
-    let places = failed.peek().and_then(|_| Places::of(content, 0));
+    let places = failed.peek().and_then(|_| Places::of(&file.content, file.document));
     let Some(places) = places else { return };
     for row in failed {
         row.line = Some(places.find(&FieldPath::keys(["results"]).index(row.index)).0);
@@ -106,25 +108,24 @@ fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
 }
 
 /// Namespaces among the resources have the labels that they have there, unless the values say otherwise.
-fn namespaces(items: &[Item<'_>], values: &mut ValuesFile) {
+pub(crate) fn namespaces(items: &[Item<'_>], values: &mut ValuesFile) {
     for item in items {
-        let Item::Object { subject: Subject { object, .. }, object: value, .. } = item else { continue };
-        if object.group().is_empty() && object.kind == "Namespace" {
-            let labels = value.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-            let labels = labels.filter_map(|(key, label)| Some((key.clone(), label.as_str()?.to_owned())));
-            values.add_namespace(&object.name, labels.collect());
+        let Item::Object { object, .. } = item else { continue };
+        if let Some((name, labels)) = values::namespace(object) {
+            values.add_namespace(&name, labels);
         }
     }
 }
 
-/// The operations that any case asks for; each is evaluated once.
-fn operations(file: &TestFile) -> BTreeSet<Operation> {
+/// The operations that any case asks for, `None` for cases that name none; each is evaluated once.
+fn operations(file: &TestFile) -> BTreeSet<Option<Operation>> {
     file.cases.iter().map(|case| case.operation).collect()
 }
 
 /// What is asked about every resource.
 pub(crate) struct Asked<'a> {
-    pub(crate) operation: Operation,
+    /// The operation; where none is given, the one that the values say, else CREATE.
+    pub(crate) operation: Option<Operation>,
     pub(crate) user: Option<&'a UserInfo>,
     pub(crate) values: &'a ValuesFile,
 }
@@ -146,29 +147,63 @@ pub(crate) async fn judge_item(
     // Of what is judged: an image has no namespace, and the Pod that stands for it has.
     let judged = ObjectRef::of(object);
     let namespace = namespace_of(&judged);
+    let subject = Arc::new(subject.clone());
+    let named = ObjectRef { namespace: namespace.to_owned(), ..judged.clone() };
+    let facts = |operation| ReviewFacts {
+        object: if operation == Operation::Delete { &Value::Null } else { object },
+        old_object: (operation == Operation::Delete).then_some(object),
+        operation,
+        subresource: asked.values.subresource(&judged),
+        namespace,
+        namespace_labels: asked.values.namespace_labels(namespace),
+        user: asked.user,
+    };
     let mut decisions = Vec::new();
     for policy in &set.policies {
-        let values = asked.values.of(&policy.id.to_string(), &subject.object.name);
+        let values = asked.values.of(&policy.id, &named);
+        let operations = Operations::of(policy, asked.operation, &values);
         let rules = Rules {
             policies: std::slice::from_ref(policy),
             exceptions: &set.exceptions,
             values: &values,
             background: false,
         };
-        let deleted = asked.operation == Operation::Delete;
-        let facts = ReviewFacts {
-            object: if deleted { &Value::Null } else { object },
-            old_object: deleted.then_some(object),
-            operation: asked.operation,
-            namespace,
-            namespace_labels: asked.values.namespace_labels(namespace),
-            user: asked.user,
-            ..ReviewFacts::of(object)
-        };
-        let task = Task { subject: Arc::new(subject.clone()), facts, origin };
-        decisions.extend(by_policies(&task, rules, context).await);
+        for operation in operations.each() {
+            let task = Task { subject: Arc::clone(&subject), facts: facts(operation), origin };
+            let all = by_policies(&task, rules, context).await;
+            let of_rule = policy.rules.iter().zip(all);
+            decisions.extend(of_rule.filter(|(rule, _)| operations.is(rule, operation)).map(|(_, one)| one));
+        }
     }
     Ok(decisions)
+}
+
+/// The operation that each rule of a policy sees. They differ where values name one for a rule alone.
+struct Operations<'a> {
+    of_all: Operation,
+    named: Option<Operation>,
+    values: &'a RuleValues,
+    rules: &'a [Rule],
+}
+
+impl<'a> Operations<'a> {
+    fn of(policy: &'a Policy, named: Option<Operation>, values: &'a RuleValues) -> Self {
+        let of_all = named.or_else(|| values::operation(&values.of_all)).unwrap_or_default();
+        Self { of_all, named, values, rules: &policy.rules }
+    }
+
+    fn of_rule(&self, rule: &Rule) -> Operation {
+        let own = || values::operation(self.values.of(&rule.name));
+        self.named.or_else(own).unwrap_or(self.of_all)
+    }
+
+    fn each(&self) -> BTreeSet<Operation> {
+        self.rules.iter().map(|rule| self.of_rule(rule)).collect()
+    }
+
+    fn is(&self, rule: &Rule, operation: Operation) -> bool {
+        self.of_rule(rule) == operation
+    }
 }
 
 /// The world of a test: the files beside it, and Secrets among its resources.
@@ -195,11 +230,28 @@ impl Beside {
 
 /// The images that are recorded beside a test; else the registries, if the test may ask them.
 fn recorded(file: &TestFile, registry: bool) -> anyhow::Result<Option<Arc<dyn Registry>>> {
-    let folder = file.path.with_file_name("images");
-    if folder.is_dir() {
+    if let Some(folder) = images_folder(&file.path)? {
         return images::recordings(&[folder]).map(Some);
     }
     registry.then(|| images::registries(&ImageArgs::default())).transpose()
+}
+
+/// The folder `images` beside a test. A file of that name holds the path of another folder, as Git leaves a link
+/// where there are no links.
+///
+/// # Errors
+/// A file that names no folder.
+fn images_folder(test: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let images = test.with_file_name("images");
+    if !images.is_file() {
+        return Ok(images.is_dir().then_some(images));
+    }
+    let text = input::text(&images, limits::PATH_BYTES)?;
+    let folder = images.with_file_name(text.trim());
+    if !folder.is_dir() {
+        anyhow::bail!("{}: names no folder: {}", images.display(), folder.display());
+    }
+    Ok(Some(folder))
 }
 
 /// Public keys that a policy reads as `k8s://namespace/name`.

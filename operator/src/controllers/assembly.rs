@@ -316,7 +316,7 @@ impl Document {
             let names: Vec<_> = self.missing.iter().map(String::as_str).collect();
             return State::WithoutRoots(names.join(", "));
         }
-        if !rules.is_empty() && rules.len() == policy.rules.len() {
+        if policy.rules.iter().all(|rule| matches!(rule.body, Body::NotHandled { .. })) {
             return State::NotJudged(rules.join(", "));
         }
         let but =

@@ -43,13 +43,12 @@ fn compile_spec(spec: &mut Fields<'_, '_>, id: PolicyId) -> Option<Exception> {
         targets.error(Problem::Empty("name the rules"));
     }
     let conditions = spec.get("conditions").map(|node| conditions::conditions(&node));
+    let mut targets: Vec<_> = targets?.list().iter().filter_map(target).collect();
     // Such an exception lifts single controls of other rules. Read without it, it would lift whole rules.
     if let Some(node) = spec.get("podSecurity") {
-        node.error(Problem::NotSupported(
-            "podSecurity; exceptions from single controls concern rules that are not handled",
-        ));
+        node.warn("excepts from single controls of rules that are not handled; nothing else is lifted");
+        targets.clear();
     }
-    let targets = targets?.list().iter().filter_map(target).collect();
     Some(Exception { id, background, matching: matching?, targets, conditions, warnings: vec![] })
 }
 

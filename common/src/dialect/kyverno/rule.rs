@@ -20,13 +20,19 @@ pub(super) fn compile_rules(list: &Node<'_, '_>, policy: &PolicyContext) -> Vec<
     let values: Vec<_> = nodes.iter().map(|node| node.value).collect();
     let wanted = || autogen::annotated(policy.settings.autogen.as_deref(), list);
     let targets = autogen::Targets::of(&values, wanted);
+    let written: BTreeSet<_> = values.iter().filter_map(|rule| rule.get("name")?.as_str()).collect();
     let (mut rules, mut names) = (Vec::new(), BTreeSet::new());
     for node in &nodes {
         let generated = targets.generate(node.value);
         let generated =
             generated.iter().map(|value| Node { value, path: node.path.clone(), report: node.report });
-        for node in std::iter::once(node.clone()).chain(generated) {
+        for (at, node) in std::iter::once(node.clone()).chain(generated).enumerate() {
             let Some(rule) = compile_rule(&node, policy) else { continue };
+            // Its author may have written such a rule by hand, and nothing is judged by either.
+            let by_hand = at > 0 && written.contains(&*rule.name);
+            if by_hand && matches!(rule.body, Body::NotHandled { .. }) {
+                continue;
+            }
             if !names.insert(rule.name.clone()) {
                 node.report.error(&node.path.key("name"), Problem::Duplicate(rule.name.to_string()));
             }

@@ -1,6 +1,7 @@
 //! Rules for pod controllers, generated from rules for Pods (`spec/kyverno.md` 2.12).
 //!
-//! Only `verifyImages` rules are generated: manifest rules never are, and other rules are not ours.
+//! Manifest rules are never generated. Rules of types that are not ours are, so that a test or an exception that
+//! names one of them finds it: it is known, and not handled.
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,8 @@ use crate::policy::selector::KindPattern;
 pub(in crate::dialect) const CONTROLLERS: [&str; 7] =
     ["DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet", "CronJob"];
 const CRON_JOB: &str = "CronJob";
+/// What the names of generated rules begin with.
+const PREFIX: &str = "autogen-";
 const ANNOTATION: &str = "pod-policies.kyverno.io/autogen-controllers";
 
 /// The controllers that rules are generated for; none when a rule of the policy forbids it.
@@ -26,14 +29,13 @@ impl Targets {
 
     /// The rules generated from one.
     pub(in crate::dialect) fn generate(&self, rule: &Value) -> Vec<Value> {
-        let for_pods =
-            rule.get("verifyImages").is_some() && clauses(rule, "match").any(|kinds| names_pods(&kinds));
+        let for_pods = is_generated(rule) && clauses(rule, "match").any(|kinds| names_pods(&kinds));
         let other_exclusions = clauses(rule, "exclude").any(|kinds| !kinds.is_empty() && !names_pods(&kinds));
         if !for_pods || other_exclusions {
             return vec![];
         }
         let (jobs, others): (Vec<&str>, Vec<&str>) = self.0.iter().partition(|kind| **kind == CRON_JOB);
-        let controllers = Rewrite { prefix: "autogen-", kinds: others, template: "spec.template" };
+        let controllers = Rewrite { prefix: PREFIX, kinds: others, template: "spec.template" };
         let cron =
             Rewrite { prefix: "autogen-cronjob-", kinds: jobs, template: "spec.jobTemplate.spec.template" };
         [controllers, cron]
@@ -65,14 +67,32 @@ fn controller(name: &str, list: &Node<'_, '_>) -> Option<&'static str> {
     found
 }
 
+/// Validations that are generated; `manifests` and `assert` are not.
+const VALIDATIONS: [&str; 6] = ["pattern", "anyPattern", "deny", "foreach", "podSecurity", "cel"];
+
+/// Whether a rule is of a type that is generated, and no generated one itself.
+fn is_generated(rule: &Value) -> bool {
+    let has = |body: &str, parts: &[&str]| {
+        rule.get(body).is_some_and(|body| parts.iter().any(|part| body.get(part).is_some()))
+    };
+    let of_a_type = rule.get("verifyImages").is_some()
+        || has("validate", &VALIDATIONS)
+        || has("mutate", &["patchStrategicMerge", "foreach"]);
+    of_a_type && !rule.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with(PREFIX))
+}
+
 /// Whether a rule leaves its policy open to generation: it selects by kind and namespace only (names and
 /// labels of a Pod are not those of its controller), and not Pods together with other kinds.
 fn allows(rule: &Value) -> bool {
     let has = |value: &Value, fields: &[&str]| {
         fields.iter().any(|field| value.get(field).is_some_and(|v| !v.is_null()))
     };
+    let patches = |value: &Value| has(value, &["patchesJson6902"]);
+    let each = |mutate: &Value| {
+        mutate.get("foreach").and_then(Value::as_array).is_some_and(|list| list.iter().any(patches))
+    };
     let rewrites = rule.get("generate").is_some()
-        || rule.get("mutate").is_some_and(|mutate| has(mutate, &["patchesJson6902"]));
+        || rule.get("mutate").is_some_and(|mutate| patches(mutate) || each(mutate));
     let narrow = |resources: &Value| has(resources, &["name", "names", "selector", "annotations"]);
     let mixed = |resources: &Value| {
         let kinds = kinds(resources);

@@ -1,6 +1,7 @@
 //! Conditions over a request.
 
 mod compare;
+mod fault;
 mod scope;
 
 use std::cmp::Ordering;
@@ -8,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use scope::{ContextEntry, ContextSource, Scope, VariableFault};
+pub use fault::VariableFault;
+pub(super) use scope::OF_REQUEST;
+pub use scope::{ContextEntry, ContextSource, Scope};
 
 use super::template::{Template, show};
 use crate::object::FieldPath;
@@ -16,6 +19,31 @@ use crate::object::FieldPath;
 /// Values of variables that come from outside (an API call, a `ConfigMap`, a values file), by the dotted
 /// path that an expression uses: `request.object.metadata.name`, `settings.data.mode`.
 pub type Values = BTreeMap<String, Value>;
+
+/// The values that the rules of an evaluation see.
+#[derive(Clone, Debug, Default)]
+pub struct RuleValues {
+    /// Those of every rule that has none of its own.
+    pub of_all: Values,
+    /// All that the rule of a name sees, and the rules that are generated from it.
+    pub of_rule: BTreeMap<String, Values>,
+}
+
+impl RuleValues {
+    /// The values that a rule sees.
+    #[must_use]
+    pub fn of(&self, rule: &str) -> &Values {
+        let written = || rule.strip_prefix("autogen-cronjob-").or_else(|| rule.strip_prefix("autogen-"));
+        let own = self.of_rule.get(rule).or_else(|| self.of_rule.get(written()?));
+        own.unwrap_or(&self.of_all)
+    }
+}
+
+impl From<Values> for RuleValues {
+    fn from(of_all: Values) -> Self {
+        Self { of_all, of_rule: BTreeMap::new() }
+    }
+}
 
 /// Conditions: all of `all`, and one of `any` where there are any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -208,6 +236,15 @@ fn join(
 }
 
 impl Condition {
+    /// What its expressions begin with: the names that they look up, each maybe several times.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let templates = [&self.key, &self.value].into_iter();
+        let expressions = templates.flat_map(|template| template.expressions());
+        expressions
+            .flat_map(|expression| expression.variables())
+            .filter_map(|path| path.first().map(String::as_str))
+    }
+
     /// Whether the condition holds.
     #[must_use]
     pub fn evaluate(&self, scope: &Scope) -> ConditionResult {

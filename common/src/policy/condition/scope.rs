@@ -7,7 +7,8 @@ use jmespath::{Rcvar, ToJmespath as _, Variable};
 use serde_json::{Map, Value, json};
 
 use super::Values;
-use crate::image;
+use super::fault::VariableFault;
+use crate::image::{self, ImageRef};
 use crate::object::FieldPath;
 use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::functions::Functions;
@@ -47,76 +48,9 @@ pub enum ContextSource {
     Unreadable(ExpressionError),
 }
 
-/// Why a variable has no value. Never taken for "absent": attack: an object that makes a lookup fail
-/// must not be exempt from the rule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VariableFault {
-    /// Nothing of that name.
-    #[error("the variable `{0}` is not known")]
-    Unknown(String),
-    /// It must be read from elsewhere and nobody has.
-    #[error("the variable `{name}` needs {what}, which was not read (give it a value in a values file)")]
-    NotRead {
-        /// The variable.
-        name: String,
-        /// `configMap`, …
-        what: String,
-    },
-    /// It says who asks, and there is no request.
-    #[error("the variable `{0}` says who asks, and there is no admission request")]
-    NoRequest(String),
-    /// Its own definition has no value.
-    #[error("the variable `{name}`: {why}")]
-    Definition {
-        /// The variable.
-        name: String,
-        /// Why.
-        why: Box<VariableFault>,
-    },
-    /// The images of the object cannot be listed. Attack: an image that nobody can read must not be "absent"
-    /// for a precondition.
-    #[error("the variable `images`: {0}")]
-    Images(String),
-    /// Something that conditions over a statement do not see.
-    #[error("the variable `{name}` comes from {origin}, which conditions over a statement do not see")]
-    Elsewhere {
-        /// The variable.
-        name: String,
-        /// Where it comes from.
-        origin: &'static str,
-    },
-    /// The document that is judged does not say it, or says `null`. Only of [`Scope::of_statement`].
-    #[error("there is no `{0}`")]
-    Absent(String),
-    /// An expression that cannot be evaluated.
-    #[error(transparent)]
-    Evaluation(#[from] crate::policy::expression::EvaluationError),
-    /// An expression that cannot be read.
-    #[error(transparent)]
-    Expression(#[from] ExpressionError),
-}
-
-impl VariableFault {
-    /// Whether the document that is judged is to blame, and not what surrounds it: another document would have an
-    /// answer, another time or place would not.
-    #[must_use]
-    pub fn is_of_document(&self) -> bool {
-        match self {
-            Self::Absent(_) | Self::Evaluation(_) => true,
-            Self::Unknown(_)
-            | Self::NotRead { .. }
-            | Self::NoRequest(_)
-            | Self::Elsewhere { .. }
-            | Self::Definition { .. }
-            | Self::Images(_)
-            | Self::Expression(_) => false,
-        }
-    }
-}
-
 /// What the request gives, beside which a rule has names of its own (`context`).
-const OF_REQUEST: [&str; 5] = ["request", "image", "images", "serviceAccountName", "serviceAccountNamespace"];
+pub(in crate::policy) const OF_REQUEST: [&str; 5] =
+    ["request", "image", "images", "serviceAccountName", "serviceAccountNamespace"];
 
 /// What expressions can see.
 #[derive(Debug)]
@@ -172,26 +106,83 @@ impl Scope {
         scope
     }
 
-    /// A signed statement: expressions see it at their root, and nothing else. `now` is the time
-    /// that functions of time see; `elsewhere` are names that have no value here, and where they come from.
+    /// The same for one of the object's images, as `image`. `now` is the time that functions of time see.
+    #[must_use]
+    pub fn with_image(&self, image: &ImageRef, now: Timestamp) -> Self {
+        let mut names = self.names();
+        names.insert("image".to_owned(), seen(&image::variable(image)));
+        self.seeing(names, now)
+    }
+
+    /// A signed statement: expressions see its predicate at their root, beside what `beside` sees. `now` is the time
+    /// that functions of time see.
     ///
     /// Unlike an object, a statement must say what it is asked for: what is absent or `null` has no value. Attack:
     /// a scan that leaves out its findings, so that none of them is forbidden.
     #[must_use]
-    pub fn of_statement<'n>(
-        document: &Value,
-        elsewhere: impl IntoIterator<Item = (&'n str, &'static str)>,
+    pub fn of_statement(predicate: &Value, beside: Option<&Self>, now: Timestamp) -> Self {
+        let scope = Self::beside(beside, now);
+        let mut names = scope.names();
+        let mut ambiguous = Vec::new();
+        for (name, value) in predicate.as_object().into_iter().flatten() {
+            if names.contains_key(name) || scope.missing.contains_key(name) {
+                ambiguous.push(name);
+            } else {
+                names.insert(name.clone(), seen(value));
+            }
+        }
+        let mut scope = scope.seeing(names, now);
+        let faults = ambiguous.into_iter().map(|name| (name.clone(), VariableFault::Ambiguous(name.clone())));
+        scope.missing.extend(faults);
+        scope
+    }
+
+    /// The predicates of named attestations, each under its name, beside what `beside` sees. `absent` are names of
+    /// attestations that are not there. The policy gives these names, so they win over all others.
+    #[must_use]
+    pub fn of_statements<'n>(
+        predicates: &Map<String, Value>,
+        absent: impl IntoIterator<Item = &'n str>,
+        beside: Option<&Self>,
         now: Timestamp,
     ) -> Self {
-        let mut scope = Self { must_say: true, ..Self::empty(now) };
-        let of_request = OF_REQUEST.into_iter().map(|name| (name, "the request"));
-        for (name, origin) in of_request.chain(elsewhere) {
-            scope.missing.insert(name.to_owned(), VariableFault::Elsewhere { name: name.to_owned(), origin });
-        }
-        if let Value::Object(root) = document {
-            scope.see(root);
-        }
+        let scope = Self::beside(beside, now);
+        let mut names = scope.names();
+        names.extend(predicates.iter().map(|(name, predicate)| (name.clone(), seen(predicate))));
+        let mut scope = scope.seeing(names, now);
+        scope.missing.retain(|name, _| !predicates.contains_key(name));
+        let absent =
+            absent.into_iter().map(|name| (name.to_owned(), VariableFault::NoAttestation(name.to_owned())));
+        scope.missing.extend(absent);
         scope
+    }
+
+    /// What a statement is seen beside. Without a request, what requests give has no value.
+    fn beside(beside: Option<&Self>, now: Timestamp) -> Self {
+        let scope = match beside {
+            Some(scope) => scope.seeing(scope.names(), now),
+            None => {
+                let no_request = |name: &str| (name.to_owned(), VariableFault::NoRequest(name.to_owned()));
+                Self { missing: OF_REQUEST.map(no_request).into(), ..Self::empty(now) }
+            }
+        };
+        Self { must_say: true, ..scope }
+    }
+
+    /// What stands at the root of expressions. Values are shared, not copied.
+    fn names(&self) -> BTreeMap<String, Rcvar> {
+        self.document.as_object().cloned().unwrap_or_default()
+    }
+
+    /// The same, where that stands at the root.
+    fn seeing(&self, names: BTreeMap<String, Rcvar>, now: Timestamp) -> Self {
+        Self {
+            document: Rcvar::new(Variable::Object(names)),
+            missing: self.missing.clone(),
+            request: self.request.clone(),
+            must_say: self.must_say,
+            functions: Functions::at(now),
+        }
     }
 
     fn empty(now: Timestamp) -> Self {

@@ -3,6 +3,7 @@ mod statements;
 use serde_json::json;
 
 use super::*;
+use crate::image::ImageRef;
 use crate::policy::expression::{Expression, ExpressionError};
 use crate::policy::selector::{ReviewFacts, UserInfo};
 
@@ -268,7 +269,8 @@ fn a_scan_is_fresh_for_seven_days() {
             all: vec![condition(&json!(key), "LessThanOrEquals", &json!("168h"))],
             ..Conditions::default()
         };
-        let judged = |predicate: &Value| match conditions.evaluate(&Scope::of_statement(predicate, [], NOW)) {
+        let judged = |predicate: &Value| match conditions.evaluate(&Scope::of_statement(predicate, None, NOW))
+        {
             ConditionResult::True => "pass",
             ConditionResult::False(_) => "fail",
             ConditionResult::Fault(fault) if fault.why.is_of_document() => "unanswered",
@@ -300,7 +302,7 @@ fn a_predicate_cannot_rewrite_the_condition() {
         "' }} 1h {{ '",
     ] {
         let predicate = json!({ "metadata": { "scanFinishedOn": attack } });
-        let result = condition.evaluate(&Scope::of_statement(&predicate, [], NOW));
+        let result = condition.evaluate(&Scope::of_statement(&predicate, None, NOW));
         let ConditionResult::Fault(fault) = result else { panic!("{attack}: {result:?}") };
         assert!(matches!(fault.why, ConditionFaultReason::Variable(VariableFault::Evaluation(_))), "{fault}");
     }

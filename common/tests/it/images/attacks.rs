@@ -8,7 +8,7 @@ use common::key::PrivateKey;
 use common::limits;
 use common::object::ObjectRef;
 use common::policy::images::{ImageEntry, SignatureStorage, SignedReference};
-use common::registry::{Descriptor, Manifest};
+use common::registry::{Descriptor, Manifest, Registry};
 use common::signature::make::{Said, signature_statement};
 use common::verdict::{Decision, Outcome, RegistryProblem, denial};
 use serde_json::json;
@@ -284,7 +284,7 @@ fn a36_what_is_listed_for_an_image_and_about_another_counts_for_nothing() {
     let (key, good, evil) = (key(), image("good"), image("evil"));
     let layer = Layer::bundle(&key, &signature_statement(&evil.digest, &Said::new()));
     let shelf = Shelf::of(&evil).image("ghcr.io/acme/app:2", &good).bundled(&good, &layer);
-    let listed = futures::executor::block_on(common::registry::Registry::referrers(
+    let listed = futures::executor::block_on(Registry::referrers(
         &shelf.0,
         &common::image::Repository::parse(REPOSITORY).unwrap(),
         &good.digest,
@@ -368,6 +368,17 @@ fn a40_a_fault_where_nothing_needs_to_be_seen_does_not_matter() {
     passes(&judge(APP, &signed_by(&key), registry.clone()));
     assert_eq!(registry.count("referrers"), 0);
     let Shelf(nothing) = Shelf::default();
-    let demanded = entry(None);
-    expect(&judge(APP, &demanded, Arc::new(nothing)), Outcome::Fail, "image-not-found");
+    let nothing: Arc<dyn Registry> = Arc::new(nothing);
+    expect(&judge(APP, &signed_by(&key), Arc::clone(&nothing)), Outcome::Fail, "image-not-found");
+    // Where nothing can pass, or nothing is demanded, nothing is asked.
+    let demanded =
+        |required, mutate_digest| ImageEntry { required, mutate_digest, verify_digest: false, ..entry(None) };
+    for (demanded, outcome, code) in [
+        (demanded(true, true), Outcome::Fail, "image-unverified"),
+        (demanded(true, false), Outcome::Fail, "image-unverified"),
+        (demanded(false, false), Outcome::Skip, "nothing-checked"),
+        (demanded(false, true), Outcome::Fail, "image-not-found"),
+    ] {
+        expect(&judge(APP, &demanded, Arc::clone(&nothing)), outcome, code);
+    }
 }

@@ -137,11 +137,9 @@ fn a25_a_statement_that_gives_a_condition_no_answer_is_refused() {
         expect(&decision, Outcome::Fail, "condition-failed");
     }
     // What no statement can help stays a fault: nobody has read it.
-    for name in ["request.object.metadata.name", "images.containers.app.tag", "serviceAccountName"] {
-        let condition = json!({"key": format!("{{{{ {name} }}}}"), "operator": "Equals", "value": "x"});
-        let decision = judge(&asked(condition), with(&[Layer::envelope(&key, &scan(0))]));
-        expect(&decision, Outcome::Fault, "variable-unresolved");
-    }
+    let condition = json!({"key": "{{ serviceAccountName }}", "operator": "Equals", "value": "x"});
+    let decision = judge(&asked(condition), with(&[Layer::envelope(&key, &scan(0))]));
+    expect(&decision, Outcome::Fault, "variable-unresolved");
 }
 
 /// One condition per refusal would mean one build per condition. Of `any`, each alternative is said.
@@ -182,7 +180,7 @@ fn every_condition_that_is_not_kept_is_said() {
 #[test]
 fn a_certain_refusal_wins_over_what_nobody_can_say() {
     let key = key();
-    let fault = json!({"all": [{"key": "{{ request.name }}", "operator": "Equals", "value": "x"}]});
+    let fault = json!({"all": [{"key": "{{ serviceAccountName }}", "operator": "Equals", "value": "x"}]});
     let refusal = json!({"all": [{"key": "{{ failed }}", "operator": "Equals", "value": 1}]});
     for conditions in [json!([fault, refusal]), json!([refusal, fault])] {
         let demanded = scanned(&key, &json!({"conditions": conditions}), &json!({}));
@@ -283,13 +281,35 @@ fn a_place_that_gives_no_answer_is_no_refusal_by_a_condition() {
     let hiding = failing(shelf(), "referrers ", RegistryProblem::Status(503));
     let decision = review_one(&pod(&[APP]), &demanded, hiding);
     expect(&decision, Outcome::Fault, "registry-unreachable");
-    // Of the request or the rule's context nothing is seen: a fault, beside whatever the statement says.
-    let elsewhere = json!({"deny": {"conditions": {"any": [
-        {"key": "{{ request.name }}", "operator": "Equals", "value": "x"}]}}});
-    let undecided =
-        scanned(&key, &json!({"name": "scan", "conditions": []}), &json!({"validate": elsewhere}));
+    // A name that stands for nothing is a fault, beside whatever the statement says.
+    let unknown = json!({"deny": {"conditions": {"any": [
+        {"key": "{{ nothing.name }}", "operator": "Equals", "value": "x"}]}}});
+    let undecided = scanned(&key, &json!({"name": "scan", "conditions": []}), &json!({"validate": unknown}));
     let decision = judge(&undecided, with(&[Layer::envelope(&key, &scan(0))]));
-    expect(&decision, Outcome::Fault, "variable-unresolved");
+    expect(&decision, Outcome::Fail, "condition-failed");
+}
+
+/// What the request says, and which image it is about, can be asked of a statement.
+#[test]
+fn conditions_see_the_request_beside_what_is_attested() {
+    let key = key();
+    let by = |failed: Value| with(&[Layer::envelope(&key, &scan(failed))]);
+    let asks = |key_of: &str, value: &str| {
+        let condition = json!({"key": key_of, "operator": "Equals", "value": value});
+        scanned(&key, &json!({"conditions": [{"all": [condition]}]}), &json!({}))
+    };
+    passes(&judge(&asks("{{ request.operation }}", "CREATE"), by(json!(0))));
+    passes(&judge(&asks("{{ image.registry }}", "ghcr.io"), by(json!(0))));
+    let other = judge(&asks("{{ request.operation }}", "UPDATE"), by(json!(0)));
+    expect(&other, Outcome::Fail, "condition-failed");
+    let deny = |operation: &str| {
+        let rule = json!({"deny": {"conditions": {"all": [
+            {"key": "{{ scan.failed }}", "operator": "GreaterThan", "value": 3},
+            {"key": "{{ request.operation }}", "operator": "Equals", "value": operation}]}}});
+        scanned(&key, &json!({"name": "scan", "conditions": []}), &json!({"validate": rule}))
+    };
+    expect(&judge(&deny("CREATE"), by(json!(4))), Outcome::Fail, "condition-failed");
+    passes(&judge(&deny("UPDATE"), by(json!(4))));
 }
 
 #[test]

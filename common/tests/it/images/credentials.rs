@@ -7,7 +7,7 @@ use common::evaluate::{Context, Rules, Task, by_policies};
 use common::key::PrivateKey;
 use common::object::{ObjectRef, Origin};
 use common::policy::images::RegistryCredentials;
-use common::policy::{KeyRef, Policy, ReviewFacts, Values};
+use common::policy::{KeyRef, Policy, ReviewFacts, RuleValues};
 use common::registry::{Nowhere, Registry};
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
@@ -117,7 +117,7 @@ fn one_tag_that_is_two_images_is_refused() {
 #[test]
 fn an_evaluation_can_be_sent() {
     fn is_send<T: Send>(_: &T) {}
-    let (pod, known, values) = (pod(&[APP]), Facts::default(), Values::default());
+    let (pod, known, values) = (pod(&[APP]), Facts::default(), RuleValues::default());
     let sources = Offline::default();
     let subject =
         Subject { kind: SubjectKind::Resource, source: APP.to_owned(), object: ObjectRef::of(&pod) };

@@ -2,8 +2,9 @@
 
 use common::key::PrivateKey;
 use common::limits;
-use common::policy::images::ImageEntry;
-use common::policy::{Body, Policy};
+use common::object::FieldPath;
+use common::policy::condition::ContextSource;
+use common::policy::{Body, ContextEntry, Policy};
 use common::signature::make::statement;
 use common::verdict::{Decision, Outcome};
 use serde_json::{Value, json};
@@ -89,13 +90,12 @@ fn what_decided_is_told() {
 #[test]
 fn what_the_rule_gives_is_not_held_against_a_statement() {
     let key = key();
-    let entry = |context: &[&str]| {
-        let policy = refusing(&key, &json!({"any": [compared("settings.mode", "Equals", 1)]}));
-        let Body::Images(rule) = &policy.rules[0].body else { unreachable!() };
-        let context = context.iter().map(|&name| name.to_owned()).collect();
-        ImageEntry { context, ..rule.entries[0].clone() }
-    };
-    let judged = |context| judge(APP, &entry(context), saying(&key, &[0], &[0]).registry());
-    expect(&judged(&["settings"]), Outcome::Fault, "variable-unresolved");
-    expect(&judged(&[]), Outcome::Fail, "condition-failed");
+    let mut policy = refusing(&key, &json!({"any": [compared("settings.mode", "Equals", 1)]}));
+    expect(&judged(&policy, saying(&key, &[0], &[0])), Outcome::Fail, "condition-failed");
+    let source = ContextSource::External { what: "configMap".to_owned() };
+    let settings = ContextEntry { name: "settings".to_owned(), path: FieldPath::root(), source };
+    policy.rules[0].context = vec![settings];
+    let Body::Images(rule) = &mut policy.rules[0].body else { unreachable!() };
+    rule.entries[0].context = vec!["settings".to_owned()];
+    expect(&judged(&policy, saying(&key, &[0], &[0])), Outcome::Fault, "variable-unresolved");
 }

@@ -13,7 +13,7 @@ use common::image::{ImageRef, Repository, Tag, Version};
 use common::key::PrivateKey;
 use common::object::{ObjectRef, Origin};
 use common::policy::images::ImageEntry;
-use common::policy::{Policy, Requirement, ReviewFacts, Values};
+use common::policy::{Policy, Requirement, ReviewFacts, RuleValues};
 use common::registry::{Descriptor, Fetch, Manifest, Memory, Registry};
 use common::signature::make::{Said, simple_signing_payload, statement_bundle};
 use common::sources::{Offline, Sources};
@@ -381,7 +381,7 @@ pub(crate) fn review_by(
     let subject =
         Subject { kind: SubjectKind::Resource, source: "Pod/web".to_owned(), object: ObjectRef::of(object) };
     let task = Task { subject: subject.into(), facts: ReviewFacts::of(object), origin: Origin::File };
-    let rules = Rules { policies, exceptions: &[], values: &Values::default(), background: false };
+    let rules = Rules { policies, exceptions: &[], values: &RuleValues::default(), background: false };
     let decisions = block_on(by_policies(&task, rules, Context { sources, known, now: now() }));
     let own = |decision: &Decision| decision.by.as_ref().is_some_and(|by| &*by.rule == "images");
     let decisions: Vec<_> = decisions.into_iter().filter(own).collect();

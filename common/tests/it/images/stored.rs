@@ -3,7 +3,7 @@
 use common::cache::Facts;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::object::{ObjectRef, Origin};
-use common::policy::{Operation, Policy, ReviewFacts, Values};
+use common::policy::{Operation, Policy, ReviewFacts, RuleValues};
 use common::sources::Offline;
 use common::verdict::{Check, Decision, Outcome, Subject, SubjectKind};
 use futures::executor::block_on;
@@ -22,7 +22,7 @@ fn stored(object: &Value, before: Option<&Value>, policy: &Policy, shelf: Shelf)
     let facts = ReviewFacts { old_object: before, operation, ..ReviewFacts::of(object) };
     let task = Task { subject: subject.into(), facts, origin: Origin::Review };
     let policies = std::slice::from_ref(policy);
-    let rules = Rules { policies, exceptions: &[], values: &Values::default(), background: false };
+    let rules = Rules { policies, exceptions: &[], values: &RuleValues::default(), background: false };
     let sources = Offline { trust_root: None, images: Some(shelf.registry()) };
     let context = Context { sources: &sources, known: &Facts::default(), now: now() };
     let decisions = block_on(by_policies(&task, rules, context));

@@ -439,6 +439,36 @@ fn rules_are_generated_only_where_kyverno_generates_them() {
     );
     let on_pods = with(valid(), "/spec/rules/0/match/any/0/resources/kinds", json!(["Pod"]));
     assert_eq!(names(&on_pods), ["r"], "manifest rules never");
+    // Rules of other types are generated as well, so that what names one finds it.
+    let other = |field: &str, body: Value| {
+        let pods = json!({"any": [{"resources": {"kinds": ["Pod"]}}]});
+        policy_of(&json!([{"name": "r", "match": pods, field: body}]))
+    };
+    for body in [
+        json!({"pattern": {}}),
+        json!({"anyPattern": []}),
+        json!({"deny": {}}),
+        json!({"foreach": []}),
+        json!({"podSecurity": {"level": "baseline"}}),
+        json!({"cel": {}}),
+    ] {
+        assert_eq!(names(&other("validate", body.clone())), all, "{body}");
+    }
+    assert_eq!(names(&other("mutate", json!({"patchStrategicMerge": {}}))), all);
+    for (field, body) in [
+        ("validate", json!({"assert": {}})),
+        ("mutate", json!({"patchesJson6902": "- op: add"})),
+        ("mutate", json!({"foreach": [{"patchesJson6902": "- op: add"}]})),
+        ("generate", json!({})),
+    ] {
+        assert_eq!(names(&other(field, body.clone())), ["r"], "{field} {body}");
+    }
+    // One that its author wrote by hand is that one.
+    let mut by_hand = other("validate", json!({"pattern": {}}));
+    by_hand["spec"]["rules"].as_array_mut().unwrap().push(
+        json!({"name": "autogen-r", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]}, "validate": {"deny": {}}}),
+    );
+    assert_eq!(names(&by_hand), ["r", "autogen-cronjob-r", "autogen-r"]);
     let long = with(pods.clone(), "/spec/rules/0/name", json!("n".repeat(63)));
     assert!(compiled(&long).rules.iter().all(|rule| rule.name.len() <= 63));
 }

@@ -308,6 +308,9 @@ fn exceptions_name_policies_exactly_and_rules_by_pattern() {
     assert_eq!(problem(json!({"match": matching, "exceptions": []})), Problem::Empty("name the rules"));
     let everything = problem(json!({"match": {}, "exceptions": target}));
     assert_eq!(everything, Problem::Empty("say which objects are excepted"));
-    let pod_security = problem(json!({"match": matching, "exceptions": target, "podSecurity": [{}]}));
-    assert!(matches!(pod_security, Problem::NotSupported(_)));
+    let controls =
+        json!({"match": matching, "exceptions": target, "podSecurity": [{"controlName": "Seccomp"}]});
+    let of_controls = exception(&controls).unwrap();
+    assert!(!of_controls.names(&policy("ns", "p"), "verify-x"), "a whole rule would be lifted");
+    assert_eq!(of_controls.warnings[0].path.to_string(), "spec.podSecurity");
 }

@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn a_statement_must_say_what_it_is_asked_for() {
     let answer = |key: &str, operator: &str, value: Value, said: &Value| {
-        let scope = Scope::of_statement(said, [("settings", "the rule's context")], NOW);
+        let scope = Scope::of_statement(said, None, NOW);
         match condition(&json!(key), operator, &value).evaluate(&scope) {
             ConditionResult::True => "true",
             ConditionResult::False(_) => "false",
@@ -34,18 +34,16 @@ fn a_statement_must_say_what_it_is_asked_for() {
         ("x", "NotEquals", json!("{{ a.c }}"), "unanswered"),
         ("{{ a }}", "AnyIn", json!(["x"]), "unanswered"),
         ("{{ a.b }}", "LessThan", json!(3), "unanswered"),
-        // What a statement says itself is its own, whatever it is called.
-        ("{{ request.of }}", "Equals", json!("ours"), "true"),
+        // Without a request, what requests give has no value, and a statement gives none instead.
+        ("{{ request.of }}", "Equals", json!("ours"), "unanswered"),
         ("{{ images.containers }}", "Equals", json!("x"), "fault"),
         ("{{ serviceAccountName }}", "Equals", json!("x"), "fault"),
-        ("{{ settings.data.mode }}", "NotEquals", json!("x"), "fault"),
-        ("{{ a.b }}", "Equals", json!("{{ settings.data.mode }}"), "fault"),
     ] {
         assert_eq!(answer(key, operator, value, &said), expected, "{key} {operator}");
     }
     assert_eq!(answer("{{ request.of }}", "Equals", json!("x"), &json!({})), "fault");
     // What is told is the field that is missing, and not what a function makes of that.
-    let scope = Scope::of_statement(&said, [], NOW);
+    let scope = Scope::of_statement(&said, None, NOW);
     for (key, missing) in [
         ("{{ a.results[].level | length(@) }}", "a.results"),
         ("{{ time_since('', a.finished, '') }}", "a.finished"),
@@ -57,6 +55,67 @@ fn a_statement_must_say_what_it_is_asked_for() {
     }
 }
 
+/// What the request and the rule give is seen beside the statement, and is never what the statement says. Attack: a
+/// statement that brings the value that it is compared with.
+#[test]
+fn a_statement_is_seen_beside_the_request_and_cannot_take_its_place() {
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"team": "red"}},
+        "spec": {"containers": [{"name": "c", "image": "ghcr.io/acme/app:1.4"}]}});
+    let image = ImageRef::parse("ghcr.io/acme/app:1.4").unwrap();
+    let unread = ContextEntry {
+        name: "settings".to_owned(),
+        path: FieldPath::root(),
+        source: ContextSource::External { what: "configMap".to_owned() },
+    };
+    let values = Values::from([("want.version".to_owned(), json!("1.4"))]);
+    let beside = Scope::new(&ReviewFacts::of(&object), &[unread], &values, NOW).with_image(&image, NOW);
+    let answer = |key: &str, value: Value, said: &Value| {
+        let scope = Scope::of_statement(said, Some(&beside), NOW);
+        match condition(&json!(key), "Equals", &value).evaluate(&scope) {
+            ConditionResult::True => "true",
+            ConditionResult::False(_) => "false",
+            ConditionResult::Fault(fault) if fault.why.is_of_document() => "unanswered",
+            ConditionResult::Fault(_) => "fault",
+        }
+    };
+    let said = json!({"team": "red", "version": "1.4"});
+    for (key, value, expected) in [
+        ("{{ request.object.metadata.labels.team }}", "{{ team }}", "true"),
+        ("{{ version }}", "{{ want.version }}", "true"),
+        ("{{ version }}", "{{ image.tag }}", "true"),
+        ("{{ images.containers.c.name }}", "app", "true"),
+        ("{{ request.operation }}", "UPDATE", "false"),
+        ("{{ request.object.metadata.labels.none }}", "red", "unanswered"),
+        ("{{ settings.data.mode }}", "red", "fault"),
+    ] {
+        assert_eq!(answer(key, json!(value), &said), expected, "{key} {value}");
+    }
+    for (taken, key, value) in [
+        (json!({"want": {"version": "evil"}}), "{{ want.version }}", "evil"),
+        (json!({"request": {"object": {"x": "y"}}}), "{{ request.object.x }}", "y"),
+        (json!({"image": {"tag": "evil"}}), "{{ image.tag }}", "evil"),
+        (json!({"settings": {"data": {"mode": "evil"}}}), "{{ settings.data.mode }}", "evil"),
+        (json!({"serviceAccountName": "evil"}), "{{ serviceAccountName }}", "evil"),
+    ] {
+        assert_eq!(answer(key, json!(value), &taken), "unanswered", "{taken}");
+    }
+}
+
+/// The policy names attestations, so their names are theirs; one that is not there has no other value.
+#[test]
+fn a_named_attestation_is_what_its_name_stands_for() {
+    let values = Values::from([("scan.failed".to_owned(), json!(9)), ("gone".to_owned(), json!(1))]);
+    let object = json!({});
+    let beside = Scope::new(&ReviewFacts::of(&object), &[], &values, NOW);
+    let named = json!({"scan": {"failed": 0}});
+    let scope = Scope::of_statements(named.as_object().unwrap(), ["gone"], Some(&beside), NOW);
+    let holds = |key: &str, value: Value| condition(&json!(key), "Equals", &value).evaluate(&scope);
+    assert_eq!(holds("{{ scan.failed }}", json!(0)), ConditionResult::True);
+    assert_eq!(holds("{{ request.operation }}", json!("CREATE")), ConditionResult::True);
+    let ConditionResult::Fault(gone) = holds("{{ gone }}", json!(1)) else { panic!("it is not there") };
+    assert_eq!(gone.why, VariableFault::NoAttestation("gone".to_owned()).into());
+}
+
 /// A condition without an answer counts against the statement only where it decides the result.
 #[test]
 fn an_unanswered_condition_decides_against_the_statement_only_where_it_must() {
@@ -64,7 +123,7 @@ fn an_unanswered_condition_decides_against_the_statement_only_where_it_must() {
     let no = condition(&json!("a"), "Equals", &json!("b"));
     let unsaid = condition(&json!("{{ unsaid }}"), "Equals", &json!("a"));
     let elsewhere = condition(&json!("{{ request.name }}"), "Equals", &json!("a"));
-    let scope = Scope::of_statement(&json!({}), [], NOW);
+    let scope = Scope::of_statement(&json!({}), None, NOW);
     let shown = |any: &[&Condition], all: &[&Condition], holds: bool| {
         let list = |conditions: &[&Condition]| conditions.iter().map(|c| (*c).clone()).collect();
         match (Conditions { any: list(any), all: list(all) }).evaluate_unanswered(&scope, holds) {

@@ -1,0 +1,72 @@
+//! Building kustomizations, as `kubectl -k` does: by kubectl itself, which carries kustomize.
+
+use std::io::{self, ErrorKind, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use common::{limits, yaml};
+
+use crate::input::{Input, InputError};
+use crate::io_error::problem;
+
+/// What kubectl may say of a failure, in bytes. It says one line.
+const SAID_BYTES: u64 = 4 * 1024;
+
+/// The documents that a folder with a `kustomization.yaml` builds.
+///
+/// # Errors
+/// No such folder, no kubectl, a kustomization that it cannot build, more than a file may hold.
+pub(super) fn build(folder: &Path) -> anyhow::Result<Input> {
+    let name = folder.display().to_string();
+    if !folder.is_dir() {
+        bail!("-k {name}: not a folder; give the one that holds the kustomization.yaml");
+    }
+    let content = run(folder).with_context(|| format!("-k {name}"))?;
+    let documents = yaml::read(&content).map_err(InputError::Content);
+    Ok(Input { name, documents })
+}
+
+fn run(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut kubectl = Command::new("kubectl");
+    kubectl.arg("kustomize").arg(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = kubectl.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("kubectl builds kustomizations, and it is not in PATH"),
+        _ => anyhow::anyhow!("kubectl kustomize: {}", problem(&error)),
+    })?;
+    let read = read(&mut child);
+    if read.as_ref().is_ok_and(|(content, _)| content.len() > limits::INPUT_BYTES) {
+        // It may still write; what it has to say is of no use any more.
+        let _ = child.kill();
+    }
+    let status = child.wait().context("kubectl kustomize")?;
+    let (content, said) = read.context("kubectl kustomize")?;
+    if content.len() > limits::INPUT_BYTES {
+        bail!("it builds more than {} MiB", limits::INPUT_BYTES / (1024 * 1024));
+    }
+    if !status.success() {
+        let said = String::from_utf8_lossy(&said);
+        bail!("kubectl kustomize: {}", said.trim().trim_start_matches("error: "));
+    }
+    Ok(content)
+}
+
+/// Both outputs at once, so that neither keeps kubectl waiting.
+fn read(child: &mut Child) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let said = thread::spawn(move || {
+        let mut said = Vec::new();
+        if let Some(mut stderr) = stderr {
+            stderr.by_ref().take(SAID_BYTES).read_to_end(&mut said)?;
+            io::copy(&mut stderr, &mut io::sink())?;
+        }
+        io::Result::Ok(said)
+    });
+    let mut content = Vec::new();
+    if let Some(stdout) = stdout {
+        stdout.take(limits::INPUT_BYTES as u64 + 1).read_to_end(&mut content)?;
+    }
+    let said = said.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+    Ok((content, said))
+}
