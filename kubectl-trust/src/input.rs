@@ -103,6 +103,12 @@ fn is_manifest(path: &Path) -> bool {
     extension.is_some_and(|extension| ["yaml", "yml", "json", "signed"].contains(&extension))
 }
 
+/// Whether an argument that is to be a kind or an image was meant as a file: it is called like a manifest, or begins like
+/// a path. That a file of such a name is there says nothing: many folders hold one that is called as an image is.
+pub(crate) fn looks_like_a_file(argument: &str) -> bool {
+    is_manifest(Path::new(argument)) || ["./", "../", "/"].iter().any(|start| argument.starts_with(start))
+}
+
 /// Reads one file whole, up to `limit` bytes.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Objects as a real API server keeps them: defaults filled in, bookkeeping added, controllers at work.
 
+mod forms;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

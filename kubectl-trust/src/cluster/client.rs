@@ -20,6 +20,8 @@ const PAGES: usize = 400;
 /// A connection to one API server.
 pub(crate) struct Client {
     inner: kube::Client,
+    /// Where it is, as the kubeconfig says.
+    server: String,
     namespace: String,
     timeout: Option<Duration>,
 }
@@ -34,9 +36,14 @@ pub(crate) enum ClusterError {
     #[error("{0}")]
     Forbidden(String),
     /// No answer, or one that is not understood.
-    #[error("the cluster gives no answer: {0}")]
+    #[error("no answer: {0}")]
     Other(String),
 }
+
+/// Why the files that a kubeconfig is put together of give none.
+#[derive(Debug, thiserror::Error)]
+#[error("no kubeconfig: none of the files in KUBECONFIG is there ({0}); name one with --kubeconfig")]
+struct NoneThere(String);
 
 /// Why there is no configuration, without what its reader wraps around it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others say it themselves")]
@@ -51,6 +58,25 @@ fn unusable(error: &KubeconfigError) -> anyhow::Error {
     }
 }
 
+/// The files that KUBECONFIG lists, merged, else kubectl's own. As kubectl does it, files that are not there are passed
+/// over: a list often names one that a tool has yet to write.
+fn from_environment() -> anyhow::Result<Kubeconfig> {
+    let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let listed: Vec<_> = std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect();
+    if listed.is_empty() {
+        return Kubeconfig::read().map_err(|error| unusable(&error));
+    }
+    let there: Vec<_> = listed.iter().filter(|path| path.exists()).collect();
+    if there.is_empty() {
+        let names: Vec<_> = listed.iter().map(|path| path.display().to_string()).collect();
+        return Err(NoneThere(names.join(", ")).into());
+    }
+    let merged = there.into_iter().try_fold(Kubeconfig::default(), |merged, path| {
+        Kubeconfig::read_from(path).and_then(|next| merged.merge(next))
+    });
+    merged.map_err(|error| unusable(&error))
+}
+
 impl Client {
     /// Reads the kubeconfig as kubectl does; contacts nothing yet.
     ///
@@ -61,13 +87,11 @@ impl Client {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
         let timeout = duration(&args.request_timeout).context("--request-timeout")?;
-        let config = match &args.kubeconfig {
-            Some(path) => match Kubeconfig::read_from(path) {
-                Ok(file) => Config::from_custom_kubeconfig(file, &options).await,
-                Err(error) => Err(error),
-            },
-            None => Config::from_kubeconfig(&options).await,
+        let file = match &args.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path).map_err(|error| unusable(&error))?,
+            None => from_environment()?,
         };
+        let config = Config::from_custom_kubeconfig(file, &options).await;
         let mut config = config.map_err(|error| unusable(&error))?;
         config.read_timeout = timeout;
         config.connect_timeout = timeout;
@@ -75,7 +99,13 @@ impl Client {
             config.auth_info.impersonate = Some(user.clone());
         }
         let namespace = config.default_namespace.clone();
-        Ok(Self { inner: kube::Client::try_from(config)?, namespace, timeout })
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        Ok(Self { inner: kube::Client::try_from(config)?, server, namespace, timeout })
+    }
+
+    /// The API server's address.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
     }
 
     /// The namespace of the context.

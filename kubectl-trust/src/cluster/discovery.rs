@@ -55,13 +55,15 @@ pub(crate) async fn resources(client: &Client) -> anyhow::Result<Vec<Resource>> 
     for path in ["/api", "/apis"] {
         let answer = client.get_as(path, ACCEPT).await;
         let groups = answer.map_err(|error| match error {
-            ClusterError::NotFound => anyhow::anyhow!("{path}: this is not an API server"),
-            error @ (ClusterError::Forbidden(_) | ClusterError::Other(_)) => error.into(),
+            ClusterError::NotFound => anyhow::anyhow!("{}: this is not an API server", client.server()),
+            error @ (ClusterError::Forbidden(_) | ClusterError::Other(_)) => {
+                anyhow::Error::new(error).context(client.server().to_owned())
+            }
         })?;
         read_groups(&groups, &mut resources);
     }
     if resources.is_empty() {
-        bail!("the cluster does not list its kinds in the format of Kubernetes 1.27 or later");
+        bail!("{}: it does not list its kinds in the format of Kubernetes 1.27 or later", client.server());
     }
     Ok(resources)
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod discovery;
+mod names;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,9 @@ use tokio::sync::OnceCell;
 pub(crate) use self::client::duration;
 use self::client::{Client, ClusterError};
 use self::discovery::Resource;
+use self::names::Named;
 use crate::cli::ClusterArgs;
+use crate::testing::values::Labels;
 
 /// What a command may ask: the trust root it was given, and the cluster. Nothing is contacted before
 /// the first question that needs it.
@@ -52,32 +55,48 @@ impl World {
         self
     }
 
-    /// The objects that `KIND` or `KIND/NAME` arguments name, each at the `apiVersion` it was signed as.
+    /// The objects that arguments name as kubectl's do, each at the `apiVersion` it was signed as.
     ///
     /// # Errors
     /// No cluster, no such kind, no such object, no right to read it, nothing found.
     pub(crate) async fn objects(&self, arguments: &[String], domain: &str) -> anyhow::Result<Vec<Live>> {
+        let named = names::parse(arguments)?;
         let client = self.client().await.map_err(anyhow::Error::msg)?;
         let resources = discovery::resources(client).await?;
-        let mut objects = Vec::new();
-        for argument in arguments {
-            let (kind, name) = match argument.split_once('/') {
-                Some((kind, name)) if !kind.is_empty() && !name.is_empty() => (kind, Some(name)),
-                Some(_) => bail!("`{argument}`: write KIND or KIND/NAME"),
-                None => (argument.as_str(), None),
-            };
-            let resource = discovery::find(&resources, kind)?;
-            let found = self.read(client, resource, name).await.with_context(|| argument.clone())?;
-            for object in found {
+        let (mut objects, mut places) = (Vec::new(), Vec::new());
+        for Named { kind, name } in named {
+            let resource = discovery::find(&resources, &kind).with_context(|| client.server().to_owned())?;
+            let namespace = self.namespace(client, resource, name.as_deref())?;
+            let place = place(resource, name.as_deref(), namespace, client);
+            let found = read(client, resource, name.as_deref(), namespace, self.args.selector.as_deref());
+            for object in found.await.with_context(|| place.clone())? {
                 let object = as_signed(client, &resources, resource, object, domain).await?;
                 let source = format!("{}/{}", resource.singular, ObjectRef::of(&object).name);
                 objects.push(Live { source, object });
             }
+            places.push(place);
         }
         if objects.is_empty() {
-            bail!("no objects found; nothing was verified");
+            bail!("{}: none there; nothing was verified", places.join(", "));
         }
         Ok(objects)
+    }
+
+    /// The labels of the namespaces that objects are in. What cannot be read is left out: whatever depends on it is a
+    /// fault of its own.
+    pub(crate) async fn namespace_labels(&self, objects: &[Live]) -> Vec<(String, Labels)> {
+        let names: BTreeSet<_> = objects.iter().map(|live| ObjectRef::of(&live.object).namespace).collect();
+        let mut names = names.into_iter().filter(|name| !name.is_empty()).peekable();
+        let (Some(_), Ok(client)) = (names.peek(), self.client().await) else { return Vec::new() };
+        let all: Vec<_> = names.collect();
+        let read = match all.as_slice() {
+            [name] => client
+                .get(&format!("/api/v1/namespaces/{}", client::escaped(name)))
+                .await
+                .map(|one| vec![one]),
+            _ => client.list("/api/v1/namespaces", None).await,
+        };
+        read.unwrap_or_default().iter().map(labels).filter(|(name, _)| all.contains(name)).collect()
     }
 
     /// The cluster's own policies and exceptions.
@@ -95,7 +114,8 @@ impl World {
             if !dialect::reads(group, version, kind) || !kinds.insert((group, kind)) {
                 continue;
             }
-            for mut value in client.list(&resource.path(None), None).await? {
+            let listed = client.list(&resource.path(None), None).await;
+            for mut value in listed.with_context(|| place(resource, None, None, client))? {
                 restore_type(&mut value, resource);
                 let name = format!("{}/{}", resource.plural, ObjectRef::of(&value).name);
                 set.add_object(&name, &value)?;
@@ -103,7 +123,7 @@ impl World {
         }
         set.name_roots();
         if set.policies.is_empty() {
-            bail!("the cluster has no policies of a kind that kubectl trust reads");
+            bail!("{} has no policies of a kind that kubectl trust reads", client.server());
         }
         Ok(set)
     }
@@ -124,7 +144,7 @@ impl World {
             seen.push((&resource.group, &resource.kind));
             let namespace = self.args.namespace.as_deref().filter(|_| resource.namespaced);
             let listed = client.list(&resource.path(namespace), self.args.selector.as_deref()).await;
-            for object in listed.with_context(|| resource.plural.clone())? {
+            for object in listed.with_context(|| place(resource, None, namespace, client))? {
                 let object = as_signed(client, &resources, resource, object, DEFAULT_DOMAIN).await?;
                 let source = format!("{}/{}", resource.singular, ObjectRef::of(&object).name);
                 objects.push(Live { source, object });
@@ -133,21 +153,19 @@ impl World {
         Ok(objects)
     }
 
-    async fn read(
-        &self,
-        client: &Client,
+    /// The namespace to read in; `None` for kinds without one, and for all of them.
+    fn namespace<'a>(
+        &'a self,
+        client: &'a Client,
         resource: &Resource,
         name: Option<&str>,
-    ) -> anyhow::Result<Vec<Value>> {
-        let namespace = match (resource.namespaced, self.args.all_namespaces, name) {
-            (false, _, _) | (true, true, None) => None,
+    ) -> anyhow::Result<Option<&'a str>> {
+        match (resource.namespaced, self.args.all_namespaces, name) {
+            (false, _, _) | (true, true, None) => Ok(None),
             (true, true, Some(_)) => bail!("a name and --all-namespaces do not go together"),
-            (true, false, _) => Some(self.args.namespace.as_deref().unwrap_or(client.default_namespace())),
-        };
-        let path = resource.path(namespace);
-        match name {
-            Some(name) => Ok(vec![client.get(&format!("{path}/{}", client::escaped(name))).await?]),
-            None => Ok(client.list(&path, self.args.selector.as_deref()).await?),
+            (true, false, _) => {
+                Ok(Some(self.args.namespace.as_deref().unwrap_or(client.default_namespace())))
+            }
         }
     }
 
@@ -170,6 +188,38 @@ impl World {
         public_key(&secret)
             .ok_or_else(|| Unavailable::Unreadable("the Secret has no `cosign.pub`".to_owned()))
     }
+}
+
+/// One object, or all of a kind that the selector chooses.
+async fn read(
+    client: &Client,
+    resource: &Resource,
+    name: Option<&str>,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+) -> anyhow::Result<Vec<Value>> {
+    let path = resource.path(namespace);
+    match name {
+        Some(name) => Ok(vec![client.get(&format!("{path}/{}", client::escaped(name))).await?]),
+        None => Ok(client.list(&path, selector).await?),
+    }
+}
+
+/// `deployment/web in namespace prod of https://10.0.0.1:6443`.
+fn place(resource: &Resource, name: Option<&str>, namespace: Option<&str>, client: &Client) -> String {
+    let what = match name {
+        Some(name) => format!("{}/{name}", resource.singular),
+        None => resource.plural.clone(),
+    };
+    let namespace = namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default();
+    format!("{what}{namespace} of {}", client.server())
+}
+
+/// The name and the labels of a Namespace.
+fn labels(namespace: &Value) -> (String, Labels) {
+    let labels = namespace.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let labels = labels.filter_map(|(key, label)| Some((key.clone(), label.as_str()?.to_owned())));
+    (ObjectRef::of(namespace).name, labels.collect())
 }
 
 /// `cosign.pub` of a Secret, as cosign keeps key pairs in a cluster. `stringData` wins over `data`, as it does when an

@@ -16,7 +16,7 @@ use super::verify;
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
 use crate::clock;
-use crate::cluster::World;
+use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     items.extend(live_items(&live));
     if !by_rule {
         items.extend(images::items(named, &pods));
-        return by_policies(args, &items, &world, &trusted, printer);
+        return by_policies(args, (&items, &live), &world, &trusted, printer);
     }
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Library)?;
     let mut verdict = runtime::block_on(judge::by_rule(&items, &demands.rule, &world, Progress::none()))?;
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
 /// Explains objects by the policies that are given, else by those of the cluster.
 fn by_policies(
     args: &ExplainArgs,
-    items: &[Item<'_>],
+    (items, live): (&[Item<'_>], &[Live]),
     world: &World,
     trusted: &Trusted,
     printer: &mut Printer,
@@ -86,7 +86,9 @@ fn by_policies(
     };
     set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
     trust::widen(&mut set.policies, &args.matching)?;
-    let values = ValuesFile::default();
+    let mut values = ValuesFile::default();
+    let labels = runtime::block_on(world.namespace_labels(live))?;
+    labels.into_iter().for_each(|(name, labels)| values.add_namespace(&name, labels));
     let asked = Asked { operation: None, user: None, values: &values };
     let verdict = runtime::block_on(async {
         let known = Facts::default();

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
     if args.blob.is_none() && args.files.is_empty() && args.images.is_empty() {
         bail!("what shall be verified? Give -f FILE, an image, or --blob FILE");
     }
+    images::names(&args.images)?;
     trust::somebody(&args.trust)?;
     let trusted = trust_root::of(&args.trust)?;
     if let Some(path) = &args.blob {
@@ -37,7 +38,6 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         verdict.decisions.extend(of_manifests.decisions);
     }
     if !args.images.is_empty() {
-        images::names(&args.images)?;
         let entry = images::entry(args)?;
         weakened.extend(weakened_for_images(args));
         let world = World::new(args.cluster.clone(), trusted.root.clone());

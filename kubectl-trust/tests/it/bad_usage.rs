@@ -69,6 +69,15 @@ fn unknown_words_get_the_nearest_known_one() {
     let place = Place::signed(CONFIG_MAP);
     for (line, words) in [
         ("verify -f signed.yaml --kee cosign.pub", "a similar argument exists: '--key'"),
+        ("verify signed.yaml --key cosign.pub", "signed.yaml: is a file, and no image; did you mean -f signed.yaml?"),
+        ("verify ./none --key cosign.pub", "did you mean -f ./none?"),
+        ("explain image signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
+        ("verify-resource signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
+        ("diff signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
+        ("verify -f signed.yaml,app.yaml --key cosign.pub", "one name each: -f signed.yaml -f app.yaml"),
+        ("verify -f https://example.com/a.yaml --key cosign.pub", "https://example.com/a.yaml: URLs are not read"),
+        ("verify -k signed.yaml --key cosign.pub", "-k signed.yaml: not a folder"),
+        ("verify -k . --key cosign.pub", "kubectl builds kustomizations, and it is not in PATH"),
         ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
         ("sign -f app.yaml", "--key <FILE>"),

@@ -1,6 +1,6 @@
 //! Images, by the trust flags.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use common::cache::Facts;
 use common::evaluate::{self, Context};
 use common::image::ImageRef;
@@ -16,7 +16,7 @@ use futures::stream::{self, StreamExt as _};
 use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
 use crate::clock;
 use crate::output::Progress;
-use crate::{predicate, trust};
+use crate::{input, predicate, trust};
 
 /// Images that are judged at the same time.
 const AT_ONCE: usize = 16;
@@ -92,10 +92,14 @@ pub(in crate::commands) fn demanded(
 /// That these are the names of images; what is typed wrongly is no finding.
 ///
 /// # Errors
-/// The first that is none.
+/// The first that is none, or is the name of a file.
 pub(in crate::commands) fn names(typed: &[String]) -> anyhow::Result<()> {
-    let check =
-        |typed: &String| ImageRef::parse(typed).map(drop).with_context(|| shell_word(typed).into_owned());
+    let check = |typed: &String| {
+        if input::looks_like_a_file(typed) {
+            bail!("{typed}: is a file, and no image; did you mean -f {}?", shell_word(typed));
+        }
+        ImageRef::parse(typed).map(drop).with_context(|| shell_word(typed).into_owned())
+    };
     typed.iter().try_for_each(check)
 }
 
