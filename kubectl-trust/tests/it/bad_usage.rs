@@ -24,7 +24,7 @@ fn wrong_usage_is_exit_2_and_says_what_to_write() {
         ("verify-resource --key cosign.pub", "what shall be verified? Give KIND, KIND/NAME or -f FILE"),
         ("diff --key cosign.pub", "what shall be compared? Give KIND/NAME or -f FILE"),
         ("verify a@b --key cosign.pub", "a@b: `b` is not a digest: a digest has the form sha256:…"),
-        ("verify 127.0.0.1:1/a:1 ../b --key cosign.pub", "../b: `..` is not the name of a registry"),
+        ("verify 127.0.0.1:1/a:1 ../b --key cosign.pub", "../b: is a file, and no image; did you mean -f ../b?"),
         ("explain image a@b --key cosign.pub", "a@b: `b` is not a digest"),
         ("explain image a", "no --policy and no --key or identity is given"),
         ("explain", "what shall be explained? Give KIND/NAME, image IMAGE, -f FILE or --test PATH"),
@@ -69,15 +69,20 @@ fn unknown_words_get_the_nearest_known_one() {
     let place = Place::signed(CONFIG_MAP);
     for (line, words) in [
         ("verify -f signed.yaml --kee cosign.pub", "a similar argument exists: '--key'"),
-        ("verify signed.yaml --key cosign.pub", "signed.yaml: is a file, and no image; did you mean -f signed.yaml?"),
+        (
+            "verify signed.yaml --key cosign.pub",
+            "signed.yaml: is a file, and no image; did you mean -f signed.yaml?",
+        ),
         ("verify ./none --key cosign.pub", "did you mean -f ./none?"),
         ("explain image signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
         ("verify-resource signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
         ("diff signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
         ("verify -f signed.yaml,app.yaml --key cosign.pub", "one name each: -f signed.yaml -f app.yaml"),
-        ("verify -f https://example.com/a.yaml --key cosign.pub", "https://example.com/a.yaml: URLs are not read"),
+        (
+            "verify -f https://example.com/a.yaml --key cosign.pub",
+            "https://example.com/a.yaml: URLs are not read",
+        ),
         ("verify -k signed.yaml --key cosign.pub", "-k signed.yaml: not a folder"),
-        ("verify -k . --key cosign.pub", "kubectl builds kustomizations, and it is not in PATH"),
         ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
         ("sign -f app.yaml", "--key <FILE>"),
@@ -141,4 +146,11 @@ fn append_wants_what_was_signed_and_not_changed() {
     assert_eq!(place.run("sign -f signed.yaml --append --key other.key --in-place").code, Some(0));
     place.answers("verify -f signed.yaml --key other.pub", 0, &["1 of 1 trusted"]);
     place.answers("verify -f signed.yaml --key cosign.pub", 0, &["1 of 1 trusted"]);
+}
+
+#[test]
+fn a_kustomization_needs_kubectl() {
+    let ran = Place::new().run_env("verify -k . --key cosign.pub", &[("PATH", "/nowhere")]);
+    assert_eq!(ran.code, Some(2));
+    ran.says("-k", &["-k .: kubectl builds kustomizations, and it is not in PATH"]);
 }
