@@ -14,6 +14,7 @@ mod policies;
 mod policy_report;
 mod predicate;
 mod prompt;
+mod report;
 mod run;
 mod runtime;
 mod signing;

@@ -162,7 +162,7 @@ impl Check {
 pub struct Subject {
     /// Of what kind.
     pub kind: SubjectKind,
-    /// Where it came from, as given: `signed.yaml#0`, `-#1`, `Deployment/web`.
+    /// Where it came from, as given: `signed.yaml#0`, `-#1`, `-k overlay#0`, `Deployment/web`.
     pub source: String,
     /// What the object calls itself; empty for blobs.
     pub object: ObjectRef,

@@ -93,7 +93,9 @@ fn a_kustomization_is_built_by_kubectl() {
     trust.write("overlay/m.yaml", CONFIG_MAP).unwrap();
     let unsigned = Verdict::of(&kubectl.run("trust verify -k overlay --key k.pub -o json")).unwrap();
     assert_eq!(unsigned.codes(), (1, vec!["signature-missing"]), "{}", unsigned.json);
-    assert_eq!(unsigned.json["results"][0]["subject"]["source"], "overlay#0");
+    assert_eq!(unsigned.json["results"][0]["subject"]["source"], "-k overlay#0");
+    let hint = unsigned.json["results"][0]["reason"]["hint"].as_str().unwrap();
+    assert_eq!(hint, "kubectl trust sign -k overlay --key cosign.key -o signed.yaml");
     assert_eq!(unsigned.json["results"][0]["subject"]["namespace"], "shop");
     trust.write("overlay/kustomization.yaml", "resources: [none.yaml]\n").unwrap();
     let broken = kubectl.run("trust verify -k overlay --key k.pub");

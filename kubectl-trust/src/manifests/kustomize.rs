@@ -19,11 +19,11 @@ const SAID_BYTES: u64 = 4 * 1024;
 /// # Errors
 /// No such folder, no kubectl, a kustomization that it cannot build, more than a file may hold.
 pub(super) fn build(folder: &Path) -> anyhow::Result<Input> {
-    let name = folder.display().to_string();
+    let name = format!("-k {}", folder.display());
     if !folder.is_dir() {
-        bail!("-k {name}: not a folder; give the one that holds the kustomization.yaml");
+        bail!("{name}: not a folder; give the one that holds the kustomization.yaml");
     }
-    let content = run(folder).with_context(|| format!("-k {name}"))?;
+    let content = run(folder).with_context(|| name.clone())?;
     let documents = yaml::read(&content).map_err(InputError::Content);
     Ok(Input { name, documents })
 }

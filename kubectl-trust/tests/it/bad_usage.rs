@@ -24,7 +24,10 @@ fn wrong_usage_is_exit_2_and_says_what_to_write() {
         ("verify-resource --key cosign.pub", "what shall be verified? Give KIND, KIND/NAME or -f FILE"),
         ("diff --key cosign.pub", "what shall be compared? Give KIND/NAME or -f FILE"),
         ("verify a@b --key cosign.pub", "a@b: `b` is not a digest: a digest has the form sha256:…"),
-        ("verify 127.0.0.1:1/a:1 ../b --key cosign.pub", "../b: is a file, and no image; did you mean -f ../b?"),
+        (
+            "verify 127.0.0.1:1/a:1 ../b --key cosign.pub",
+            "../b: is a file, and no image; did you mean -f ../b?",
+        ),
         ("explain image a@b --key cosign.pub", "a@b: `b` is not a digest"),
         ("explain image a", "no --policy and no --key or identity is given"),
         ("explain", "what shall be explained? Give KIND/NAME, image IMAGE, -f FILE or --test PATH"),

@@ -211,14 +211,16 @@ fn command(subject: &Subject, flags: &str, keep: bool, again: bool) -> String {
     }
     // What a cluster has is only a copy of the file that is signed.
     let is_copy = subject.kind == SubjectKind::Resource && !subject.source.contains('#');
-    let (file, output) = match file {
-        _ if is_copy => ("FILE".into(), "--in-place"),
-        "-" if again => ("signed.yaml".into(), "--in-place"),
-        // Standard input cannot be written back.
-        "-" => ("-".into(), "-o signed.yaml"),
-        file => (shell_word(file), "--in-place"),
+    let built = file.strip_prefix("-k ");
+    let (from, output) = match (file, built) {
+        _ if is_copy => ("-f FILE".to_owned(), "--in-place"),
+        ("-", _) | (_, Some(_)) if again => ("-f signed.yaml".to_owned(), "--in-place"),
+        // Neither standard input nor what a kustomization builds can be written back.
+        ("-", _) => ("-f -".to_owned(), "-o signed.yaml"),
+        (_, Some(folder)) => (format!("-k {}", shell_word(folder)), "-o signed.yaml"),
+        (file, None) => (format!("-f {}", shell_word(file)), "--in-place"),
     };
-    let mut command = format!("kubectl trust sign -f {file} {flags}");
+    let mut command = format!("kubectl trust sign {from} {flags}");
     if keep {
         command.push_str(" --append");
     }
