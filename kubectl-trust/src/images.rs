@@ -2,6 +2,7 @@
 
 mod docker;
 mod late;
+mod signature_repositories;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use common::registry::http::{Client, Config, Proxies, Transport};
 use common::registry::{Layout, Layouts, Registry};
 
 use self::late::Late;
+pub(crate) use self::signature_repositories::SignaturePolicies;
 use crate::cli::ImageArgs;
 use crate::cluster::duration;
 use crate::input;

@@ -63,6 +63,11 @@ pub enum RegistryProblem {
     },
     /// No recording holds it, and nothing else may be asked.
     NotRecorded,
+    /// The same of signatures that are not beside the image: its recording does not say what this repository holds.
+    SignaturesNotRecorded {
+        /// The repository.
+        repository: String,
+    },
 }
 
 impl RegistryFault {
@@ -91,14 +96,18 @@ impl RegistryProblem {
             Self::ContentMismatch { .. } => ("registry-content-mismatch", 225),
             Self::Malformed(_) => ("registry-answer-malformed", 226),
             Self::Refused { .. } => ("registry-refused", 227),
-            Self::NotRecorded => ("image-not-available-offline", 228),
+            Self::NotRecorded | Self::SignaturesNotRecorded { .. } => ("image-not-available-offline", 228),
         }
     }
 }
 
 impl fmt::Display for RegistryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.problem == RegistryProblem::NotRecorded {
+        let not_recorded = matches!(
+            self.problem,
+            RegistryProblem::NotRecorded | RegistryProblem::SignaturesNotRecorded { .. }
+        );
+        if not_recorded {
             return write!(f, "no recording holds {}", self.request);
         }
         write!(f, "{}: {}", self.request, self.problem)?;
@@ -124,7 +133,7 @@ impl fmt::Display for RegistryProblem {
             }
             Self::Malformed(what) => write!(f, "the answer is not usable: {what}"),
             Self::Refused { host, why } => write!(f, "{host} must not be contacted: {why}"),
-            Self::NotRecorded => write!(f, "no recording holds it"),
+            Self::NotRecorded | Self::SignaturesNotRecorded { .. } => write!(f, "no recording holds it"),
         }
     }
 }

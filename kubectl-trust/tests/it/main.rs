@@ -12,6 +12,8 @@ mod hostile;
 mod policies;
 mod publishing;
 mod readme;
+mod recording;
+mod registry;
 mod support;
 mod test_files;
 mod transcripts;

@@ -125,7 +125,8 @@ fn brief(problem: RegistryProblem) -> RegistryProblem {
         | RegistryProblem::TooLarge { .. }
         | RegistryProblem::TooMany { .. }
         | RegistryProblem::ContentMismatch { .. }
-        | RegistryProblem::NotRecorded => problem,
+        | RegistryProblem::NotRecorded
+        | RegistryProblem::SignaturesNotRecorded { .. } => problem,
     }
 }
 
@@ -148,7 +149,8 @@ impl Failure {
             | RegistryProblem::ContentMismatch { .. }
             | RegistryProblem::Malformed(_)
             | RegistryProblem::Refused { .. }
-            | RegistryProblem::NotRecorded => false,
+            | RegistryProblem::NotRecorded
+            | RegistryProblem::SignaturesNotRecorded { .. } => false,
         }
     }
 }

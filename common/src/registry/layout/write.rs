@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::folder::{FileError, Folder, unreadable};
-use super::{INDEX_FILE, REF_NAME, VERSION, VERSION_FILE};
+use super::{INDEX_FILE, REF_NAME, SIGNATURE_REPOSITORY, VERSION, VERSION_FILE};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Version};
 use crate::limits;
@@ -45,23 +45,21 @@ pub enum WriteProblem {
 }
 
 /// What is to be written.
+#[derive(Default)]
 pub(super) struct Contents {
-    /// The repository under whose name it is.
-    at: Repository,
     /// By name.
     entries: BTreeMap<String, Value>,
     blobs: BTreeMap<Digest, Arc<[u8]>>,
-    /// Images of which everything is in here.
-    images: BTreeSet<Digest>,
+    /// Images, and repositories in which everything about them was read and is in here.
+    whole: BTreeSet<(Repository, Digest)>,
+    /// Entries that say so of repositories that are not the image's own.
+    signatures_in: BTreeMap<(Repository, Digest), Value>,
 }
 
 impl Contents {
-    pub(super) fn new(at: Repository) -> Self {
-        Self { at, entries: BTreeMap::new(), blobs: BTreeMap::new(), images: BTreeSet::new() }
-    }
-
-    pub(super) fn manifest(&mut self, manifest: &Manifest, version: &Version) {
-        let name = format!("{}{}", self.at, version.suffix());
+    /// A manifest under a name.
+    pub(super) fn manifest(&mut self, manifest: &Manifest, at: &Repository, version: &Version) {
+        let name = format!("{at}{}", version.suffix());
         let entry = json!({
             "mediaType": manifest.media_type,
             "digest": manifest.digest.to_string(),
@@ -76,9 +74,22 @@ impl Contents {
         self.blobs.insert(digest.clone(), bytes);
     }
 
-    /// Everything about this image is in here; whether that is new.
-    pub(super) fn image(&mut self, digest: &Digest) -> bool {
-        self.images.insert(digest.clone())
+    /// Everything about this image in its own repository is in here; whether that is new.
+    pub(super) fn image(&mut self, at: &Repository, digest: &Digest) -> bool {
+        self.whole.insert((at.clone(), digest.clone()))
+    }
+
+    /// Everything about this image in another repository is in here.
+    pub(super) fn signatures_in(&mut self, at: &Repository, image: &Manifest) {
+        let entry = json!({
+            "mediaType": image.media_type,
+            "digest": image.digest.to_string(),
+            "size": image.bytes.len(),
+            "annotations": {SIGNATURE_REPOSITORY: at.to_string()},
+        });
+        let key = (at.clone(), image.digest.clone());
+        self.whole.insert(key.clone());
+        self.signatures_in.insert(key, entry);
     }
 
     pub(super) fn holds(&self, digest: &Digest) -> bool {
@@ -117,8 +128,11 @@ impl Contents {
             return Err(error(WriteProblem::Index("its manifests are no list".to_owned())));
         };
         entries.retain(|entry| !self.replaces(entry, folder));
-        entries.extend(self.entries.values().cloned());
-        entries.sort_by_cached_key(|entry| (name(entry).to_owned(), entry["digest"].to_string()));
+        entries.extend(self.entries.values().chain(self.signatures_in.values()).cloned());
+        entries.sort_by_cached_key(|entry| {
+            let text = |key| annotation(entry, key).to_owned();
+            (text(REF_NAME), entry["digest"].to_string(), text(SIGNATURE_REPOSITORY))
+        });
         let full = entries.len() > limits::LAYOUT_MANIFESTS;
         let mut bytes =
             serde_json::to_vec_pretty(&index).map_err(|why| error(WriteProblem::Index(why.to_string())))?;
@@ -132,13 +146,17 @@ impl Contents {
     /// Whether an entry of before is out of date: it has a new entry's name, or is about an image of which
     /// everything is new. A signature that is gone from the registry must not live on in a recording.
     fn replaces(&self, entry: &Value, folder: &Folder) -> bool {
-        let name = name(entry);
-        let image = ImageRef::parse(name).ok().filter(|image| *image.repository() == self.at);
-        let about = image.and_then(|image| match image.version() {
+        if self.signatures_in.values().any(|new| new == entry) {
+            return true;
+        }
+        let name = annotation(entry, REF_NAME);
+        let Ok(image) = ImageRef::parse(name) else { return false };
+        let about = match image.version() {
             Version::Tag(tag) => tag.derived_from(),
             Version::Digest(digest) => subject(folder, &digest),
-        });
-        self.entries.contains_key(name) || about.is_some_and(|of| self.images.contains(&of))
+        };
+        let again = |of| self.whole.contains(&(image.repository().clone(), of));
+        self.entries.contains_key(name) || about.is_some_and(again)
     }
 }
 
@@ -169,8 +187,8 @@ fn before(path: &Path, folder: &Folder) -> Result<Map<String, Value>, WriteError
     serde_json::from_slice(&bytes).map_err(|why| error(WriteProblem::Index(why.to_string())))
 }
 
-fn name(entry: &Value) -> &str {
-    entry.get("annotations").and_then(|all| all.get(REF_NAME)).and_then(Value::as_str).unwrap_or_default()
+fn annotation<'e>(entry: &'e Value, key: &str) -> &'e str {
+    entry.get("annotations").and_then(|all| all.get(key)).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A folder that is written to.
