@@ -214,6 +214,10 @@ pub const LAYOUT_MANIFEST_BYTES: usize = 256 * 1024 * 1024;
 /// Indexes inside an index. One with one manifest a platform has none; build tools make one more.
 pub const INDEX_DEPTH: usize = 3;
 
+/// Seconds that a writer of a layout waits for the others. Each writes an index, which takes milliseconds; on a slow
+/// disk with sixteen of them, some seconds.
+pub const LAYOUT_LOCK_SECONDS: u64 = 30;
+
 /// Bytes that are recorded of one image (manifests, configurations, signatures, attestations; no layers).
 pub const RECORDED_BYTES: usize = 512 * 1024 * 1024;
 

@@ -1,7 +1,9 @@
 //! `record`: what it brings, and what commands find in it without a network.
 
+use std::process::Stdio;
+
 use crate::registry::Registry;
-use crate::support::Place;
+use crate::support::{Place, ran};
 
 /// A policy whose signatures are in another repository.
 fn policy(place: &Place, registry: &Registry, expression: &str) -> String {
@@ -100,4 +102,27 @@ fn a_repository_that_depends_on_the_object_is_told_and_a_policy_about_other_imag
     let other = registry.push("other", "1");
     let ran = place.run(&format!("record {other} --to images --policy policy.yaml"));
     ran.says("record", &[&format!("warning: {other}: no rule of the policies is about it")]);
+}
+
+#[test]
+fn processes_that_record_into_one_folder_at_once_lose_nothing() {
+    let (place, registry) = (Place::empty(), Registry::new());
+    let images: Vec<_> = (0..8).map(|number| registry.push(&format!("app{number}"), "1")).collect();
+    for round in 0..4 {
+        let to = format!("images{round}");
+        let record = |image: &String| {
+            let mut command = place.command();
+            command.args(["record", image, "--to", &to]).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let running: Vec<_> = images.iter().map(record).collect();
+        for child in running {
+            let ran = ran(child.wait_with_output().unwrap());
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+        }
+        let index = place.read(&format!("{to}/index.json"));
+        let missing: Vec<_> = images.iter().filter(|image| !index.contains(image.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?} are not in\n{index}");
+        assert!(!place.path(&format!("{to}/.lock")).exists());
+    }
 }

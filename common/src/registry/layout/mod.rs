@@ -10,6 +10,7 @@
 
 mod answer;
 mod folder;
+mod lock;
 mod open;
 pub mod record;
 mod write;

@@ -1,20 +1,26 @@
 //! Writing a layout: blobs first, the index last, each file at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::folder::{FileError, Folder, unreadable};
+use super::lock::{LOCK_FILE, Lock, LockError};
 use super::{INDEX_FILE, REF_NAME, SIGNATURE_REPOSITORY, VERSION, VERSION_FILE};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Version};
 use crate::limits;
 use crate::registry::Manifest;
 use crate::registry::manifest::OCI_INDEX;
+
+/// How the names of files begin that are not whole yet.
+const UNFINISHED: &str = ".writing-";
 
 /// Why a recording was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +45,16 @@ pub enum WriteProblem {
     /// An index that cannot be added to.
     #[error("it is not the index of a layout ({0}); name a new folder")]
     Index(String),
+    /// Another process writes to it all the time.
+    #[error(
+        "another process{} has been writing to the folder for {} s; wait for it, or name another folder",
+        holder.map(|number| format!(" (number {number})")).unwrap_or_default(),
+        limits::LAYOUT_LOCK_SECONDS
+    )]
+    Locked {
+        /// The number of that process, if it is known.
+        holder: Option<u32>,
+    },
     /// The layout would be too large to be read again.
     #[error("the layout would hold too many manifests; name a new folder")]
     Full,
@@ -104,17 +120,21 @@ impl Contents {
     /// Writes into a folder, beside what a layout there holds already:
     ///
     /// 1. The new index is put together; nothing is written if it cannot be.
-    /// 2. Blobs, then the version, then the index, so that a layout never lists what it does not hold.
+    /// 2. Blobs, which are the same whichever process writes them.
+    /// 3. Alone in the folder, the version and the index, put together anew from what is there then. The index comes
+    ///    last, so that a layout never lists what it does not hold.
     pub(super) fn write(&self, path: &Path) -> Result<(), WriteError> {
         let error = |problem| WriteError { path: path.to_owned(), problem };
         let file = |why| error(WriteProblem::File(why));
         fs::create_dir_all(path).map_err(|why| file(unreadable(why)))?;
         let folder = Folder::open(path).map_err(file)?;
-        let index = self.index(path, &folder)?; // 1.
+        self.index(path, &folder)?; // 1.
         let place = Place { path, folder };
         for (digest, bytes) in &self.blobs {
             place.blob(digest, bytes)?; // 2.
         }
+        let _alone = alone(path)?; // 3.
+        let index = self.index(path, &place.folder)?;
         place.file(Path::new(VERSION_FILE), json!({"imageLayoutVersion": VERSION}).to_string().as_bytes())?;
         place.file(Path::new(INDEX_FILE), &index)
     }
@@ -160,6 +180,16 @@ impl Contents {
     }
 }
 
+/// The folder without other writers.
+fn alone(path: &Path) -> Result<Lock, WriteError> {
+    Lock::take(path, Duration::from_secs(limits::LAYOUT_LOCK_SECONDS)).map_err(|why| match why {
+        LockError::Held(holder) => {
+            WriteError { path: path.to_owned(), problem: WriteProblem::Locked { holder } }
+        }
+        LockError::File(why) => WriteError { path: path.join(LOCK_FILE), problem: WriteProblem::File(why) },
+    })
+}
+
 /// What a manifest of before is about; nothing if it cannot be read.
 fn subject(folder: &Folder, digest: &Digest) -> Option<Digest> {
     let bytes = folder.read(&Folder::blob_path(digest), limits::MANIFEST_BYTES).ok()??;
@@ -175,7 +205,10 @@ fn before(path: &Path, folder: &Folder) -> Result<Map<String, Value>, WriteError
     let Some(bytes) = found else {
         let mut inside = fs::read_dir(path).map_err(|why| file(unreadable(why)))?;
         // Blobs without an index are what is left of a recording that was stopped.
-        let foreign = inside.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "blobs"));
+        // Files that another process is writing just now are ours, too.
+        let unfinished = |name: &OsStr| name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+        let ours = |name: &OsStr| name == "blobs" || name == LOCK_FILE || unfinished(name);
+        let foreign = inside.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name())));
         if foreign
             && folder.read(Path::new(VERSION_FILE), limits::LAYOUT_VERSION_BYTES).ok().flatten().is_none()
         {
@@ -215,7 +248,7 @@ impl Place<'_> {
         let write = || -> std::io::Result<()> {
             let folder = path.parent().unwrap_or(self.path);
             fs::create_dir_all(folder)?;
-            let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+            let mut beside = tempfile::NamedTempFile::with_prefix_in(UNFINISHED, folder)?;
             beside.write_all(bytes)?;
             beside.persist(&path)?;
             Ok(())
