@@ -243,8 +243,8 @@ pub const REDIRECTS: usize = 5;
 /// Attempts of one request to a registry, the first included.
 pub const REQUEST_ATTEMPTS: u32 = 3;
 
-/// Seconds of one read or write of a registry, its attempts included, unless the caller's deadline comes
-/// first. Attack: a byte a second keeps a connection alive for ever.
+/// Seconds of one read or write of a registry, its attempts included, where the caller gives no other limit. Attack: a
+/// byte a second keeps a connection alive for ever.
 pub const REQUEST_SECONDS: u64 = 30;
 
 /// Seconds until a connection must stand.

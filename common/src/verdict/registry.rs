@@ -11,6 +11,8 @@ pub struct RegistryFault {
     pub problem: RegistryProblem,
     /// How often it was tried.
     pub attempts: u32,
+    /// What the caller calls the time that was over, where that ended the wait: `60s (--registry-timeout)`.
+    pub time_limit: Option<String>,
 }
 
 /// What went wrong with a request.
@@ -74,7 +76,7 @@ impl RegistryFault {
     /// A fault of a request that was made once.
     #[must_use]
     pub fn new(request: impl Into<String>, problem: RegistryProblem) -> Self {
-        Self { request: request.into(), problem, attempts: 1 }
+        Self { request: request.into(), problem, attempts: 1, time_limit: None }
     }
 
     /// No recording holds it.
@@ -110,7 +112,10 @@ impl fmt::Display for RegistryFault {
         if not_recorded {
             return write!(f, "no recording holds {}", self.request);
         }
-        write!(f, "{}: {}", self.request, self.problem)?;
+        match &self.time_limit {
+            Some(limit) => write!(f, "{}: no answer within {limit}", self.request)?,
+            None => write!(f, "{}: {}", self.request, self.problem)?,
+        }
         if self.attempts > 1 { write!(f, ", {} attempts", self.attempts) } else { Ok(()) }
     }
 }

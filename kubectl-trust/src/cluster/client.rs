@@ -1,6 +1,6 @@
 //! Reading from an API server, with kubectl's own configuration.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use http::Request;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cli::ClusterArgs;
 use crate::io_error::problem;
+use crate::waiting;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;
@@ -21,6 +22,8 @@ const PAGES: usize = 400;
 pub(crate) struct Client {
     inner: kube::Client,
     namespace: String,
+    /// Where the API server is.
+    server: String,
     timeout: Option<Duration>,
 }
 
@@ -75,7 +78,8 @@ impl Client {
             config.auth_info.impersonate = Some(user.clone());
         }
         let namespace = config.default_namespace.clone();
-        Ok(Self { inner: kube::Client::try_from(config)?, namespace, timeout })
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        Ok(Self { inner: kube::Client::try_from(config)?, namespace, server, timeout })
     }
 
     /// The namespace of the context.
@@ -98,6 +102,8 @@ impl Client {
     pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Result<Value, ClusterError> {
         let request = Request::get(path).header("Accept", accept).body(Vec::new());
         let request = request.map_err(|error| ClusterError::Other(error.to_string()))?;
+        let until = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let _waiting = waiting::for_(format_args!("GET {}{path}", self.server), until);
         let answer = self.inner.request_text(request);
         let text = match self.timeout {
             None => answer.await,

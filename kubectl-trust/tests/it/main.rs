@@ -15,6 +15,8 @@ mod readme;
 mod recording;
 mod registry;
 mod support;
+mod terminal;
 mod test_files;
 mod transcripts;
 mod tuf;
+mod waiting;

@@ -27,6 +27,8 @@ struct Shelf {
     delay: Duration,
     /// Requests whose path holds this text are never answered.
     silent: Option<String>,
+    /// Whether a login is wanted, which none satisfies.
+    is_closed: bool,
     /// Paths that were asked for.
     asked: Vec<String>,
 }
@@ -55,6 +57,11 @@ impl Registry {
     /// From now on requests whose path holds a text are never answered.
     pub(crate) fn silence(&self, path: &str) {
         self.shelf.lock().unwrap().silent = Some(path.to_owned());
+    }
+
+    /// From now on it wants a login, and takes none.
+    pub(crate) fn close(&self) {
+        self.shelf.lock().unwrap().is_closed = true;
     }
 
     /// Paths that were asked for so far.
@@ -117,6 +124,9 @@ impl Shelf {
 
     /// Status, further headers, body.
     fn reply(&mut self, method: &str, path: &str, kind: &str, body: Vec<u8>) -> (u16, String, Vec<u8>) {
+        if self.is_closed {
+            return (401, "www-authenticate: Basic realm=\"r\"\r\n".to_owned(), Vec::new());
+        }
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         match method {
             "POST" => (202, format!("location: /v2/{path}it\r\n"), Vec::new()),
