@@ -216,6 +216,10 @@ pub const LAYOUT_MANIFEST_BYTES: usize = 256 * 1024 * 1024;
 /// Indexes inside an index. One with one manifest a platform has none; build tools make one more.
 pub const INDEX_DEPTH: usize = 3;
 
+/// Seconds that a writer of a layout waits for the others. Each writes an index, which takes milliseconds; on a slow
+/// disk with sixteen of them, some seconds.
+pub const LAYOUT_LOCK_SECONDS: u64 = 30;
+
 /// Bytes that are recorded of one image (manifests, configurations, signatures, attestations; no layers).
 pub const RECORDED_BYTES: usize = 512 * 1024 * 1024;
 
@@ -241,8 +245,8 @@ pub const REDIRECTS: usize = 5;
 /// Attempts of one request to a registry, the first included.
 pub const REQUEST_ATTEMPTS: u32 = 3;
 
-/// Seconds of one read or write of a registry, its attempts included, unless the caller's deadline comes
-/// first. Attack: a byte a second keeps a connection alive for ever.
+/// Seconds of one read or write of a registry, its attempts included, where the caller gives no other limit. Attack: a
+/// byte a second keeps a connection alive for ever.
 pub const REQUEST_SECONDS: u64 = 30;
 
 /// Seconds until a connection must stand.

@@ -1,10 +1,11 @@
 //! Where images come from: recordings in folders, or registries.
 
 mod docker;
+mod helper;
 mod late;
+mod signature_repositories;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use common::limits;
@@ -12,9 +13,11 @@ use common::registry::http::{Client, Config, Proxies, Transport};
 use common::registry::{Layout, Layouts, Registry};
 
 use self::late::Late;
+pub(crate) use self::signature_repositories::SignaturePolicies;
 use crate::cli::ImageArgs;
 use crate::cluster::duration;
 use crate::input;
+use crate::waiting::ToPeople;
 
 /// Whoever asks.
 pub(crate) const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
@@ -55,13 +58,16 @@ fn without_logins(args: &ImageArgs) -> anyhow::Result<Client> {
         transports: Transport::insecure(&args.insecure_registry).context("--insecure-registry")?,
         authorities: args.registry_ca.iter().map(authority).collect::<anyhow::Result<Vec<_>>>()?,
         proxies: proxies(),
+        observer: Some(Arc::new(ToPeople)),
         ..Config::default()
     };
     let client = Client::new(config)?;
     let timeout = duration(&args.registry_timeout).context("--registry-timeout")?;
     Ok(match timeout {
-        Some(timeout) => client.with_deadline(Instant::now() + timeout),
-        None => client,
+        Some(timeout) => {
+            client.with_time_limit(timeout, &format!("{} (--registry-timeout)", args.registry_timeout))
+        }
+        None => client.without_time_limit(),
     })
 }
 

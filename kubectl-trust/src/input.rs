@@ -1,7 +1,7 @@
 //! Files, folders and standard input: what `-f` means.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -10,6 +10,7 @@ use common::yaml::{self, Document, YamlError};
 
 use crate::io_error::problem;
 use crate::output::Progress;
+use crate::waiting;
 
 /// The content of one file, or why it cannot be read.
 pub(crate) struct Input {
@@ -116,6 +117,9 @@ pub(crate) fn looks_like_a_file(argument: &str) -> bool {
 pub(crate) fn bytes(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let take = limit as u64 + 1;
+    let typed = path.as_os_str() == "-" && io::stdin().is_terminal();
+    // Who types knows what is waited for.
+    let _waiting = (!typed).then(|| waiting::for_(format_args!("the content of {}", path.display()), None));
     if path.as_os_str() == "-" {
         io::stdin().lock().take(take).read_to_end(&mut content)?;
     } else {

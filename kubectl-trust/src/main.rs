@@ -22,6 +22,7 @@ mod testing;
 mod text;
 mod trust;
 mod trust_root;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::exit::ExitStatus;
 use crate::io_error::problem;
+use crate::waiting;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -47,7 +48,7 @@ impl Printer {
         };
         let stdout = AutoStream::new(io::stdout(), choice(io::stdout().is_terminal()));
         let err = AutoStream::new(io::stderr(), choice(io::stderr().is_terminal()));
-        Self { out: BufWriter::new(Box::new(stdout)), err, unicode: utf8_locale(), failed: None }
+        Self { out: BufWriter::new(Box::new(Wiping(stdout))), err, unicode: utf8_locale(), failed: None }
     }
 
     /// One line of the result. Whatever a manifest, policy or certificate says is in it can neither end the
@@ -93,7 +94,8 @@ impl Printer {
     pub(crate) fn note_line(&mut self, text: impl Display) {
         let flushed = self.out.flush();
         self.note(flushed);
-        let written = writeln!(self.err, "{}", printable(&text.to_string()));
+        let text = text.to_string();
+        let written = waiting::wiped(|| writeln!(self.err, "{}", printable(&text)));
         self.note(written);
     }
 
@@ -105,10 +107,10 @@ impl Printer {
         let text = format!("{error:#}");
         let mut lines = text.lines();
         let first = printable(lines.next().unwrap_or_default());
-        let mut written = writeln!(self.err, "{style}error{style:#}: {first}");
-        for line in lines {
-            written = written.and_then(|()| writeln!(self.err, "       {}", printable(line)));
-        }
+        let written = waiting::wiped(|| {
+            writeln!(self.err, "{style}error{style:#}: {first}")?;
+            lines.try_for_each(|line| writeln!(self.err, "       {}", printable(line)))
+        });
         self.note(written);
     }
 
@@ -154,11 +156,24 @@ impl Printer {
     }
 }
 
+/// Standard output, before which the line about waiting is wiped: both may be one terminal.
+struct Wiping<W>(W);
+
+impl<W: Write> Write for Wiping<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        waiting::wiped(|| self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        waiting::wiped(|| self.0.flush())
+    }
+}
+
 /// How long nothing is said, and how long a number stands.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// One line on standard error that counts; it is wiped out before anything else is written.
+/// Counts on the line that says what is waited for ([`waiting`]).
 pub(crate) struct Progress {
     what: &'static str,
     total: usize,
@@ -187,8 +202,7 @@ impl Progress {
         if self.next.is_some_and(|next| now >= next) {
             self.next = Some(now + BETWEEN);
             self.written = true;
-            // Nothing depends on it, so nothing is done about a failed write.
-            drop(write!(io::stderr(), "\r{} of {} {}\x1b[K", self.done, self.total, self.what));
+            waiting::progress(Some(format!("{} of {} {}", self.done, self.total, self.what)));
         }
     }
 }
@@ -196,7 +210,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.written {
-            drop(write!(io::stderr(), "\r\x1b[K"));
+            waiting::progress(None);
         }
     }
 }

@@ -10,6 +10,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::waiting;
+
 /// Asks at the terminal.
 ///
 /// # Errors
@@ -20,7 +22,8 @@ pub(crate) fn password(prompt: &str) -> anyhow::Result<String> {
         bail!("a password is needed and there is no terminal to ask at; set COSIGN_PASSWORD");
     }
     GUARDED.call_once(|| drop(guard()));
-    rpassword::prompt_password(prompt).context("the password cannot be read; set COSIGN_PASSWORD")
+    waiting::wiped(|| rpassword::prompt_password(prompt))
+        .context("the password cannot be read; set COSIGN_PASSWORD")
 }
 
 /// A signal that ends the process while nothing typed is shown would leave the shell like that. From here

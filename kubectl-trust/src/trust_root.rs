@@ -16,6 +16,7 @@ use crate::cli::{Format, TrustArgs, TufArgs};
 use crate::clock::now;
 use crate::output::Printer;
 use crate::runtime;
+use crate::waiting::ToPeople;
 use crate::{images, input};
 
 /// A trust root, and what is to be said about it.
@@ -116,6 +117,7 @@ fn config(args: &TufArgs) -> anyhow::Result<Config> {
         user_agent: Some(images::USER_AGENT.to_owned()),
         authorities: args.tuf_ca.iter().map(authority).collect::<anyhow::Result<_>>()?,
         proxies: images::proxies(),
+        observer: Some(Arc::new(ToPeople)),
         ..Config::default()
     })
 }

@@ -15,7 +15,7 @@ use crate::policy::images::{ImageEntry, SignatureStorage};
 use crate::policy::{Attestor, PolicyValue, Requirement};
 use crate::registry::{Descriptor, Manifest, Registry};
 use crate::signature::{Claim, Found, Subject};
-use crate::verdict::Reason;
+use crate::verdict::{Reason, RegistryProblem};
 
 /// The manifest that an image is at the moment.
 #[derive(Clone, Debug)]
@@ -219,7 +219,10 @@ impl Places {
         }
         let looks = repositories.iter().map(|at| look(at, &resolved.digest, reach, registry, world.facts));
         let found = join_all(looks).await;
-        Ok(Self { by_name: repositories.into_iter().zip(found).collect() })
+        let mut by_name: BTreeMap<_, _> = repositories.into_iter().zip(found).collect();
+        let elsewhere = by_name.iter_mut().filter(|(at, _)| *at != image.repository());
+        elsewhere.for_each(|(at, place)| not_recorded_elsewhere(at, &mut place.faults));
+        Ok(Self { by_name })
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<Found>> {
@@ -260,6 +263,17 @@ impl Places {
         types.sort();
         types.dedup();
         types
+    }
+}
+
+/// Recording the image again brings its own repository only, so the advice must name the other.
+fn not_recorded_elsewhere(at: &Repository, faults: &mut [Reason]) {
+    for fault in faults {
+        if let Reason::Registry(fault) = fault
+            && fault.problem == RegistryProblem::NotRecorded
+        {
+            fault.problem = RegistryProblem::SignaturesNotRecorded { repository: at.to_string() };
+        }
     }
 }
 

@@ -123,6 +123,14 @@ impl ImageEntry {
         self.references.iter().any(|pattern| pattern.covers(image))
     }
 
+    /// Where signatures are looked for if not beside the image: what the entry and its attestors name, in written
+    /// order.
+    pub fn signature_repositories(&self) -> impl Iterator<Item = &PolicyValue<Repository>> {
+        let attested = self.attestations.iter().filter_map(|attestation| attestation.requirement.as_ref());
+        let attestors = self.requirement.iter().chain(attested).flat_map(Requirement::attestors);
+        self.repository.iter().chain(attestors.filter_map(|attestor| attestor.repository.as_ref()))
+    }
+
     /// The pattern by which the entry leaves an image out again, if one does.
     #[must_use]
     pub fn skips(&self, image: &Names) -> Option<&ImagePattern> {

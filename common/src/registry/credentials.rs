@@ -5,7 +5,7 @@ mod pattern;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -56,7 +56,49 @@ pub struct HelperNames {
 
 /// Runs a helper: its name and the server's address, as Docker says it, to a login or to none. It may
 /// block; it is called on a thread for that, at most once for each registry.
-pub type Helper = dyn Fn(&str, &str) -> Option<Login> + Send + Sync;
+pub type Helper = dyn Fn(&str, &str) -> HelperAnswer + Send + Sync;
+
+/// What a helper says: a login, that it knows none, or nothing that is of use.
+pub type HelperAnswer = Result<Option<Login>, HelperProblem>;
+
+/// Why a helper gave no login although it did not say that it knows none. Images that everybody may read are read all
+/// the same; where a registry wants a login, the problem is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HelperProblem {
+    /// The configuration names what is no part of a program's name.
+    #[error("its name is not one of a program")]
+    Name,
+    /// There is no such program.
+    #[error("there is no such program; install it, or take its name out of Docker's configuration")]
+    Missing,
+    /// The system does not run it.
+    #[error("it cannot be run: {0}")]
+    NotRun(String),
+    /// It ended with an error, and these words.
+    #[error("it failed{}", if .0.is_empty() { String::new() } else { format!(": {}", .0) })]
+    Refused(String),
+    /// It did not end.
+    #[error("it gave no answer within {seconds} s")]
+    TimedOut {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// It wrote more than [`limits::TOKEN_BYTES`].
+    #[error("it wrote more than {} bytes", limits::TOKEN_BYTES)]
+    TooMuch,
+    /// It wrote something else than a login.
+    #[error("its answer is not the JSON of a login")]
+    Malformed,
+}
+
+impl HelperProblem {
+    /// A helper that failed with these words; they are cut to what a message may hold.
+    #[must_use]
+    pub fn refused(said: &[u8]) -> Self {
+        Self::Refused(String::from_utf8_lossy(said).chars().take(limits::FAULT_CHARACTERS).collect())
+    }
+}
 
 /// One login, and what it is for.
 #[derive(Clone, Debug)]
@@ -70,7 +112,8 @@ struct Entry {
 struct Helpers {
     names: HelperNames,
     run: Box<Helper>,
-    found: Mutex<BTreeMap<String, Option<Login>>>,
+    /// By registry. Each is asked once, and one that hangs holds up nobody who asks another.
+    answers: Mutex<BTreeMap<String, Arc<OnceLock<HelperAnswer>>>>,
 }
 
 /// A login to try, and what to call it when it fails.
@@ -80,6 +123,15 @@ pub(super) struct Candidate {
     pub label: String,
     /// What to show.
     pub login: Login,
+}
+
+/// The logins to try for a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Candidates {
+    /// In their order.
+    pub logins: Vec<Candidate>,
+    /// Why a helper gave none: `docker-credential-desktop: there is no such program`.
+    pub problem: Option<String>,
 }
 
 impl Secret {
@@ -131,7 +183,7 @@ impl Credentials {
     /// Has helpers asked, before what is written down.
     #[must_use]
     pub fn with_helpers(mut self, names: HelperNames, run: Box<Helper>) -> Self {
-        self.helpers = Some(Arc::new(Helpers { names, run, found: Mutex::default() }));
+        self.helpers = Some(Arc::new(Helpers { names, run, answers: Mutex::default() }));
         self
     }
 
@@ -141,14 +193,21 @@ impl Credentials {
     }
 
     /// The logins for a repository, in order; at most [`limits::CREDENTIALS_TRIED`].
-    pub(super) fn candidates(&self, at: &Repository) -> Vec<Candidate> {
-        let helped = self.helpers.as_ref().and_then(|helpers| helpers.candidate(at.registry()));
+    pub(super) fn candidates(&self, at: &Repository) -> Candidates {
+        let helped = self.helpers.as_ref().map_or(Ok(None), |helpers| helpers.candidate(at.registry()));
+        let (helped, problem) = match helped {
+            Ok(login) => (login, None),
+            Err(problem) => (None, Some(problem)),
+        };
         let fits = |entry: &&Entry| entry.pattern.matches(at.registry(), at.path());
         let written = self.entries.iter().filter(fits).map(|entry| Candidate {
             label: format!("the credentials for {} in {}", entry.pattern, entry.source),
             login: entry.login.clone(),
         });
-        helped.into_iter().chain(written).take(limits::CREDENTIALS_TRIED).collect()
+        Candidates {
+            logins: helped.into_iter().chain(written).take(limits::CREDENTIALS_TRIED).collect(),
+            problem,
+        }
     }
 
     /// A name of these credentials that changes with any of them: tokens got with some are not used for
@@ -185,13 +244,18 @@ impl Helpers {
         own.map(|(_, name)| name).or(self.names.store.as_ref()).map(String::as_str)
     }
 
-    fn candidate(&self, registry: &str) -> Option<Candidate> {
-        let name = self.name(registry)?;
-        // Held while the helper runs, so that it runs once.
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let login = found.entry(registry.to_owned()).or_insert_with(|| (self.run)(name, server(registry)));
+    fn candidate(&self, registry: &str) -> Result<Option<Candidate>, String> {
+        let Some(name) = self.name(registry) else { return Ok(None) };
+        let answer = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry(registry.to_owned()).or_default())
+        };
+        let answer = answer.get_or_init(|| (self.run)(name, server(registry)));
         let label = format!("the credentials for {registry} of docker-credential-{name}");
-        login.clone().map(|login| Candidate { label, login })
+        match answer {
+            Ok(login) => Ok(login.clone().map(|login| Candidate { label, login })),
+            Err(problem) => Err(format!("docker-credential-{name}: {problem}")),
+        }
     }
 }
 
@@ -216,11 +280,12 @@ mod tests {
 
     fn users(credentials: &Credentials, name: &str) -> Vec<String> {
         let candidates = credentials.candidates(&Repository::parse(name).unwrap());
+        assert_eq!(candidates.problem, None);
         let user = |candidate: Candidate| match candidate.login {
             Login::Basic { user, .. } => user,
             Login::IdentityToken(_) | Login::RegistryToken(_) => panic!(),
         };
-        candidates.into_iter().map(user).collect()
+        candidates.logins.into_iter().map(user).collect()
     }
 
     #[test]
@@ -258,7 +323,7 @@ mod tests {
         let credentials = Credentials::default().with_login("ghcr.io", basic("me"), "config.json");
         assert!(!format!("{credentials:?}").contains("hunter2"));
         let candidates = credentials.candidates(&Repository::parse("ghcr.io/a").unwrap());
-        assert_eq!(candidates[0].label, "the credentials for ghcr.io in config.json");
+        assert_eq!(candidates.logins[0].label, "the credentials for ghcr.io in config.json");
         assert!(!format!("{candidates:?}").contains("hunter2"));
     }
 
@@ -268,7 +333,7 @@ mod tests {
         let seen = Arc::clone(&runs);
         let run = move |name: &str, server: &str| {
             seen.lock().unwrap().push(format!("{name} {server}"));
-            Some(basic(name))
+            Ok(Some(basic(name)))
         };
         let by_registry = BTreeMap::from([("eu.gcr.io".to_owned(), "gcloud".to_owned())]);
         let names = HelperNames { store: Some("desktop".into()), by_registry };

@@ -260,7 +260,8 @@ impl From<RegistryProblem> for TufProblem {
             other @ (RegistryProblem::Unauthorized { .. }
             | RegistryProblem::TooMany { .. }
             | RegistryProblem::ContentMismatch { .. }
-            | RegistryProblem::NotRecorded) => Self::Unreadable(other.to_string()),
+            | RegistryProblem::NotRecorded
+            | RegistryProblem::SignaturesNotRecorded { .. }) => Self::Unreadable(other.to_string()),
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct RegistryFault {
     pub problem: RegistryProblem,
     /// How often it was tried.
     pub attempts: u32,
+    /// What the caller calls the time that was over, where that ended the wait: `60s (--registry-timeout)`.
+    pub time_limit: Option<String>,
 }
 
 /// What went wrong with a request.
@@ -63,13 +65,18 @@ pub enum RegistryProblem {
     },
     /// No recording holds it, and nothing else may be asked.
     NotRecorded,
+    /// The same of signatures that are not beside the image: its recording does not say what this repository holds.
+    SignaturesNotRecorded {
+        /// The repository.
+        repository: String,
+    },
 }
 
 impl RegistryFault {
     /// A fault of a request that was made once.
     #[must_use]
     pub fn new(request: impl Into<String>, problem: RegistryProblem) -> Self {
-        Self { request: request.into(), problem, attempts: 1 }
+        Self { request: request.into(), problem, attempts: 1, time_limit: None }
     }
 
     /// No recording holds it.
@@ -91,17 +98,24 @@ impl RegistryProblem {
             Self::ContentMismatch { .. } => ("registry-content-mismatch", 225),
             Self::Malformed(_) => ("registry-answer-malformed", 226),
             Self::Refused { .. } => ("registry-refused", 227),
-            Self::NotRecorded => ("image-not-available-offline", 228),
+            Self::NotRecorded | Self::SignaturesNotRecorded { .. } => ("image-not-available-offline", 228),
         }
     }
 }
 
 impl fmt::Display for RegistryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.problem == RegistryProblem::NotRecorded {
+        let not_recorded = matches!(
+            self.problem,
+            RegistryProblem::NotRecorded | RegistryProblem::SignaturesNotRecorded { .. }
+        );
+        if not_recorded {
             return write!(f, "no recording holds {}", self.request);
         }
-        write!(f, "{}: {}", self.request, self.problem)?;
+        match &self.time_limit {
+            Some(limit) => write!(f, "{}: no answer within {limit}", self.request)?,
+            None => write!(f, "{}: {}", self.request, self.problem)?,
+        }
         if self.attempts > 1 { write!(f, ", {} attempts", self.attempts) } else { Ok(()) }
     }
 }
@@ -124,7 +138,7 @@ impl fmt::Display for RegistryProblem {
             }
             Self::Malformed(what) => write!(f, "the answer is not usable: {what}"),
             Self::Refused { host, why } => write!(f, "{host} must not be contacted: {why}"),
-            Self::NotRecorded => write!(f, "no recording holds it"),
+            Self::NotRecorded | Self::SignaturesNotRecorded { .. } => write!(f, "no recording holds it"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use common::image::Repository;
 
 use super::shared::ImageArgs;
 use super::signing::SigningArgs;
@@ -62,6 +63,14 @@ pub(crate) struct RecordArgs {
     /// Name under which the image is recorded, if it is not its own
     #[arg(long = "as", value_name = "IMAGE")]
     pub(crate) stands_for: Option<String>,
+    /// Policies whose rules look for signatures of the images in other repositories: what these hold is recorded as
+    /// well. A file or folder; repeatable
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Another repository that may hold signatures of the images; repeatable. What it holds of them is recorded as
+    /// well, and so is that it holds nothing
+    #[arg(long = "signature-repository", value_name = "REPOSITORY", value_parser = Repository::parse)]
+    pub(crate) signature_repositories: Vec<Repository>,
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
 }

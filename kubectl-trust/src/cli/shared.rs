@@ -106,7 +106,7 @@ pub(crate) struct ImageArgs {
     /// Certificate authorities of private registries (PEM); repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) registry_ca: Vec<PathBuf>,
-    /// Longest time for all that is asked of registries, as 10s, 2m
+    /// Longest time for all that is asked of registries, as 10s, 2m; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) registry_timeout: String,
 }

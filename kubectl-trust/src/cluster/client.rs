@@ -1,6 +1,6 @@
 //! Reading from an API server, with kubectl's own configuration.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use http::Request;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cli::ClusterArgs;
 use crate::io_error::problem;
+use crate::waiting;
 
 /// Objects of one page of a list.
 const PAGE: usize = 500;
@@ -128,6 +129,8 @@ impl Client {
     pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Result<Value, ClusterError> {
         let request = Request::get(path).header("Accept", accept).body(Vec::new());
         let request = request.map_err(|error| ClusterError::Other(error.to_string()))?;
+        let until = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let _waiting = waiting::for_(format_args!("GET {}{path}", self.server), until);
         let answer = self.inner.request_text(request);
         let text = match self.timeout {
             None => answer.await,

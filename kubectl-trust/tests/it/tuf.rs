@@ -62,6 +62,11 @@ fn answer(mut stream: TcpStream, held: &Held) -> std::io::Result<()> {
     stream.write_all(body)
 }
 
+/// A place with a signed manifest and the root of a repository.
+pub(crate) fn place() -> Place {
+    world().0
+}
+
 /// A repository that is valid for as long as these tests are run, and a place with its root.
 fn world() -> (Place, Mirror, State) {
     let mut state = State::new(ROOT);

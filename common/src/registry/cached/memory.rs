@@ -251,6 +251,7 @@ fn is_outage(problem: &RegistryProblem) -> bool {
         | RegistryProblem::ContentMismatch { .. }
         | RegistryProblem::Malformed(_)
         | RegistryProblem::Refused { .. }
-        | RegistryProblem::NotRecorded => false,
+        | RegistryProblem::NotRecorded
+        | RegistryProblem::SignaturesNotRecorded { .. } => false,
     }
 }

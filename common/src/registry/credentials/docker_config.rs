@@ -142,7 +142,7 @@ mod tests {
 
     fn logins(config: &DockerConfig, name: &str) -> Vec<Login> {
         let candidates = config.credentials.candidates(&Repository::parse(name).unwrap());
-        candidates.into_iter().map(|candidate| candidate.login).collect()
+        candidates.logins.into_iter().map(|candidate| candidate.login).collect()
     }
 
     #[test]

@@ -24,10 +24,11 @@ use super::answer::{Answer, body};
 use super::challenge::{Challenge, TokenService};
 use super::egress::is_loopback;
 use super::exchange::{Ask, Failure, Session};
+use super::observer::Stage;
 use super::tokens::{Grant, Key};
 use super::transport::{Hop, within};
 use crate::limits;
-use crate::registry::credentials::{Candidate, Login, Secret};
+use crate::registry::credentials::{Candidate, Candidates, Login, Secret};
 use crate::verdict::RegistryProblem;
 
 const NO_CREDENTIALS: &str = "no credentials";
@@ -98,9 +99,11 @@ impl Session<'_> {
     /// Tries one login after the other.
     async fn answer(&self, ask: &Ask, challenge: &Challenge) -> Result<(Response, Grant), Failure> {
         let mut tried = Vec::new();
-        let candidates = self.candidates().await?.into_iter();
-        let logins = candidates.map(|Candidate { label, login }| (label, Some(login)));
-        for (label, login) in logins.chain([(NO_CREDENTIALS.to_owned(), None)]) {
+        let Candidates { logins, problem } = self.candidates().await?;
+        let anonymous =
+            problem.map_or_else(|| NO_CREDENTIALS.to_owned(), |why| format!("{NO_CREDENTIALS} ({why})"));
+        let logins = logins.into_iter().map(|Candidate { label, login }| (label, Some(login)));
+        for (label, login) in logins.chain([(anonymous.clone(), None)]) {
             let (header, lasts) = match self.try_login(challenge, login.as_ref()).await? {
                 Outcome::Header(header, lasts) => (header, lasts),
                 Outcome::InClear => {
@@ -118,11 +121,11 @@ impl Session<'_> {
             }
             tried.push(label);
         }
-        let tried = if tried.is_empty() { NO_CREDENTIALS.to_owned() } else { tried.join(", ") };
+        let tried = if tried.is_empty() { anonymous } else { tried.join(", ") };
         Err(RegistryProblem::Unauthorized { tried }.into())
     }
 
-    async fn candidates(&self) -> Result<Vec<Candidate>, RegistryProblem> {
+    async fn candidates(&self) -> Result<Candidates, RegistryProblem> {
         let repository = self.endpoint.repository.clone();
         if !self.credentials.needs_helper(&repository) {
             return Ok(self.credentials.candidates(&repository));
@@ -152,26 +155,36 @@ impl Session<'_> {
 
     /// Asks a token service. Redirects are not followed: it would be handed on what is secret.
     async fn fetch_token(&self, service: &TokenService, login: Option<&Login>) -> Result<Outcome, Failure> {
-        let response =
-            self.shared.hosts.send(question(service, login)?, &self.endpoint.base, self.deadline).await?;
+        let question = question(service, login)?;
+        let method = question.method.clone();
+        let failed = |problem| Failure::of_request(&method, &service.realm, problem);
+        let sent = self.shared.hosts.send(question, &self.endpoint.base, self.deadline).await;
+        let response = sent.map_err(|problem| match problem {
+            // That is said of the request whose answer names it.
+            RegistryProblem::Refused { .. } => problem.into(),
+            problem => failed(problem),
+        })?;
+        let _waiting = self.shared.hosts.waits(&method, &service.realm, Stage::Answer, self.deadline);
         match response.status() {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Ok(Outcome::Denied),
             // Of OAuth 2: `invalid_grant` (RFC 6749, 5.2).
             StatusCode::BAD_REQUEST if login.is_some() => return Ok(Outcome::Denied),
             _ => {
-                let answer =
-                    Answer::read(response, String::new(), limits::TOKEN_BYTES, self.deadline).await?;
-                return Err(Failure { problem: answer.problem(), retry_after: answer.retry_after() });
+                let answer = Answer::read(response, String::new(), limits::TOKEN_BYTES, self.deadline).await;
+                let answer = answer.map_err(failed)?;
+                return Err(Failure { retry_after: answer.retry_after(), ..failed(answer.problem()) });
             }
         }
-        let body = within(self.deadline, body(response, limits::TOKEN_BYTES)).await??;
-        let malformed = || RegistryProblem::Malformed("the token service's answer holds no token".to_owned());
+        let body = within(self.deadline, body(response, limits::TOKEN_BYTES)).await;
+        let body = body.and_then(|body| body).map_err(failed)?;
+        let malformed =
+            || failed(RegistryProblem::Malformed("the token service's answer holds no token".to_owned()));
         let Issued { token, access_token, expires_in } =
             serde_json::from_slice(&body).map_err(|_| malformed())?;
         let token = if token.expose().is_empty() { access_token } else { token };
         if token.expose().is_empty() {
-            return Err(malformed().into());
+            return Err(malformed());
         }
         let seconds = expires_in.unwrap_or(DEFAULT_TOKEN_SECONDS).min(limits::TOKEN_SECONDS);
         // A tenth less, for the way.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::egress::Egress;
+use super::observer::Observer;
 use crate::image::Repository;
 
 /// Settings of a [`super::Client`]. The default reaches every public and private registry over verified
@@ -23,6 +25,8 @@ pub struct Config {
     pub rewrites: Vec<Rewrite>,
     /// Where requests may go.
     pub egress: Egress,
+    /// Is told what is waited for; nobody by default.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// How a registry is spoken to.

@@ -17,7 +17,8 @@ use url::Url;
 use super::Shared;
 use super::answer::Answer;
 use super::endpoint::Endpoint;
-use super::transport::{Hop, authority, within};
+use super::observer::Stage;
+use super::transport::{Hop, Hosts, authority, within};
 use crate::limits;
 use crate::registry::credentials::Credentials;
 use crate::verdict::{RegistryFault, RegistryProblem};
@@ -59,6 +60,8 @@ pub(super) struct Session<'c> {
     pub credentials: &'c Credentials,
     pub endpoint: &'c Endpoint,
     pub deadline: Instant,
+    /// What the caller calls the time until then.
+    pub time_limit: Option<&'c str>,
     /// How often a request is tried.
     pub attempts: u32,
 }
@@ -67,6 +70,9 @@ pub(super) struct Session<'c> {
 pub(super) struct Failure {
     pub problem: RegistryProblem,
     pub retry_after: Option<Duration>,
+    /// The request that failed, where it was made for the sake of another: to a token service, or where a redirect
+    /// led.
+    pub request: Option<String>,
 }
 
 /// The attempts of one request.
@@ -102,7 +108,7 @@ impl Ask {
 
     /// For people; without the query, which may hold what opens an upload.
     fn label(&self) -> String {
-        format!("{} {}{}", self.method, authority(&self.url), self.url.path())
+        label(&self.method, &self.url)
     }
 
     /// A fault of this request that its answer shows.
@@ -111,9 +117,13 @@ impl Ask {
     }
 }
 
+/// A request, for people.
+pub(super) fn label(method: &Method, url: &Url) -> String {
+    format!("{method} {}{}", authority(url), url.path())
+}
+
 /// Attack A48: what a registry sent may be in the text of a problem, a megabyte of it.
 fn brief(problem: RegistryProblem) -> RegistryProblem {
-    let cut = |text: String| text.chars().take(limits::FAULT_CHARACTERS).collect();
     match problem {
         RegistryProblem::Malformed(what) => RegistryProblem::Malformed(cut(what)),
         RegistryProblem::Unreachable(why) => RegistryProblem::Unreachable(cut(why)),
@@ -125,17 +135,27 @@ fn brief(problem: RegistryProblem) -> RegistryProblem {
         | RegistryProblem::TooLarge { .. }
         | RegistryProblem::TooMany { .. }
         | RegistryProblem::ContentMismatch { .. }
-        | RegistryProblem::NotRecorded => problem,
+        | RegistryProblem::NotRecorded
+        | RegistryProblem::SignaturesNotRecorded { .. } => problem,
     }
+}
+
+fn cut(text: String) -> String {
+    text.chars().take(limits::FAULT_CHARACTERS).collect()
 }
 
 impl From<RegistryProblem> for Failure {
     fn from(problem: RegistryProblem) -> Self {
-        Self { problem, retry_after: None }
+        Self { problem, retry_after: None, request: None }
     }
 }
 
 impl Failure {
+    /// The failure of a request that was made for the sake of another.
+    pub(super) fn of_request(method: &Method, url: &Url, problem: RegistryProblem) -> Self {
+        Self { request: Some(label(method, url)), ..Self::from(problem) }
+    }
+
     /// Whether another attempt may end better: connections that break, a registry that is busy or down.
     fn is_transient(&self) -> bool {
         match self.problem {
@@ -148,7 +168,8 @@ impl Failure {
             | RegistryProblem::ContentMismatch { .. }
             | RegistryProblem::Malformed(_)
             | RegistryProblem::Refused { .. }
-            | RegistryProblem::NotRecorded => false,
+            | RegistryProblem::NotRecorded
+            | RegistryProblem::SignaturesNotRecorded { .. } => false,
         }
     }
 }
@@ -164,7 +185,12 @@ impl Attempts {
     }
 
     /// Counts an attempt that failed, and waits until the next one; whether there is one.
-    pub(super) async fn another(&mut self, failure: &Failure) -> bool {
+    pub(super) async fn another(
+        &mut self,
+        failure: &Failure,
+        (method, url): (&Method, &Url),
+        hosts: &Hosts,
+    ) -> bool {
         self.made += 1;
         let wait = self.delays.next().unwrap_or_default().max(failure.retry_after.unwrap_or_default());
         let in_time = wait < self.deadline.saturating_duration_since(Instant::now());
@@ -172,6 +198,7 @@ impl Attempts {
         if !failure.is_transient() || self.made >= self.allowed || !in_time {
             return false;
         }
+        let _waiting = hosts.waits(method, url, Stage::Attempt, Instant::now() + wait);
         tokio::time::sleep(wait).await;
         true
     }
@@ -186,22 +213,36 @@ impl Session<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if !attempts.another(&failure).await {
-                return Err(RegistryFault { attempts: attempts.made, ..ask.fault(failure.problem) });
+            if !attempts.another(&failure, (&ask.method, &ask.url), &self.shared.hosts).await {
+                return Err(self.fault(ask, failure, attempts.made));
             }
         }
+    }
+
+    /// What is said of a request that failed: which request it was in the end, and which limit ended it.
+    fn fault(&self, ask: &Ask, failure: Failure, attempts: u32) -> RegistryFault {
+        let ended = failure.problem == RegistryProblem::DeadlineExceeded;
+        let time_limit = self.time_limit.filter(|_| ended).map(str::to_owned);
+        let of_ask = ask.fault(failure.problem);
+        let request = failure.request.map_or(of_ask.request, cut);
+        RegistryFault { request, problem: of_ask.problem, attempts, time_limit }
     }
 
     async fn attempt(&self, ask: &Ask) -> Result<Answer, Failure> {
         let registry = authority(&self.endpoint.base);
         let _place = within(self.deadline, self.shared.bulkhead.enter(&registry)).await??;
         let (response, tried) = self.authorized(ask).await?;
-        let answer = Answer::read(response, tried, ask.bound, self.deadline).await?;
+        let from = response.url().clone();
+        let answer = {
+            let _waiting = self.shared.hosts.waits(&ask.method, &from, Stage::Answer, self.deadline);
+            Answer::read(response, tried, ask.bound, self.deadline).await
+        };
+        let answer = answer.map_err(|problem| hop_failed(ask, &from, problem))?;
         let is_fault = answer.status == StatusCode::TOO_MANY_REQUESTS || answer.status.is_server_error();
         // 501 is an answer: it says that there is no such request.
         if is_fault && answer.status != StatusCode::NOT_IMPLEMENTED {
             let retry_after = answer.retry_after();
-            return Err(Failure { problem: answer.problem(), retry_after });
+            return Err(Failure { retry_after, ..hop_failed(ask, &from, answer.problem()) });
         }
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(answer.problem().into());
@@ -218,7 +259,7 @@ impl Session<'_> {
         &self,
         ask: &Ask,
         authorization: Option<&HeaderValue>,
-    ) -> Result<Response, RegistryProblem> {
+    ) -> Result<Response, Failure> {
         let base = &self.endpoint.base;
         let mut url = ask.url.clone();
         let mut home = url.origin() == base.origin();
@@ -230,7 +271,8 @@ impl Session<'_> {
                 authorization: authorization.filter(|_| home).cloned(),
                 body: ask.body.clone().map(Into::into),
             };
-            let response = self.shared.hosts.send(hop, base, self.deadline).await?;
+            let response = self.shared.hosts.send(hop, base, self.deadline).await;
+            let response = response.map_err(|problem| hop_failed(ask, &url, problem))?;
             let Some(next) = next(&response, &url)? else { return Ok(response) };
             let followed = match &ask.redirects {
                 Redirects::Follow => true,
@@ -243,8 +285,16 @@ impl Session<'_> {
             home &= next.origin() == base.origin();
             url = next;
         }
-        Err(RegistryProblem::Malformed(format!("more than {} redirects", limits::REDIRECTS)))
+        Err(RegistryProblem::Malformed(format!("more than {} redirects", limits::REDIRECTS)).into())
     }
+}
+
+/// What failed at one hop of a request: the request itself, or what a redirect made of it.
+///
+/// That a host must not be contacted is said of the request that leads there.
+fn hop_failed(ask: &Ask, url: &Url, problem: RegistryProblem) -> Failure {
+    let refused = matches!(problem, RegistryProblem::Refused { .. });
+    if *url == ask.url || refused { problem.into() } else { Failure::of_request(&ask.method, url, problem) }
 }
 
 /// Where a response sends us (RFC 9110, 15.4).

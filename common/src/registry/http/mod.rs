@@ -8,7 +8,7 @@
 //! 2. `read`, `referrers`, `tags`, `push`: what is asked, and what an answer must be
 //! 3. `exchange`: one request with its attempts and redirects; `authorize` its credentials
 //! 4. `site`: files that are no registry's, read by the same rules
-//! 5. `transport`, `egress`: connections, and where none may lead
+//! 5. `transport`, `egress`: connections, and where none may lead; `observer` is told what is waited for
 
 mod answer;
 mod authorize;
@@ -18,6 +18,7 @@ mod config;
 mod egress;
 mod endpoint;
 mod exchange;
+mod observer;
 mod push;
 mod read;
 mod referrers;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 
 pub use config::{Config, ConfigError, Proxies, Rewrite, Transport};
 pub use egress::{Destination, Egress, Loopback};
+pub use observer::{Observer, Stage, Wait};
 pub(crate) use site::Site;
 
 use crate::digest::Digest;
@@ -54,7 +56,19 @@ use transport::Hosts;
 pub struct Client {
     shared: Arc<Shared>,
     credentials: Arc<Credentials>,
-    deadline: Option<Instant>,
+    limit: Limit,
+}
+
+/// How long requests may take.
+#[derive(Clone, Default)]
+enum Limit {
+    /// Each read and write so long ([`limits::REQUEST_SECONDS`]).
+    #[default]
+    Each,
+    /// All until a moment; what the caller calls the time until then.
+    All { end: Instant, called: Option<Arc<str>> },
+    /// As long as it takes.
+    None,
 }
 
 /// What all views of a client share.
@@ -80,7 +94,7 @@ impl Client {
         endpoint::check_rewrites(&config.rewrites)?;
         let hosts = Hosts::new(&config)?;
         let shared = Shared { config, hosts, tokens: Tokens::new(), bulkhead: Bulkhead::default() };
-        Ok(Self { shared: Arc::new(shared), credentials: Arc::default(), deadline: None })
+        Ok(Self { shared: Arc::new(shared), credentials: Arc::default(), limit: Limit::default() })
     }
 
     /// The same registries with other credentials.
@@ -91,12 +105,26 @@ impl Client {
 
     /// The same registries until a moment that all requests of the view share: attempts, waiting for a
     /// place, tokens, bodies. A request that is not answered then is [`DeadlineExceeded`]. Without one,
-    /// each read has [`limits::REQUEST_SECONDS`], which also bound it within a later deadline.
+    /// each read and write has [`limits::REQUEST_SECONDS`].
     ///
     /// [`DeadlineExceeded`]: crate::verdict::RegistryProblem::DeadlineExceeded
     #[must_use]
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        Self { deadline: Some(deadline), ..self.clone() }
+        Self { limit: Limit::All { end: deadline, called: None }, ..self.clone() }
+    }
+
+    /// The same registries for so long from now on, as [`Self::with_deadline`]. `called` is what a fault says of the
+    /// time when that was what ended a wait: `60s (--registry-timeout)`.
+    #[must_use]
+    pub fn with_time_limit(&self, limit: Duration, called: &str) -> Self {
+        let end = Instant::now() + limit.min(UNLIMITED);
+        Self { limit: Limit::All { end, called: Some(called.into()) }, ..self.clone() }
+    }
+
+    /// The same registries, however long they take.
+    #[must_use]
+    pub fn without_time_limit(&self) -> Self {
+        Self { limit: Limit::None, ..self.clone() }
     }
 
     /// The places of a repository, to be asked in order.
@@ -106,9 +134,29 @@ impl Client {
     }
 
     fn ends(&self) -> Instant {
-        let bound = Instant::now() + Duration::from_secs(limits::REQUEST_SECONDS);
-        self.deadline.map_or(bound, |deadline| deadline.min(bound))
+        match &self.limit {
+            Limit::Each => Instant::now() + Duration::from_secs(limits::REQUEST_SECONDS),
+            Limit::All { end, .. } => *end,
+            Limit::None => Instant::now() + UNLIMITED,
+        }
     }
+
+    /// What the caller calls the time until the end.
+    fn time_limit(&self) -> Option<&str> {
+        match &self.limit {
+            Limit::All { called, .. } => called.as_deref(),
+            Limit::Each | Limit::None => None,
+        }
+    }
+}
+
+/// So far away that it is no limit; timers take no moment that is much further.
+const UNLIMITED: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A deadline, if it is one.
+fn limited(deadline: Instant) -> Option<Instant> {
+    let far = deadline.saturating_duration_since(Instant::now()) > UNLIMITED / 2;
+    (!far).then_some(deadline)
 }
 
 /// Places that are asked one after the other.
@@ -135,6 +183,7 @@ impl Turns {
                 credentials: &self.client.credentials,
                 endpoint,
                 deadline: if last { end } else { half },
+                time_limit: self.client.time_limit().filter(|_| last),
                 attempts: if last { limits::REQUEST_ATTEMPTS } else { 1 },
             }
         })
@@ -211,5 +260,25 @@ impl Registry for Client {
             }
             turns.settle(outcomes)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_the_caller_counts_and_none_is_none() {
+        let client = Client::new(Config::default()).unwrap();
+        let left =
+            |client: &Client| client.ends().saturating_duration_since(Instant::now()).as_secs_f64().round();
+        assert_eq!(left(&client), limits::REQUEST_SECONDS as f64);
+        let longer = client.with_time_limit(Duration::from_secs(300), "300s");
+        assert_eq!((left(&longer), longer.time_limit()), (300.0, Some("300s")));
+        assert!(limited(longer.ends()).is_some());
+        let unlimited = longer.without_time_limit();
+        assert!(limited(unlimited.ends()).is_none());
+        assert_eq!(unlimited.time_limit(), None);
+        assert!(limited(client.with_time_limit(Duration::MAX, "long").ends()).is_none());
     }
 }

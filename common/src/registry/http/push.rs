@@ -55,6 +55,7 @@ impl Client {
             credentials: &self.credentials,
             endpoint,
             deadline: self.ends(),
+            time_limit: self.time_limit(),
             attempts: limits::REQUEST_ATTEMPTS,
         }
     }

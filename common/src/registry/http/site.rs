@@ -12,6 +12,7 @@ use super::answer::{body, retry_after};
 use super::config::{Config, ConfigError};
 use super::egress::is_loopback;
 use super::exchange::{Attempts, Failure, next};
+use super::observer::Stage;
 use super::transport::{Hop, Hosts, within};
 use crate::limits;
 use crate::verdict::RegistryProblem;
@@ -70,7 +71,7 @@ impl Site {
         loop {
             match self.attempt(&url, bound, deadline).await {
                 Ok(found) => return Ok(found),
-                Err(failure) if attempts.another(&failure).await => {}
+                Err(failure) if attempts.another(&failure, (&Method::GET, &url), &self.hosts).await => {}
                 Err(failure) => return Err(failure.problem),
             }
         }
@@ -79,12 +80,16 @@ impl Site {
     async fn attempt(&self, url: &Url, bound: usize, deadline: Instant) -> Result<Option<Bytes>, Failure> {
         let response = self.follow(url, deadline).await?;
         match response.status() {
-            status if status.is_success() => Ok(Some(within(deadline, body(response, bound)).await??)),
+            status if status.is_success() => {
+                let _waiting = self.hosts.waits(&Method::GET, url, Stage::Answer, deadline);
+                Ok(Some(within(deadline, body(response, bound)).await??))
+            }
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(None),
             StatusCode::TOO_MANY_REQUESTS => {
                 let retry_after = retry_after(response.headers());
                 let seconds = retry_after.map(|wait| wait.as_secs());
-                Err(Failure { problem: RegistryProblem::RateLimited { retry_after: seconds }, retry_after })
+                let problem = RegistryProblem::RateLimited { retry_after: seconds };
+                Err(Failure { retry_after, ..problem.into() })
             }
             status => Err(RegistryProblem::Status(status.as_u16()).into()),
         }

@@ -3,7 +3,7 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
@@ -13,6 +13,8 @@ use url::Url;
 use super::config::{Config, ConfigError, Proxies, Transport};
 use super::egress::{Guard, Refusal};
 use super::endpoint::host;
+use super::limited;
+use super::observer::{Observer, Stage, Wait};
 use crate::limits;
 use crate::verdict::RegistryProblem;
 
@@ -30,6 +32,7 @@ pub(super) struct Hosts {
     /// Hosts and ports whose certificates are not verified.
     insecure: Vec<String>,
     guard: Guard,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// A request to one host.
@@ -62,6 +65,7 @@ impl Hosts {
             proxies,
             insecure: insecure.map(|(registry, _)| host(registry).to_owned()).collect(),
             guard: Guard::new(config.egress.clone(), &proxy_urls),
+            observer: config.observer.clone(),
         })
     }
 
@@ -73,6 +77,7 @@ impl Hosts {
         deadline: Instant,
     ) -> Result<Response, RegistryProblem> {
         self.guard.check(&hop.url, registry)?;
+        let _waiting = self.waits(&hop.method, &hop.url, Stage::Answer, deadline);
         let mut headers = hop.headers;
         // Attack: a few bytes that decompress to gigabytes. Nothing is decompressed here, so nobody is
         // asked to compress.
@@ -86,6 +91,20 @@ impl Hosts {
             request = request.body(body);
         }
         within(deadline, request.send()).await?.map_err(|error| network(&error))
+    }
+
+    /// Tells the observer, if there is one, what is waited for until the result is dropped.
+    pub(super) fn waits(
+        &self,
+        method: &Method,
+        url: &Url,
+        stage: Stage,
+        until: Instant,
+    ) -> Option<Box<dyn Send>> {
+        let observer = self.observer.as_ref()?;
+        // Without the query: what opens a storage or an upload stands there.
+        let request = format!("{method} {}://{}{}", url.scheme(), authority(url), url.path());
+        Some(observer.waits(&Wait { request: &request, stage, until: limited(until) }))
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, RegistryProblem> {
@@ -148,6 +167,10 @@ pub(super) fn network(error: &reqwest::Error) -> RegistryProblem {
             return refusal.clone().into();
         }
         cause = inner.source();
+    }
+    if error.is_connect() && error.is_timeout() {
+        let seconds = limits::CONNECT_SECONDS;
+        return RegistryProblem::Unreachable(format!("no connection within {seconds} s"));
     }
     RegistryProblem::Unreachable(causes(error))
 }

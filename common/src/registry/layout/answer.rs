@@ -1,7 +1,8 @@
 //! What layouts answer: what is recorded, and what is recorded not to be there.
 //!
-//! A recording of an image holds all that there was about it. So where an image is recorded, a signature
-//! that is not recorded was not there. Of anything else nothing is known, and that is a fault.
+//! A recording of an image holds all that there was about it in its repository, and in those others that it says
+//! were looked into. So where an image is recorded, a signature that is not recorded was not there. Of anything
+//! else nothing is known, and that is a fault.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +30,15 @@ impl Layout {
             Version::Digest(digest) => self.held(at, digest).map_or(Known::Nothing, Known::Is),
             Version::Tag(tag) => match (self.tagged(at, tag), tag.derived_from()) {
                 (Some(manifest), _) => Known::Is(manifest),
-                (None, Some(of)) if self.held(at, &of).is_some() => Known::Absent,
+                (None, Some(of)) if self.knows_about(at, &of) => Known::Absent,
                 (None, _) => Known::Nothing,
             },
         }
+    }
+
+    /// Whether all that was about a digest in a repository is in here.
+    fn knows_about(&self, at: &Repository, digest: &Digest) -> bool {
+        self.held(at, digest).is_some() || self.signatures_in.contains(&(at.clone(), digest.clone()))
     }
 
     /// The manifest of a digest in a repository.
@@ -52,7 +58,7 @@ impl Layout {
 
     /// Those that name the subject, and those that the fallback tag lists.
     fn known_referrers(&self, at: &Repository, subject: &Digest) -> Known<Vec<Descriptor>> {
-        if self.held(at, subject).is_none() {
+        if !self.knows_about(at, subject) {
             return Known::Nothing;
         }
         let here = self.manifests.values().filter(|held| held.anywhere || held.of.contains(at));

@@ -4,9 +4,13 @@
 //! holds everything by digest. A manifest's name there is the full reference in the annotation
 //! `org.opencontainers.image.ref.name` (or `io.containerd.image.name`). Entries without one, as `cosign
 //! save` writes them, stand for the same digest in every repository.
+//!
+//! An entry with the annotation `kubectl-trust.io/signature-repository` says of an image that all signatures of it
+//! in that other repository are in the layout, be it none.
 
 mod answer;
 mod folder;
+mod lock;
 mod open;
 pub mod record;
 mod write;
@@ -36,6 +40,10 @@ const COSIGN_IMAGES: [&str; 2] = ["dev.cosignproject.cosign/image", "dev.cosignp
 const COSIGN_EVIDENCE: [(&str, &str); 2] =
     [("dev.cosignproject.cosign/sigs", ".sig"), ("dev.cosignproject.cosign/atts", ".att")];
 
+/// The repository, not the image's own, in which signatures of the entry's digest were looked for. Ours: no
+/// specification has a word for "there are none".
+const SIGNATURE_REPOSITORY: &str = "kubectl-trust.io/signature-repository";
+
 const VERSION_FILE: &str = "oci-layout";
 const INDEX_FILE: &str = "index.json";
 /// The one version of layouts.
@@ -49,6 +57,8 @@ pub struct Layout {
     tags: BTreeMap<(Repository, Tag), Digest>,
     /// Tags derived from digests, in whatever repository those are asked for.
     derived: BTreeMap<Tag, Digest>,
+    /// Images whose signatures in another repository are all in here.
+    signatures_in: BTreeSet<(Repository, Digest)>,
 }
 
 /// A manifest and where it was recorded.

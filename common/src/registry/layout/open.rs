@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::folder::{FileError, Folder};
 use super::{
     CONTAINERD_NAME, COSIGN_EVIDENCE, COSIGN_IMAGES, COSIGN_KIND, Held, INDEX_FILE, Layout, LayoutError,
-    LayoutProblem, REF_NAME, VERSION, VERSION_FILE,
+    LayoutProblem, REF_NAME, SIGNATURE_REPOSITORY, VERSION, VERSION_FILE,
 };
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Tag, Version};
@@ -36,6 +36,8 @@ impl Layout {
     /// 3. Every name is entered.
     /// 4. Signatures and attestations that `cosign save` wrote get the tags that they had.
     ///
+    /// An entry that says where else signatures were looked for names no manifest, and is only noted.
+    ///
     /// # Errors
     /// [`LayoutError`]. A layout of which a part cannot be trusted is not used at all: what is missing in
     /// it would be taken for "there is no signature".
@@ -43,12 +45,15 @@ impl Layout {
         let reader = Reader::open(path)?;
         reader.version()?; // 1.
         let entries = reader.index()?;
-        let (manifests, tags, derived) = Default::default();
-        let layout = Self { folder: reader.folder.clone(), manifests, tags, derived };
+        let (manifests, tags, derived, signatures_in) = Default::default();
+        let layout = Self { folder: reader.folder.clone(), manifests, tags, derived, signatures_in };
         let mut opening = Opening { reader, layout, bytes: 0, steps: 0 };
         let mut named = BTreeMap::new();
         for entry in entries.iter().filter(|entry| manifest::is_manifest(&entry.media_type)) {
-            opening.enter(entry, &mut named)?; // 2. and 3.
+            match entry.annotations.get(SIGNATURE_REPOSITORY) {
+                Some(repository) => opening.looked_in(repository, &entry.digest)?,
+                None => opening.enter(entry, &mut named)?, // 2. and 3.
+            }
         }
         opening.evidence(&entries)?; // 4.
         Ok(opening.layout)
@@ -153,6 +158,13 @@ impl Opening {
             };
             return Err(self.reader.index_error(problem(name.to_string())));
         }
+        Ok(())
+    }
+
+    fn looked_in(&mut self, repository: &str, image: &Digest) -> Result<(), LayoutError> {
+        let wrong = |why| LayoutProblem::Name { name: repository.to_owned(), why };
+        let at = Repository::parse(repository).map_err(|why| self.reader.index_error(wrong(why)))?;
+        self.layout.signatures_in.insert((at, image.clone()));
         Ok(())
     }
 

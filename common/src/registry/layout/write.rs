@@ -1,20 +1,26 @@
 //! Writing a layout: blobs first, the index last, each file at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::folder::{FileError, Folder, unreadable};
-use super::{INDEX_FILE, REF_NAME, VERSION, VERSION_FILE};
+use super::lock::{LOCK_FILE, Lock, LockError};
+use super::{INDEX_FILE, REF_NAME, SIGNATURE_REPOSITORY, VERSION, VERSION_FILE};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Version};
 use crate::limits;
 use crate::registry::Manifest;
 use crate::registry::manifest::OCI_INDEX;
+
+/// How the names of files begin that are not whole yet.
+const UNFINISHED: &str = ".writing-";
 
 /// Why a recording was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,29 +45,37 @@ pub enum WriteProblem {
     /// An index that cannot be added to.
     #[error("it is not the index of a layout ({0}); name a new folder")]
     Index(String),
+    /// Another process writes to it all the time.
+    #[error(
+        "another process{} has been writing to the folder for {} s; wait for it, or name another folder",
+        holder.map(|number| format!(" (number {number})")).unwrap_or_default(),
+        limits::LAYOUT_LOCK_SECONDS
+    )]
+    Locked {
+        /// The number of that process, if it is known.
+        holder: Option<u32>,
+    },
     /// The layout would be too large to be read again.
     #[error("the layout would hold too many manifests; name a new folder")]
     Full,
 }
 
 /// What is to be written.
+#[derive(Default)]
 pub(super) struct Contents {
-    /// The repository under whose name it is.
-    at: Repository,
     /// By name.
     entries: BTreeMap<String, Value>,
     blobs: BTreeMap<Digest, Arc<[u8]>>,
-    /// Images of which everything is in here.
-    images: BTreeSet<Digest>,
+    /// Images, and repositories in which everything about them was read and is in here.
+    whole: BTreeSet<(Repository, Digest)>,
+    /// Entries that say so of repositories that are not the image's own.
+    signatures_in: BTreeMap<(Repository, Digest), Value>,
 }
 
 impl Contents {
-    pub(super) fn new(at: Repository) -> Self {
-        Self { at, entries: BTreeMap::new(), blobs: BTreeMap::new(), images: BTreeSet::new() }
-    }
-
-    pub(super) fn manifest(&mut self, manifest: &Manifest, version: &Version) {
-        let name = format!("{}{}", self.at, version.suffix());
+    /// A manifest under a name.
+    pub(super) fn manifest(&mut self, manifest: &Manifest, at: &Repository, version: &Version) {
+        let name = format!("{at}{}", version.suffix());
         let entry = json!({
             "mediaType": manifest.media_type,
             "digest": manifest.digest.to_string(),
@@ -76,9 +90,22 @@ impl Contents {
         self.blobs.insert(digest.clone(), bytes);
     }
 
-    /// Everything about this image is in here; whether that is new.
-    pub(super) fn image(&mut self, digest: &Digest) -> bool {
-        self.images.insert(digest.clone())
+    /// Everything about this image in its own repository is in here; whether that is new.
+    pub(super) fn image(&mut self, at: &Repository, digest: &Digest) -> bool {
+        self.whole.insert((at.clone(), digest.clone()))
+    }
+
+    /// Everything about this image in another repository is in here.
+    pub(super) fn signatures_in(&mut self, at: &Repository, image: &Manifest) {
+        let entry = json!({
+            "mediaType": image.media_type,
+            "digest": image.digest.to_string(),
+            "size": image.bytes.len(),
+            "annotations": {SIGNATURE_REPOSITORY: at.to_string()},
+        });
+        let key = (at.clone(), image.digest.clone());
+        self.whole.insert(key.clone());
+        self.signatures_in.insert(key, entry);
     }
 
     pub(super) fn holds(&self, digest: &Digest) -> bool {
@@ -93,17 +120,21 @@ impl Contents {
     /// Writes into a folder, beside what a layout there holds already:
     ///
     /// 1. The new index is put together; nothing is written if it cannot be.
-    /// 2. Blobs, then the version, then the index, so that a layout never lists what it does not hold.
+    /// 2. Blobs, which are the same whichever process writes them.
+    /// 3. Alone in the folder, the version and the index, put together anew from what is there then. The index comes
+    ///    last, so that a layout never lists what it does not hold.
     pub(super) fn write(&self, path: &Path) -> Result<(), WriteError> {
         let error = |problem| WriteError { path: path.to_owned(), problem };
         let file = |why| error(WriteProblem::File(why));
         fs::create_dir_all(path).map_err(|why| file(unreadable(why)))?;
         let folder = Folder::open(path).map_err(file)?;
-        let index = self.index(path, &folder)?; // 1.
+        self.index(path, &folder)?; // 1.
         let place = Place { path, folder };
         for (digest, bytes) in &self.blobs {
             place.blob(digest, bytes)?; // 2.
         }
+        let _alone = alone(path)?; // 3.
+        let index = self.index(path, &place.folder)?;
         place.file(Path::new(VERSION_FILE), json!({"imageLayoutVersion": VERSION}).to_string().as_bytes())?;
         place.file(Path::new(INDEX_FILE), &index)
     }
@@ -117,8 +148,11 @@ impl Contents {
             return Err(error(WriteProblem::Index("its manifests are no list".to_owned())));
         };
         entries.retain(|entry| !self.replaces(entry, folder));
-        entries.extend(self.entries.values().cloned());
-        entries.sort_by_cached_key(|entry| (name(entry).to_owned(), entry["digest"].to_string()));
+        entries.extend(self.entries.values().chain(self.signatures_in.values()).cloned());
+        entries.sort_by_cached_key(|entry| {
+            let text = |key| annotation(entry, key).to_owned();
+            (text(REF_NAME), entry["digest"].to_string(), text(SIGNATURE_REPOSITORY))
+        });
         let full = entries.len() > limits::LAYOUT_MANIFESTS;
         let mut bytes =
             serde_json::to_vec_pretty(&index).map_err(|why| error(WriteProblem::Index(why.to_string())))?;
@@ -132,14 +166,28 @@ impl Contents {
     /// Whether an entry of before is out of date: it has a new entry's name, or is about an image of which
     /// everything is new. A signature that is gone from the registry must not live on in a recording.
     fn replaces(&self, entry: &Value, folder: &Folder) -> bool {
-        let name = name(entry);
-        let image = ImageRef::parse(name).ok().filter(|image| *image.repository() == self.at);
-        let about = image.and_then(|image| match image.version() {
+        if self.signatures_in.values().any(|new| new == entry) {
+            return true;
+        }
+        let name = annotation(entry, REF_NAME);
+        let Ok(image) = ImageRef::parse(name) else { return false };
+        let about = match image.version() {
             Version::Tag(tag) => tag.derived_from(),
             Version::Digest(digest) => subject(folder, &digest),
-        });
-        self.entries.contains_key(name) || about.is_some_and(|of| self.images.contains(&of))
+        };
+        let again = |of| self.whole.contains(&(image.repository().clone(), of));
+        self.entries.contains_key(name) || about.is_some_and(again)
     }
+}
+
+/// The folder without other writers.
+fn alone(path: &Path) -> Result<Lock, WriteError> {
+    Lock::take(path, Duration::from_secs(limits::LAYOUT_LOCK_SECONDS)).map_err(|why| match why {
+        LockError::Held(holder) => {
+            WriteError { path: path.to_owned(), problem: WriteProblem::Locked { holder } }
+        }
+        LockError::File(why) => WriteError { path: path.join(LOCK_FILE), problem: WriteProblem::File(why) },
+    })
 }
 
 /// What a manifest of before is about; nothing if it cannot be read.
@@ -157,7 +205,10 @@ fn before(path: &Path, folder: &Folder) -> Result<Map<String, Value>, WriteError
     let Some(bytes) = found else {
         let mut inside = fs::read_dir(path).map_err(|why| file(unreadable(why)))?;
         // Blobs without an index are what is left of a recording that was stopped.
-        let foreign = inside.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "blobs"));
+        // Files that another process is writing just now are ours, too.
+        let unfinished = |name: &OsStr| name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+        let ours = |name: &OsStr| name == "blobs" || name == LOCK_FILE || unfinished(name);
+        let foreign = inside.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name())));
         if foreign
             && folder.read(Path::new(VERSION_FILE), limits::LAYOUT_VERSION_BYTES).ok().flatten().is_none()
         {
@@ -169,8 +220,8 @@ fn before(path: &Path, folder: &Folder) -> Result<Map<String, Value>, WriteError
     serde_json::from_slice(&bytes).map_err(|why| error(WriteProblem::Index(why.to_string())))
 }
 
-fn name(entry: &Value) -> &str {
-    entry.get("annotations").and_then(|all| all.get(REF_NAME)).and_then(Value::as_str).unwrap_or_default()
+fn annotation<'e>(entry: &'e Value, key: &str) -> &'e str {
+    entry.get("annotations").and_then(|all| all.get(key)).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A folder that is written to.
@@ -197,7 +248,7 @@ impl Place<'_> {
         let write = || -> std::io::Result<()> {
             let folder = path.parent().unwrap_or(self.path);
             fs::create_dir_all(folder)?;
-            let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+            let mut beside = tempfile::NamedTempFile::with_prefix_in(UNFINISHED, folder)?;
             beside.write_all(bytes)?;
             beside.persist(&path)?;
             Ok(())

@@ -147,6 +147,10 @@ fn registry(image: &str, problem: &RegistryProblem) -> Option<Way> {
         RegistryProblem::NotRecorded => {
             Some(Way::new("", vec![Step::Run { command: record(), comment: String::new() }]))
         }
+        RegistryProblem::SignaturesNotRecorded { repository } => {
+            let command = format!("{} --signature-repository {}", record(), shell_word(repository));
+            Some(Way::new("", vec![Step::Run { command, comment: String::new() }]))
+        }
         RegistryProblem::Unauthorized { .. } => {
             let host = image.split('/').next().unwrap_or(&image);
             Some(Way::say(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::registry::credentials::{Credentials, HelperNames, Login, Secret};
+use common::registry::credentials::{Credentials, HelperNames, HelperProblem, Login, Secret};
 use common::registry::http::{Proxies, Rewrite, Transport};
 
 use super::*;
@@ -289,7 +289,59 @@ async fn a_helper_is_asked_when_a_registry_wants_credentials() {
     })
     .await;
     let names = HelperNames { store: Some("desktop".into()), ..HelperNames::default() };
-    let credentials = Credentials::default().with_helpers(names, Box::new(|_, _| Some(basic())));
+    let credentials = Credentials::default().with_helpers(names, Box::new(|_, _| Ok(Some(basic()))));
     let client = client().with_credentials(Arc::new(credentials));
     assert!(client.manifest(&app(&server), &tag("1")).await.unwrap().is_some());
+}
+
+/// A helper that gives nothing is no obstacle where everybody may read, and is told where a login is wanted.
+#[tokio::test]
+async fn the_problem_of_a_helper_is_told_where_a_login_is_wanted() {
+    let open = Server::start(|_, _| manifest(&image("a"))).await;
+    let closed =
+        Server::start(|_, _| Reply::new(401).header("www-authenticate", "Basic realm=\"r\"").body(b"")).await;
+    for (answer, expected) in [
+        (Ok(None), "no credentials"),
+        (
+            Err(HelperProblem::TimedOut { seconds: 10 }),
+            "no credentials (docker-credential-desktop: it gave no answer within 10 s)",
+        ),
+    ] {
+        let names = HelperNames { store: Some("desktop".into()), ..HelperNames::default() };
+        let credentials = Credentials::default().with_helpers(names, Box::new(move |_, _| answer.clone()));
+        let client = client().with_credentials(Arc::new(credentials));
+        assert!(client.manifest(&app(&open), &tag("1")).await.unwrap().is_some());
+        let refused = problem(client.manifest(&app(&closed), &tag("1")).await);
+        assert_eq!(refused, RegistryProblem::Unauthorized { tried: expected.to_owned() });
+    }
+}
+
+/// A helper that hangs holds up its own registry and no other.
+#[tokio::test]
+async fn a_helper_that_hangs_holds_up_no_other_registry() {
+    let closed =
+        || Server::start(|_, _| Reply::new(401).header("www-authenticate", "Basic realm=\"r\"").body(b""));
+    let (slow, quick) = (closed().await, closed().await);
+    let names = HelperNames { store: Some("desktop".into()), ..HelperNames::default() };
+    let hangs = slow.host();
+    let run = move |_: &str, server: &str| {
+        if server == hangs {
+            std::thread::sleep(Duration::from_secs(5));
+        }
+        Ok(None)
+    };
+    let client =
+        client().with_credentials(Arc::new(Credentials::default().with_helpers(names, Box::new(run))));
+    let begin = Instant::now();
+    let (place, other) = (app(&slow), tag("1"));
+    let hanging = client.manifest(&place, &other);
+    let answered = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        problem(client.manifest(&app(&quick), &tag("1")).await);
+        begin.elapsed()
+    };
+    tokio::select! {
+        _ = hanging => panic!("the helper answered"),
+        after = answered => assert!(after < Duration::from_secs(3), "{after:?}"),
+    }
 }

@@ -10,6 +10,7 @@ mod referrers;
 pub(crate) mod server;
 mod statuses;
 mod tls;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

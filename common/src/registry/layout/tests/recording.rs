@@ -166,6 +166,65 @@ fn recording_again_forgets_what_is_gone() {
     assert_ne!(manifest(&layouts(folder.path()), name).unwrap().unwrap().digest, bare.digest);
 }
 
+/// Signatures in another repository, as policies name it.
+#[test]
+fn another_repository_answers_about_the_image_as_far_as_it_was_looked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let (at, name, elsewhere) = ("ghcr.io/acme/app", "ghcr.io/acme/app:1", "ghcr.io/acme/signatures");
+    let World { memory, all, arm, .. } = world(name);
+    let (signature, bundle) = (artifact(b"s", &[b"other"], None), artifact(b"s", &[b"third"], Some(&all)));
+    let store = image(elsewhere).repository().clone();
+    let empty = image("ghcr.io/acme/empty").repository().clone();
+    let memory = memory
+        .with_manifest(&image(&derived(elsewhere, &all, ".sig")), signature)
+        .with_untagged(&store, bundle.clone())
+        .with_blob(&store, b"s".as_slice())
+        .with_blob(&store, b"other".as_slice())
+        .with_blob(&store, b"third".as_slice());
+    let record = |places: &[Repository]| {
+        let recorder = Recorder::new(&memory, folder.path()).with_signatures_in(places.to_vec());
+        block_on(recorder.record(&image(name), None)).unwrap()
+    };
+    let sig = derived(elsewhere, &all, ".sig");
+    record(&[]);
+    let found = layouts(folder.path());
+    assert_eq!(problem(manifest(&found, &sig)), RegistryProblem::NotRecorded);
+    let referrers = |found: &Layouts, at: &Repository| block_on(found.referrers(at, &all.digest));
+    assert_eq!(problem(referrers(&found, &store)), RegistryProblem::NotRecorded);
+    let before = files(folder.path());
+    // One after the other, beside what is there.
+    assert_eq!(record(&[store.clone()]).nothing_in, []);
+    assert_eq!(record(&[empty.clone(), image(at).repository().clone()]).nothing_in, [empty.clone()]);
+    let found = layouts(folder.path());
+    assert_eq!(manifest(&found, &sig), manifest(&memory, &sig));
+    assert_eq!(referrers(&found, &store), Ok(Some(vec![bundle.descriptor()])));
+    let third = block_on(found.blob(&store, &Digest::of(b"third"), 9)).unwrap().unwrap();
+    assert_eq!(&*third, b"third");
+    for absent in [
+        derived(elsewhere, &all, ".att"),
+        derived(elsewhere, &arm, ".sig"),
+        derived("ghcr.io/acme/empty", &all, ".sig"),
+        derived("ghcr.io/acme/empty", &arm, ".att"),
+    ] {
+        assert_eq!(manifest(&found, &absent), Ok(None), "{absent}");
+    }
+    assert_eq!(referrers(&found, &empty), Ok(Some(vec![])));
+    // The image is not there because signatures of it are.
+    let there = format!("{elsewhere}@{}", all.digest);
+    assert_eq!(problem(manifest(&found, &there)), RegistryProblem::NotRecorded);
+    assert_eq!(referrers(&found, image(at).repository()).unwrap().unwrap().len(), 1);
+    // In whatever order, and what was signed there once does not live on.
+    let index = fs::read(folder.path().join(INDEX_FILE)).unwrap();
+    record(&[empty, store.clone()]);
+    assert!(fs::read(folder.path().join(INDEX_FILE)).unwrap() == index);
+    assert!(files(folder.path()).len() > before.len());
+    let unsigned = world(name).memory;
+    let recorder = Recorder::new(&unsigned, folder.path()).with_signatures_in(vec![store.clone()]);
+    assert_eq!(block_on(recorder.record(&image(name), None)).unwrap().nothing_in, [store.clone()]);
+    let found = layouts(folder.path());
+    assert_eq!((manifest(&found, &sig), referrers(&found, &store)), (Ok(None), Ok(Some(vec![]))));
+}
+
 /// A registry that breaks at one request.
 struct Broken<'r>(&'r Memory, Digest);
 

@@ -1,0 +1,31 @@
+//! What a client waits for, told to its caller while it waits.
+
+use std::fmt;
+use std::time::Instant;
+
+/// Is told what a client waits for, so that a person can be told. It decides nothing.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// A wait begins. It is over when what this returns is dropped.
+    fn waits(&self, wait: &Wait<'_>) -> Box<dyn Send>;
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait<'w> {
+    /// The request, with the whole URL but for its query, which may hold a secret:
+    /// `GET https://ghcr.io/v2/acme/app/manifests/1.4`.
+    pub request: &'w str,
+    /// For what of it.
+    pub stage: Stage,
+    /// Until when at most; `None` without a limit.
+    pub until: Option<Instant>,
+}
+
+/// What of a request is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The connection and the answer.
+    Answer,
+    /// The moment to try it again.
+    Attempt,
+}
