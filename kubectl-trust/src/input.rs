@@ -154,9 +154,18 @@ pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
 }
 
 fn read(path: &Path) -> Input {
-    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::File);
-    let documents = content.and_then(|content| Ok(yaml::read(&content)?));
-    Input { name: path.display().to_string(), documents }
+    Input { name: path.display().to_string(), documents: with_text(path).map(|(_, documents)| documents) }
+}
+
+/// Reads the documents of a file, and the text that they stand in.
+///
+/// # Errors
+/// The file cannot be read, or its content.
+pub(crate) fn with_text(path: &Path) -> Result<(String, Vec<Document>), InputError> {
+    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::File)?;
+    let documents = yaml::read(&content)?;
+    let text = String::from_utf8(content);
+    Ok((text.map_err(|error| YamlError::NotText(error.utf8_error().valid_up_to()))?, documents))
 }
 
 /// A file that is written and not yet in its place.

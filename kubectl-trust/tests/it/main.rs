@@ -12,6 +12,7 @@ mod hostile;
 mod policies;
 mod publishing;
 mod readme;
+mod signing;
 mod support;
 mod test_files;
 mod transcripts;
