@@ -140,10 +140,13 @@ pub(crate) struct SignArgs {
     /// Where the signed manifests go; - for standard output
     #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// Write each file's signed manifests back into it
+    /// Write the signatures into each file; every other line stays as it is, where the file is YAML
     #[arg(long, conflicts_with = "output")]
     pub(crate) in_place: bool,
-    /// Keep earlier signatures and add one beside them
+    /// Sign again what this key has signed already, and what has not changed since
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Keep earlier signatures and add one beside them; what has none gets its first
     #[arg(long, short = 'A', conflicts_with = "replace")]
     pub(crate) append: bool,
     /// Drop earlier signatures (the default)

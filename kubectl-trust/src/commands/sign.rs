@@ -3,6 +3,7 @@
 mod blobs;
 pub(super) mod images;
 mod manifests;
+mod settled;
 mod texts;
 
 use anyhow::bail;

@@ -118,3 +118,88 @@ fn append_signs_what_is_not_signed_yet() {
     );
     place.answers("verify -f whole.yaml --key other.pub", 0, &["1 of 1 trusted"]);
 }
+
+fn mtime(place: &Place, name: &str) -> std::time::SystemTime {
+    std::fs::metadata(place.path(name)).unwrap().modified().unwrap()
+}
+
+const ALREADY: &str = "already signed by this key, unchanged (--force signs again)";
+
+#[test]
+fn what_the_key_signed_and_nobody_changed_is_left_alone() {
+    let place = Place::new();
+    for (name, text, more) in [
+        ("plain.yaml", COMMENTED.to_owned() + "---\n" + RELEASE, ""),
+        ("whole.yaml", RELEASE.to_owned(), "--whole-file"),
+        ("tarball.yaml", CONFIG_MAP.to_owned(), "--tarball"),
+        ("annotated.yaml", CONFIG_MAP.to_owned(), "-a team=shop"),
+        ("domain.yaml", CONFIG_MAP.to_owned(), "--annotation-domain example.com"),
+        ("list.yaml", "apiVersion: v1\nkind: List\nitems: []\n".to_owned(), ""),
+        (
+            "plain.json",
+            r#"{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": null}}"#.to_owned(),
+            "",
+        ),
+    ] {
+        place.write(name, text);
+        let sign = |more: &str| place.run(&format!("sign -f {name} --in-place --key cosign.key {more}"));
+        assert!(!sign(more).stderr.contains(ALREADY), "{name}");
+        let (before, at) = (place.read(name), mtime(&place, name));
+        let again = sign(more);
+        assert!(again.code == Some(0) && again.stderr.contains(ALREADY), "{name}: {again:?}");
+        assert_eq!((place.read(name), mtime(&place, name)), (before.clone(), at), "{name}");
+        let elsewhere = place.run(&format!("sign -f {name} --key cosign.key {more}"));
+        assert!(elsewhere.stderr.contains(ALREADY), "{name}: {elsewhere:?}");
+        let forced = sign(&format!("{more} --force"));
+        assert!(!forced.stderr.contains(ALREADY), "{name}: {forced:?}");
+        assert_ne!(place.read(name), before, "{name}");
+    }
+}
+
+/// Every way in which a file is not what signing it now would make of it.
+#[test]
+fn what_is_not_signed_just_so_is_signed() {
+    let place = Place::signed(CONFIG_MAP);
+    let signed = place.read("signed.yaml");
+    let signature = signed.lines().find(|line| line.contains("/signature:")).unwrap();
+    let forged = signature.replace(": ME", ": MEQ").trim_end_matches('=').to_owned() + "=";
+    for (what, text, more) in [
+        ("changed", signed.replace("a: one", "a: two"), ""),
+        ("an empty field more", format!("{signed}binaryData: {{}}\n"), ""),
+        ("another's", signed.clone(), "--key other.key"),
+        ("a signature that is none", signed.replace(signature, &forged), ""),
+        ("another form", signed.clone(), "--tarball"),
+        ("another domain", signed.clone(), "--annotation-domain example.com"),
+        ("an annotation more", signed.clone(), "-a team=shop"),
+    ] {
+        place.write("again.yaml", text);
+        let key = if more.contains("--key") { "" } else { "--key cosign.key" };
+        let ran = place.run(&format!("sign -f again.yaml --in-place {key} {more}"));
+        ran.is("2> again.yaml: 1 document signed\nexit 0\n");
+        assert!(ran.code == Some(0), "{what}");
+    }
+    place.write("half.yaml", format!("{signed}---\n{RELEASE}"));
+    let ran = place.run("sign -f half.yaml --in-place --key cosign.key");
+    ran.is(&format!("2> half.yaml: 2 documents signed, 1 {ALREADY}\nexit 0\n"));
+    assert!(place.read("half.yaml").starts_with(&signed), "the settled document is left alone");
+    // One message for all binds all of them.
+    let ran = place.run("sign -f half.yaml --in-place --whole-file --key cosign.key");
+    ran.is("2> half.yaml: 3 documents signed\nexit 0\n");
+    place.answers("verify -f half.yaml --key cosign.pub", 0, &["3 of 3 trusted"]);
+}
+
+/// A second signer's signature stays, unless it is to go.
+#[test]
+fn others_who_signed_are_not_dropped_by_the_way() {
+    let place = Place::signed(CONFIG_MAP);
+    let sign = |more: &str| place.run(&format!("sign -f signed.yaml --in-place {more}"));
+    assert_eq!(sign("--key other.key --append").code, Some(0));
+    let both = place.read("signed.yaml");
+    for more in ["--key other.key --append", "--key cosign.key --append", "--key cosign.key"] {
+        assert!(sign(more).stderr.contains(ALREADY), "{more}");
+        assert_eq!(place.read("signed.yaml"), both, "{more}");
+    }
+    assert!(!sign("--key cosign.key --replace").stderr.contains(ALREADY));
+    place.answers("verify -f signed.yaml --key other.pub", 1, &[]);
+    place.answers("verify -f signed.yaml --key cosign.pub", 0, &[]);
+}

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use common::manifest::message::Form;
-use common::manifest::sign::{Earlier, Options, expand_lists, sign_with};
+use common::manifest::sign::{Earlier, Options, expand_lists, sign_rest};
 use common::object::items;
 use serde_json::Value;
 
+use super::settled;
 use super::texts::{self, Writing};
 use crate::cli::SignArgs;
 use crate::input;
@@ -32,6 +33,8 @@ struct Signed {
     path: PathBuf,
     text: String,
     documents: Vec<Value>,
+    /// How many of them the key had signed already, just as they are.
+    settled: usize,
 }
 
 /// Signs every file, and only then writes: either all files are signed or none is touched.
@@ -47,6 +50,7 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
     let signer = Signer::open(&args.signer)?;
     signer.gives_pieces()?;
     signer.announce(printer);
+    let key = signer.unlogged_key().filter(|_| !args.force).cloned();
     let mut signer = signer.blocking()?;
     let options = Options {
         domain: &args.annotation_domain,
@@ -61,8 +65,15 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
         let documents = std::mem::take(&mut source.documents);
         let lists = documents.iter().any(|document| items(document).is_some());
         let documents = if args.expand_lists { expand_lists(documents) } else { documents };
-        let documents = sign_with(documents, &mut signer, &options);
-        let documents = documents.with_context(|| source.path.display().to_string())?;
+        let settled = key.as_ref().map(|key| settled::documents(&documents, key, args, &options));
+        let settled = settled.transpose()?.unwrap_or_default();
+        let count = settled.iter().filter(|settled| **settled).count();
+        let documents = if count == documents.len() {
+            documents
+        } else {
+            let signed = sign_rest(documents, &settled, &mut signer, &options);
+            signed.with_context(|| source.path.display().to_string())?
+        };
         warn_size(printer, &source.path, &documents, &args.annotation_domain);
         let how = Writing {
             target: if args.in_place { &source.path } else { &args.output },
@@ -70,7 +81,7 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
             one_for_one: !(lists && args.expand_lists),
         };
         let text = texts::of(&source, &documents, how, printer);
-        signed.push(Signed { path: source.path, text, documents });
+        signed.push(Signed { path: source.path, text, documents, settled: count });
     }
     write(args, &signed, printer)
 }
@@ -119,27 +130,47 @@ fn warn_size(printer: &mut Printer, file: &Path, documents: &[Value], domain: &s
     }
 }
 
+impl Signed {
+    /// Nothing of it was signed.
+    fn is_settled(&self) -> bool {
+        self.settled == self.documents.len()
+    }
+}
+
 fn write(args: &SignArgs, signed: &[Signed], printer: &mut Printer) -> anyhow::Result<()> {
     let texts: Vec<_> = signed.iter().map(|file| (&*file.text, &*file.documents)).collect();
     let whole = || texts::joined(&texts, texts::is_json(&args.output));
     if args.in_place {
         // All are written before the first takes its place: a full disk leaves every file as it was.
-        let staged = signed.iter().map(|file| input::stage(&file.path, file.text.as_bytes(), false));
-        let staged = staged.collect::<anyhow::Result<Vec<_>>>()?;
+        let stage = |file: &Signed| input::stage(&file.path, file.text.as_bytes(), false);
+        let stage = |file: &Signed| if file.is_settled() { Ok(None) } else { stage(file).map(Some) };
+        let staged = signed.iter().map(stage).collect::<anyhow::Result<Vec<_>>>()?;
         for (file, staged) in signed.iter().zip(staged) {
-            staged.commit(true)?;
-            say(&file.path, file.documents.len(), printer);
+            staged.map_or(Ok(()), |staged| staged.commit(true))?;
+            say(&file.path, std::slice::from_ref(file), printer);
         }
     } else if args.output.as_os_str() == "-" {
         printer.raw(whole().as_bytes());
+        if signed.iter().all(Signed::is_settled) {
+            signed.iter().for_each(|file| say(&file.path, std::slice::from_ref(file), printer));
+        }
     } else {
         input::replace(&args.output, whole().as_bytes())?;
-        say(&args.output, signed.iter().map(|file| file.documents.len()).sum(), printer);
+        say(&args.output, signed, printer);
     }
     Ok(())
 }
 
-fn say(path: &Path, count: usize, printer: &mut Printer) {
-    let plural = if count == 1 { "" } else { "s" };
-    printer.note_line(format_args!("{}: {count} document{plural} signed", path.display()));
+/// How many documents of files were signed, and how many were already.
+fn say(path: &Path, files: &[Signed], printer: &mut Printer) {
+    let all: usize = files.iter().map(|file| file.documents.len()).sum();
+    let settled: usize = files.iter().map(|file| file.settled).sum();
+    let documents = |count: usize| format!("{count} document{}", if count == 1 { "" } else { "s" });
+    let (path, signed) = (path.display(), documents(all - settled));
+    let already = "already signed by this key, unchanged (--force signs again)";
+    match settled {
+        0 => printer.note_line(format_args!("{path}: {signed} signed")),
+        _ if settled == all => printer.note_line(format_args!("{path}: {} {already}", documents(all))),
+        _ => printer.note_line(format_args!("{path}: {signed} signed, {settled} {already}")),
+    }
 }
