@@ -15,13 +15,12 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 /// # Errors
 /// The system gives no event queue or timer.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = match RUNTIME.get() {
-        Some(runtime) => runtime,
-        None => {
-            let made = Builder::new_current_thread().enable_all().build();
-            let made = made.context("the system gives no event queue")?;
-            RUNTIME.get_or_init(|| made)
-        }
+    let runtime = if let Some(runtime) = RUNTIME.get() {
+        runtime
+    } else {
+        let made = Builder::new_current_thread().enable_all().build();
+        let made = made.context("the system gives no event queue")?;
+        RUNTIME.get_or_init(|| made)
     };
     Ok(runtime.block_on(future))
 }
