@@ -109,6 +109,9 @@ pub(crate) struct KeygenArgs {
     /// Where the two files go: PREFIX.key and PREFIX.pub
     #[arg(long, value_name = "PREFIX", default_value = "cosign")]
     pub(crate) output_prefix: PathBuf,
+    /// Make no new pair: write PREFIX.pub alone, the public half of this private key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     /// Overwrite files that are there
     #[arg(long)]
     pub(crate) force: bool,

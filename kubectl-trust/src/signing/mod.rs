@@ -11,8 +11,7 @@ use common::signature::{DetachError, Material, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
 
-pub(crate) use self::key::password_from_environment;
-use self::key::private_key;
+pub(crate) use self::key::{password_from_environment, private_key};
 use self::log::Log;
 use self::services::Services;
 use crate::cli::SigningArgs;

@@ -13,6 +13,7 @@ mod policies;
 mod publishing;
 mod readme;
 mod signing;
+mod staging;
 mod support;
 mod test_files;
 mod transcripts;

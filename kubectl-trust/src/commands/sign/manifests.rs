@@ -14,6 +14,7 @@ use crate::cli::SignArgs;
 use crate::input;
 use crate::output::Printer;
 use crate::signing::Signer;
+use crate::staging::{self, Access, Existing, Staging};
 
 /// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
 /// in one more annotation.
@@ -46,7 +47,7 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
     if let Some((key, _)) = args.annotations.iter().find(|(key, _)| is_of(key, &args.annotation_domain)) {
         bail!("--annotation {key}: the annotations of {} are the signature's own", args.annotation_domain);
     }
-    let sources = files.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let sources = files.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let signer = Signer::open(&args.signer)?;
     signer.gives_pieces()?;
     signer.announce(printer);
@@ -90,14 +91,14 @@ fn is_of(key: &str, domain: &str) -> bool {
     key.strip_prefix(domain).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn read(path: &PathBuf) -> anyhow::Result<Source> {
+fn read(path: &Path) -> anyhow::Result<Source> {
     let name = || path.display().to_string();
     let (text, documents) = input::with_text(path).with_context(name)?;
     if documents.is_empty() {
         bail!("{}: holds nothing to sign", name());
     }
     let documents = documents.into_iter().map(|document| document.value).collect();
-    Ok(Source { path: path.clone(), text, documents })
+    Ok(Source { path: path.to_owned(), text, documents })
 }
 
 fn warn_lists(printer: &mut Printer, source: &Source, expand: bool) {
@@ -141,21 +142,21 @@ fn write(args: &SignArgs, signed: &[Signed], printer: &mut Printer) -> anyhow::R
     let texts: Vec<_> = signed.iter().map(|file| (&*file.text, &*file.documents)).collect();
     let whole = || texts::joined(&texts, texts::is_json(&args.output));
     if args.in_place {
-        // All are written before the first takes its place: a full disk leaves every file as it was.
-        let stage = |file: &Signed| input::stage(&file.path, file.text.as_bytes(), false);
-        let stage = |file: &Signed| if file.is_settled() { Ok(None) } else { stage(file).map(Some) };
-        let staged = signed.iter().map(stage).collect::<anyhow::Result<Vec<_>>>()?;
-        for (file, staged) in signed.iter().zip(staged) {
-            staged.map_or(Ok(()), |staged| staged.commit(true))?;
+        let mut staging = Staging::default();
+        for file in signed.iter().filter(|file| !file.is_settled()) {
+            staging.add(&file.path, file.text.as_bytes(), Access::Kept)?;
+        }
+        staging.commit(Existing::Replaced)?;
+        for file in signed {
             say(&file.path, std::slice::from_ref(file), printer);
         }
     } else if args.output.as_os_str() == "-" {
         printer.raw(whole().as_bytes());
-        if signed.iter().all(Signed::is_settled) {
-            signed.iter().for_each(|file| say(&file.path, std::slice::from_ref(file), printer));
+        for file in signed.iter().filter(|_| signed.iter().all(Signed::is_settled)) {
+            say(&file.path, std::slice::from_ref(file), printer);
         }
     } else {
-        input::replace(&args.output, whole().as_bytes())?;
+        staging::replace(&args.output, whole().as_bytes())?;
         say(&args.output, signed, printer);
     }
     Ok(())
