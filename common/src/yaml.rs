@@ -7,6 +7,7 @@
 
 mod ambiguous;
 mod breaks;
+mod edit;
 mod locate;
 mod split;
 mod tree;
@@ -15,6 +16,7 @@ mod write;
 use serde_json::Value;
 
 pub use ambiguous::Ambiguity;
+pub use edit::{Obstacle, Uneditable, edit};
 pub use locate::{Place, Places, locate};
 pub use write::to_yaml;
 

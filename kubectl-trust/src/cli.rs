@@ -109,6 +109,9 @@ pub(crate) struct KeygenArgs {
     /// Where the two files go: PREFIX.key and PREFIX.pub
     #[arg(long, value_name = "PREFIX", default_value = "cosign")]
     pub(crate) output_prefix: PathBuf,
+    /// Make no new pair: write PREFIX.pub alone, the public half of this private key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
     /// Overwrite files that are there
     #[arg(long)]
     pub(crate) force: bool,
@@ -140,10 +143,13 @@ pub(crate) struct SignArgs {
     /// Where the signed manifests go; - for standard output
     #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// Write each file's signed manifests back into it
+    /// Write the signatures into each file; every other line stays as it is, where the file is YAML
     #[arg(long, conflicts_with = "output")]
     pub(crate) in_place: bool,
-    /// Keep earlier signatures and add one beside them
+    /// Sign again what this key has signed already, and what has not changed since
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Keep earlier signatures and add one beside them; what has none gets its first
     #[arg(long, short = 'A', conflicts_with = "replace")]
     pub(crate) append: bool,
     /// Drop earlier signatures (the default)

@@ -178,73 +178,16 @@ pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
 }
 
 fn read(path: &Path) -> Input {
-    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::File);
-    let documents = content.and_then(|content| Ok(yaml::read(&content)?));
-    Input { name: path.display().to_string(), documents }
+    Input { name: path.display().to_string(), documents: with_text(path).map(|(_, documents)| documents) }
 }
 
-/// A file that is written and not yet in its place.
-pub(crate) struct Staged {
-    path: PathBuf,
-    file: tempfile::NamedTempFile,
-}
-
-/// Writes a file whole or not at all: a new file beside it takes its place.
+/// Reads the documents of a file, and the text that they stand in.
 ///
 /// # Errors
-/// An unwritable folder; the old file is then as it was.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let special = fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
-    if special {
-        // A device or pipe is written to; a file in its place would be no device any more.
-        return fs::write(path, content).map_err(|error| unwritable(path, &error));
-    }
-    stage(path, content, false)?.commit(true)
-}
-
-/// Writes the new file beside the one that it shall replace. A link stays; what it points to is replaced.
-///
-/// # Errors
-/// An unwritable folder.
-pub(crate) fn stage(path: &Path, content: &[u8], private: bool) -> anyhow::Result<Staged> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<tempfile::NamedTempFile> {
-        if target.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let mut file = tempfile::Builder::new().prefix(".kubectl-trust-").tempfile_in(folder)?;
-        io::Write::write_all(&mut file, content)?;
-        if !private {
-            fs::set_permissions(file.path(), permissions(&target))?;
-        }
-        file.as_file().sync_all()?;
-        Ok(file)
-    };
-    let file = write().map_err(|error| unwritable(path, &error))?;
-    Ok(Staged { path: target, file })
-}
-
-impl Staged {
-    /// Puts the file into its place.
-    ///
-    /// # Errors
-    /// A place that cannot be taken; without `overwrite` also one that is taken already.
-    pub(crate) fn commit(self, overwrite: bool) -> anyhow::Result<()> {
-        let Self { path, file } = self;
-        let persisted = if overwrite { file.persist(&path) } else { file.persist_noclobber(&path) };
-        persisted.map(|_| ()).map_err(|error| unwritable(&path, &error.error))
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
-    anyhow::anyhow!("{}: cannot be written: {}", path.display(), problem(error))
-}
-
-/// Those of the file that is replaced, else what a new file gets. A private file keeps the 0600 that
-/// temporary files are made with.
-#[cfg(unix)]
-fn permissions(path: &Path) -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).map_or_else(|_| fs::Permissions::from_mode(0o644), |meta| meta.permissions())
+/// The file cannot be read, or its content.
+pub(crate) fn with_text(path: &Path) -> Result<(String, Vec<Document>), InputError> {
+    let content = bytes(path, limits::INPUT_BYTES).map_err(InputError::File)?;
+    let documents = yaml::read(&content)?;
+    let text = String::from_utf8(content);
+    Ok((text.map_err(|error| YamlError::NotText(error.utf8_error().valid_up_to()))?, documents))
 }

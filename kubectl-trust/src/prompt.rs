@@ -6,9 +6,8 @@ use std::sync::Once;
 
 use anyhow::{Context as _, bail};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+
+use crate::interruption;
 
 use crate::waiting;
 
@@ -31,13 +30,9 @@ pub(crate) fn password(prompt: &str) -> anyhow::Result<String> {
 fn guard() -> io::Result<()> {
     let terminal = File::open("/dev/tty")?;
     let before = tcgetattr(&terminal)?;
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    std::thread::spawn(move || {
-        for signal in &mut signals {
-            // Where one of them fails there is nothing left to be done.
-            let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-            let _ = emulate_default_handler(signal);
-        }
+    interruption::before_end(move || {
+        // Where it fails there is nothing left to be done.
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
     });
     Ok(())
 }

@@ -131,6 +131,19 @@ fn allowance(namespaces: &[String]) -> NamespaceAllowance {
     }
 }
 
+/// A signature by one key, of which no log is asked, with these annotations.
+pub(crate) fn signed_by(key: PublicKey, annotations: &[(String, String)]) -> Requirement {
+    let path = FieldPath::keys(["--key"]);
+    let attestor = Attestor {
+        path: path.clone(),
+        authority: Authority::Key(KeySource::Inline(key)),
+        annotations: annotations.iter().cloned().collect(),
+        repository: None,
+        log: LogOptions { ignore_tlog: true, ..LogOptions::default() },
+    };
+    Requirement::AtLeast { count: 1, of: vec![Requirement::Attestor(Box::new(attestor))], path }
+}
+
 /// Any of the keys, or the identity: what was given twice is a choice.
 pub(crate) fn requirement(trust: &TrustArgs) -> anyhow::Result<Requirement> {
     let annotations: BTreeMap<_, _> = trust.annotations.iter().cloned().collect();

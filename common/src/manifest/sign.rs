@@ -56,9 +56,12 @@ pub enum SignError {
         /// Which document.
         index: usize,
     },
-    /// Appending to something that was not signed.
-    #[error("document {} ({object}) is not signed yet; sign it without --append first", .index + 1)]
-    NothingToAppendTo {
+    /// Appending with one message for a file of which a part is signed already, with a message of its own.
+    #[error(
+        "document {} ({object}) is not signed yet, others of the file are: one message for all of them cannot be \
+         appended to; leave out --whole-file, or --append", .index + 1
+    )]
+    PartlySigned {
         /// Which document.
         index: usize,
         /// What it is.
@@ -120,16 +123,81 @@ pub fn sign_with(
     signer: &mut SignBytes<'_>,
     options: &Options<'_>,
 ) -> Result<Vec<Value>, SignError> {
+    sign_rest(documents, &[], signer, options)
+}
+
+/// The same, but for the documents that are settled: they are returned as they are. `settled` is in the order of
+/// the documents; one that it does not reach is not settled. With one message for all, none may be.
+///
+/// # Errors
+/// As [`sign_with`].
+pub fn sign_rest(
+    mut documents: Vec<Value>,
+    settled: &[bool],
+    signer: &mut SignBytes<'_>,
+    options: &Options<'_>,
+) -> Result<Vec<Value>, SignError> {
     if documents.is_empty() {
         return Err(SignError::Empty);
     }
     for (index, document) in documents.iter().enumerate() {
         check_object(index, document)?;
     }
-    match options.earlier {
-        Earlier::Replace => replace(documents, signer, options),
-        Earlier::Append => append(documents, signer, options),
+    let unsigned = |document: &Value| Annotations::read(document, options.domain).signatures.is_empty();
+    let afresh = options.earlier == Earlier::Replace || documents.iter().all(unsigned);
+    if options.whole && afresh {
+        return replace(documents, signer, options);
     }
+    let mut signed = None;
+    for (index, document) in documents.iter_mut().enumerate() {
+        if settled.get(index) == Some(&true) {
+            continue;
+        }
+        if options.earlier == Earlier::Append && !unsigned(document) {
+            extend(document, index, &mut signed, signer, options)?;
+        } else if options.whole {
+            return Err(SignError::PartlySigned { index, object: Box::new(ObjectRef::of(document)) });
+        } else {
+            *document = replace(vec![document.take()], signer, options)?.swap_remove(0);
+        }
+    }
+    Ok(documents)
+}
+
+/// Of every document, whether it carries already what would be signed of it now: the same message, and the
+/// annotations to be added. Who signed that is another question.
+#[must_use]
+pub fn unchanged(documents: &[Value], options: &Options<'_>) -> Vec<bool> {
+    let message = |document: &Value| Annotations::read(document, options.domain).message.map(str::to_owned);
+    let annotated = |document: &Value| options.annotations.iter().all(|pair| has(document, pair));
+    let same = |documents: &[Value]| {
+        let Some(Ok(read)) = documents.first().and_then(message).map(|text| Message::read(&text)) else {
+            return false;
+        };
+        let wanted = documents.iter().map(|document| bare(document, options.domain));
+        read.form == options.form && read.documents.iter().map(without_empty_metadata).eq(wanted)
+    };
+    let one = |document: &Value| {
+        annotated(document)
+            && match options.earlier {
+                Earlier::Replace => same(std::slice::from_ref(document)),
+                Earlier::Append => message(document)
+                    .and_then(|text| Message::read(&text).ok())
+                    .is_some_and(|message| holds(&message, document, options.domain)),
+            }
+    };
+    if options.whole && options.earlier == Earlier::Replace {
+        let first = documents.first().and_then(message);
+        let shared = documents.iter().all(|document| message(document) == first);
+        let all = shared && documents.iter().all(annotated) && same(documents);
+        return vec![all; documents.len()];
+    }
+    documents.iter().map(one).collect()
+}
+
+fn has(document: &Value, (key, value): &(String, String)) -> bool {
+    let annotations = document.pointer("/metadata/annotations");
+    annotations.and_then(|annotations| annotations.get(key)).and_then(Value::as_str) == Some(value)
 }
 
 fn check_object(index: usize, document: &Value) -> Result<(), SignError> {
@@ -190,46 +258,66 @@ fn attach(document: &mut Value, signature: &Material, domain: &str, index: usize
 }
 
 /// Adds a signature over the message that is there; its bytes are kept, never made anew, because the
-/// earlier signatures are over exactly them.
-fn append(
-    mut documents: Vec<Value>,
+/// earlier signatures are over exactly them. `signed` is the last message that was signed: however many
+/// documents share it, it is signed once.
+fn extend(
+    document: &mut Value,
+    index: usize,
+    signed: &mut Option<(Digest, Material)>,
     signer: &mut SignBytes<'_>,
     options: &Options<'_>,
-) -> Result<Vec<Value>, SignError> {
-    let mut signed: Option<(Digest, Material)> = None;
-    for (index, document) in documents.iter_mut().enumerate() {
-        let object = Box::new(ObjectRef::of(document));
-        let read = Annotations::read(document, options.domain);
-        let (Some(carried), count @ 1..) = (read.message.map(str::to_owned), read.signatures.len()) else {
-            return Err(SignError::NothingToAppendTo { index, object });
-        };
-        let problem = |problem: String| SignError::Earlier { index, object: object.clone(), problem };
-        if count >= limits::SIGNATURES {
-            return Err(problem(format!("it has {count} signatures already")));
-        }
-        let message = Message::read(&carried).map_err(|error| problem(error.to_string()))?;
-        let mut bare = document.clone();
-        annotations::strip(&mut bare, options.domain);
-        let same = |signed: &&Value| without_empty_metadata(signed) == without_empty_metadata(&bare);
-        if !message.candidates(&object).iter().any(same) {
-            return Err(SignError::Changed { index, object });
-        }
-        // One signature for one message, however many documents share it.
-        let signature = match &signed {
-            Some((digest, signature)) if *digest == message.digest => signature.clone(),
-            _ => signer(&message.raw).map_err(SignError::Signer)?,
-        };
-        attach(document, &signature, options.domain, count);
-        signed = Some((message.digest, signature));
+) -> Result<(), SignError> {
+    let object = Box::new(ObjectRef::of(document));
+    let read = Annotations::read(document, options.domain);
+    let (carried, count) = (read.message.unwrap_or_default().to_owned(), read.signatures.len());
+    let problem = |problem: String| SignError::Earlier { index, object: object.clone(), problem };
+    if count >= limits::SIGNATURES {
+        return Err(problem(format!("it has {count} signatures already")));
     }
-    Ok(documents)
+    let message = Message::read(&carried).map_err(|error| problem(error.to_string()))?;
+    if !holds(&message, document, options.domain) {
+        return Err(SignError::Changed { index, object });
+    }
+    if let Some((key, _)) = options.annotations.iter().find(|pair| !has(document, pair)) {
+        return Err(problem(format!("the annotation {key} would change what it signed; use --replace")));
+    }
+    let signature = match signed.take() {
+        Some((digest, signature)) if digest == message.digest => signature,
+        Some(_) | None => signer(&message.raw).map_err(SignError::Signer)?,
+    };
+    attach(document, &signature, options.domain, count);
+    *signed = Some((message.digest, signature));
+    Ok(())
 }
 
-/// A List may have no metadata at all; one that was signed has it for its annotations.
+/// Whether a message holds a document just as it is, but for its signature annotations.
+fn holds(message: &Message, document: &Value, domain: &str) -> bool {
+    let bare = bare(document, domain);
+    message
+        .candidates(&ObjectRef::of(document))
+        .into_iter()
+        .any(|signed| without_empty_metadata(signed) == bare)
+}
+
+/// A document as it is signed.
+fn bare(document: &Value, domain: &str) -> Value {
+    let mut bare = document.clone();
+    annotations::strip(&mut bare, domain);
+    without_empty_metadata(&bare)
+}
+
+/// A List may have no metadata at all, and annotations may be there and empty (`annotations:`); what was signed has
+/// both for its annotations.
 fn without_empty_metadata(document: &Value) -> Value {
     let mut document = document.clone();
+    let empty = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+    if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut)
+        && metadata.get("annotations").is_some_and(Value::is_null)
+    {
+        metadata.remove("annotations");
+    }
     if let Some(object) = document.as_object_mut()
-        && object.get("metadata").and_then(Value::as_object).is_some_and(Map::is_empty)
+        && object.get("metadata").is_some_and(empty)
     {
         object.remove("metadata");
     }

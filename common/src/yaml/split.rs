@@ -10,6 +10,8 @@ const BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 /// A piece of the text between two separators.
 pub(super) struct Chunk<'t> {
     pub(super) text: &'t str,
+    /// The byte of the whole text it begins at.
+    pub(super) start: usize,
     /// The line it begins at, from 1.
     pub(super) line: usize,
 }
@@ -18,10 +20,12 @@ pub(super) struct Chunk<'t> {
 /// a line that begins with `---` and goes on otherwise is an error, because readers disagree on it and
 /// one of them would hide the documents that follow.
 pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlError>> {
+    let whole = text.len();
     let mut rest = Some(text);
     let mut next_line = 1;
     std::iter::from_fn(move || {
         let text = rest?;
+        let start = whole - text.len();
         let line = next_line;
         let mut offset = 0;
         for part in text.split_inclusive('\n') {
@@ -29,7 +33,7 @@ pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlE
             match part.strip_prefix("---").map(str::trim) {
                 Some(after) if after.is_empty() || is_comment(after) => {
                     rest = Some(&text[offset + part.len()..]);
-                    return Some(Ok(Chunk { text: &text[..offset], line }));
+                    return Some(Ok(Chunk { text: &text[..offset], start, line }));
                 }
                 Some(_) => {
                     rest = None;
@@ -39,7 +43,7 @@ pub(super) fn chunks(text: &str) -> impl Iterator<Item = Result<Chunk<'_>, YamlE
             }
         }
         rest = None;
-        Some(Ok(Chunk { text, line }))
+        Some(Ok(Chunk { text, start, line }))
     })
 }
 

@@ -1,6 +1,7 @@
 //! Images in real registries, signed and verified by real cosign of both generations, and by us.
 
 mod advice;
+mod again;
 #[cfg(target_os = "linux")]
 mod examples;
 pub(crate) mod fixtures;

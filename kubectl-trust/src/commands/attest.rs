@@ -6,7 +6,7 @@ use common::limits;
 use common::signature::make;
 use serde_json::Value;
 
-use super::sign::images::Target;
+use super::sign::images::find_all;
 use crate::cli::AttestArgs;
 use crate::clock;
 use crate::exit::ExitStatus;
@@ -24,10 +24,7 @@ pub(crate) fn run(args: &AttestArgs, printer: &mut Printer) -> anyhow::Result<Ex
     let signer = Signer::open(&args.signer)?;
     let client = images::client(&args.registry)?;
     runtime::block_on(async {
-        let mut targets = Vec::new();
-        for image in &args.images {
-            targets.push(Target::find(image, &client).await?);
-        }
+        let targets = find_all(&args.images, &client).await?;
         signer.announce(printer);
         for target in targets {
             let digest = &target.manifest.digest;

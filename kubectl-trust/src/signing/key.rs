@@ -11,7 +11,7 @@ use crate::input;
 use crate::prompt;
 
 /// Reads a private key; a password is asked for only when it is encrypted.
-pub(super) fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
+pub(crate) fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     if let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) {
         bail!("--key {}: signing with {scheme}:// keys is not supported; give a file", path.display());
     }

@@ -5,14 +5,13 @@ mod log;
 mod services;
 
 use anyhow::{Context as _, bail};
-use common::key::PrivateKey;
+use common::key::{PrivateKey, PublicKey};
 use common::manifest::sign::SignerError;
 use common::signature::{DetachError, Material, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
 
-pub(crate) use self::key::password_from_environment;
-use self::key::private_key;
+pub(crate) use self::key::{password_from_environment, private_key};
 use self::log::Log;
 use self::services::Services;
 use crate::cli::SigningArgs;
@@ -70,6 +69,17 @@ impl Signer {
                 printer.note_line(format_args!("the log at {} publishes the signature, for good", log.url()));
             }
             Self::Key(_, None) => {}
+        }
+    }
+
+    /// The public half of the key, where no log is told of its signatures.
+    ///
+    /// Only such a signature can be told by itself to be there already. An entry in a log is judged by the keys of the
+    /// log, which signing does not know; and an identity has a new key and a new certificate each time.
+    pub(crate) fn unlogged_key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Key(key, None) => Some(key.public()),
+            Self::Key(_, Some(_)) | Self::Identity(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Arguments that do not make sense: exit 2, and what to write instead.
 
-use crate::support::{CONFIG_MAP, Place};
+use crate::support::{CONFIG_MAP, Place, RELEASE};
 
 #[test]
 fn wrong_usage_is_exit_2_and_says_what_to_write() {
@@ -135,11 +135,16 @@ fn sign_wants_objects() {
 }
 
 #[test]
-fn append_wants_what_was_signed_and_not_changed() {
+fn append_wants_what_was_not_changed() {
     let place = Place::signed(CONFIG_MAP);
+    place.write("half.yaml", place.read("signed.yaml") + "---\n" + RELEASE);
     place.refuses(
-        "sign -f app.yaml --append --key other.key --in-place",
-        &["app.yaml: document 1 (ConfigMap prod/app) is not signed yet; sign it without --append first"],
+        "sign -f half.yaml --append --whole-file --key other.key --in-place",
+        &["half.yaml: document 2 (Deployment prod/web) is not signed yet, others of the file are"],
+    );
+    place.refuses(
+        "sign -f signed.yaml --append -a team=a --key other.key --in-place",
+        &["signed.yaml: document 1 (ConfigMap prod/app): its earlier signature cannot be extended: the annotation team"],
     );
     place.write("changed.yaml", place.read("signed.yaml").replace("a: one", "a: two"));
     place.refuses(

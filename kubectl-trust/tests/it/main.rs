@@ -15,6 +15,8 @@ mod publishing;
 mod readme;
 mod recording;
 mod registry;
+mod signing;
+mod staging;
 mod support;
 mod terminal;
 mod test_files;

@@ -25,7 +25,7 @@ pub(super) fn signed(object: Value) -> Value {
     sign(vec![object], &KEY, &PLAIN).unwrap().swap_remove(0)
 }
 
-const PLAIN: Options<'static> = Options {
+pub(super) const PLAIN: Options<'static> = Options {
     domain: DEFAULT_DOMAIN,
     form: Form::Plain,
     earlier: Earlier::Replace,

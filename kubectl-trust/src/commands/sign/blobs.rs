@@ -9,10 +9,10 @@ use common::limits;
 use common::signature::Material;
 
 use crate::cli::SignArgs;
-use crate::input;
 use crate::output::Printer;
 use crate::runtime;
 use crate::signing::{self, Signer};
+use crate::{input, staging};
 
 /// Signs one file; the bundle or the signature is written, the latter to standard output if nothing is said.
 pub(super) fn run(
@@ -32,14 +32,14 @@ pub(super) fn run(
     signer.announce(printer);
     let bundle = runtime::block_on(signer.message(&bytes))??;
     if let Some(file) = &args.bundle {
-        input::replace(file, &signing::json(&bundle)?)?;
+        staging::replace(file, &signing::json(&bundle)?)?;
         printer.note_line(format_args!("{}: signed, bundle in {}", path.display(), file.display()));
         return Ok(());
     }
     let signature = STANDARD.encode(Material::from_bundle(&bundle)?.signature);
     match &args.output_signature {
         Some(file) => {
-            input::replace(file, signature.as_bytes())?;
+            staging::replace(file, signature.as_bytes())?;
             printer.note_line(format_args!("{}: signed, signature in {}", path.display(), file.display()));
         }
         None => printer.line(signature),

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use common::attach;
 use common::image::{ImageRef, Version};
 use common::registry::http::Client;
 use common::registry::{Manifest, Registry as _};
 use common::signature::make::{self, Said};
 use common::signature::statement::IMAGE_SIGNATURE;
+use common::sources::Offline;
+use common::verdict::Outcome;
 
+use super::settled;
 use crate::cli::{ImageFormat, SignArgs};
 use crate::clock;
+use crate::commands::verify::images::judge;
 use crate::images;
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::runtime;
 use crate::signing::{self, Signer};
 
@@ -28,7 +32,7 @@ impl Target {
     ///
     /// # Errors
     /// No reference, not there, no answer.
-    pub(in crate::commands) async fn find(typed: &str, client: &Client) -> anyhow::Result<Self> {
+    async fn find(typed: &str, client: &Client) -> anyhow::Result<Self> {
         let image = ImageRef::parse(typed).with_context(|| typed.to_owned())?;
         let found = client.manifest(image.repository(), &image.version()).await;
         let found = found.map_err(|fault| anyhow::anyhow!("{typed}: {fault}"))?;
@@ -56,6 +60,21 @@ impl Target {
     }
 }
 
+/// Looks all images up, so that one answer names every one that is not there.
+///
+/// # Errors
+/// Each that is no reference, not there, or of which nothing is known.
+pub(in crate::commands) async fn find_all(typed: &[String], client: &Client) -> anyhow::Result<Vec<Target>> {
+    let (mut targets, mut problems) = (Vec::new(), Vec::new());
+    for image in typed {
+        match Target::find(image, client).await {
+            Ok(target) => targets.push(target),
+            Err(problem) => problems.push(format!("{problem:#}")),
+        }
+    }
+    if problems.is_empty() { Ok(targets) } else { bail!(problems.join("\n")) }
+}
+
 /// Signs every image in its registry. All are looked up before the first is signed.
 pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> anyhow::Result<()> {
     let client = images::client(&args.registry)?;
@@ -65,13 +84,23 @@ pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> an
     }
     runtime::block_on(async {
         let mut targets = Vec::new();
-        for image in &args.images {
-            targets.extend(Target::find(image, &client).await?.all(args.files.recursive, &client).await?);
+        for target in find_all(&args.images, &client).await? {
+            targets.extend(target.all(args.files.recursive, &client).await?);
         }
-        signer.announce(printer);
-        for target in &targets {
+        let known = already(&targets, args, signer, &client).await?;
+        if known.contains(&false) {
+            signer.announce(printer);
+        }
+        for (target, known) in targets.iter().zip(known) {
+            let (image, digest) = (target.image.typed(), &target.manifest.digest);
+            if known {
+                printer.note_line(format_args!(
+                    "{image}: {digest} is already signed by this key (--force signs again)"
+                ));
+                continue;
+            }
             sign(target, args.format, signer, &said, &client).await?;
-            printer.note_line(format_args!("{}: signed {}", target.image.typed(), target.manifest.digest));
+            printer.note_line(format_args!("{image}: signed {digest}"));
         }
         anyhow::Ok(())
     })??;
@@ -79,6 +108,35 @@ pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> an
         printer.note_line(UNLOGGED);
     }
     Ok(())
+}
+
+/// Of every image, whether the key has signed it already, in the same way.
+///
+/// # Errors
+/// The registry cannot say.
+async fn already(
+    targets: &[Target],
+    args: &SignArgs,
+    signer: &Signer,
+    client: &Client,
+) -> anyhow::Result<Vec<bool>> {
+    let Some(key) = signer.unlogged_key().filter(|_| !args.force) else {
+        return Ok(vec![false; targets.len()]);
+    };
+    let world = Offline { images: Some(Arc::new(client.clone())), ..Offline::default() };
+    let names: Vec<_> =
+        targets.iter().map(|target| format!("{}@{}", target.name(), target.manifest.digest)).collect();
+    let decisions = judge(&names, &settled::entry(key, args), &world, Progress::none()).await;
+    let known = decisions.iter().map(|decision| match decision.outcome() {
+        Outcome::Pass => Ok(true),
+        Outcome::Fail | Outcome::Skip => Ok(false),
+        Outcome::Fault => bail!(
+            "{}: whether it is signed already cannot be told: {} (--force signs it in any case)",
+            decision.subject.source,
+            decision.headline()
+        ),
+    });
+    known.collect()
 }
 
 /// What follows from a signature that no log knows.

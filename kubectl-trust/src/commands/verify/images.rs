@@ -5,10 +5,10 @@ use common::cache::Facts;
 use common::evaluate::{self, Context};
 use common::image::ImageRef;
 use common::object::FieldPath;
-use common::policy::PolicyValue;
 use common::policy::images::{
     AttestationEntry, ImageEntry, RegistryCredentials, SignatureStorage, SignedReference,
 };
+use common::policy::{PolicyValue, Requirement};
 use common::sources::Sources;
 use common::verdict::{Decision, shell_word};
 use futures::stream::{self, StreamExt as _};
@@ -57,8 +57,13 @@ pub(in crate::commands) fn demanded(
     predicate_type: Option<&str>,
 ) -> anyhow::Result<ImageEntry> {
     trust::somebody(trust)?;
-    let (path, requirement) = (FieldPath::root(), Some(trust::requirement(trust)?));
-    let (requirement, attestations) = match predicate_type.map(predicate::type_of) {
+    Ok(demanding(trust::requirement(trust)?, predicate_type.map(predicate::type_of)))
+}
+
+/// What a requirement demands of every image: of its signatures, or of its attestations of a type.
+pub(in crate::commands) fn demanding(requirement: Requirement, predicate_type: Option<String>) -> ImageEntry {
+    let (path, requirement) = (FieldPath::root(), Some(requirement));
+    let (requirement, attestations) = match predicate_type {
         None => (requirement, Vec::new()),
         Some(predicate_type) => {
             let (name, conditions) = (None, Vec::new());
@@ -67,7 +72,7 @@ pub(in crate::commands) fn demanded(
             (None, vec![attestation])
         }
     };
-    Ok(ImageEntry {
+    ImageEntry {
         path,
         storage: SignatureStorage::Cosign,
         references: Vec::new(),
@@ -86,7 +91,7 @@ pub(in crate::commands) fn demanded(
         signed_reference: SignedReference::Any,
         platform: None,
         newest_by: None,
-    })
+    }
 }
 
 /// That these are the names of images; what is typed wrongly is no finding.
