@@ -5,14 +5,16 @@ mod shared;
 mod signing;
 mod tuf;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::image::Repository;
 
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
 use self::shared::key_value;
-pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
+pub(crate) use self::shared::{
+    ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs, VerdictOutput,
+};
 pub(crate) use self::signing::SigningArgs;
 pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
 use crate::output::Color;
@@ -84,6 +86,39 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// The file that the result goes to, where one is given.
+    pub(crate) fn output_file(&self) -> Option<&Path> {
+        match self {
+            Self::Test(test) => test.output_file.as_deref(),
+            other => other.verdict_output()?.output_file.as_deref(),
+        }
+    }
+
+    /// Whether only the result is wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.verdict_output().is_some_and(|output| output.quiet)
+    }
+
+    fn verdict_output(&self) -> Option<&VerdictOutput> {
+        match self {
+            Self::Verify(verify) => Some(&verify.output),
+            Self::VerifyResource(resource) => Some(&resource.output),
+            Self::Apply(apply) => Some(&apply.output),
+            Self::Keygen(_)
+            | Self::Sign(_)
+            | Self::Attest(_)
+            | Self::Record(_)
+            | Self::Diff(_)
+            | Self::Test(_)
+            | Self::Explain(_)
+            | Self::TrustRoot(_)
+            | Self::Version(_)
+            | Self::Completion { .. } => None,
+        }
+    }
+}
+
 /// Formats of a verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -91,6 +126,21 @@ pub(crate) enum Format {
     Text,
     Json,
     Yaml,
+}
+
+/// Formats of what was verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictFormat {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+    /// `JUnit`'s XML, a test case a decision
+    Junit,
+    /// SARIF 2.1.0, a result for what is refused or undecided
+    Sarif,
+    /// The names of what is trusted, a line each
+    Name,
 }
 
 /// Formats of test results.
@@ -215,9 +265,8 @@ pub(crate) struct VerifyArgs {
     pub(crate) matching: MatchArgs,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
-    /// Format of the verdict
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: VerdictOutput,
 }
 
 #[derive(Debug, Args)]
@@ -233,9 +282,8 @@ pub(crate) struct ResourceArgs {
     pub(crate) matching: MatchArgs,
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
-    /// Format of the verdict
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: VerdictOutput,
 }
 
 #[derive(Debug, Args)]
@@ -288,6 +336,9 @@ pub(crate) struct TestArgs {
     /// The same as --color never
     #[arg(long)]
     pub(crate) remove_color: bool,
+    /// File that the results go to, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output_file: Option<PathBuf>,
     /// Format of the results
     #[arg(short = 'o', long, value_enum, default_value_t)]
     pub(crate) output: TestFormat,
@@ -343,9 +394,8 @@ pub(crate) struct ApplyArgs {
     pub(crate) detailed_results: bool,
     #[command(flatten)]
     pub(crate) kube: ClusterArgs,
-    /// Format of the verdict
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: VerdictOutput,
 }
 
 #[derive(Debug, Args)]

@@ -161,12 +161,7 @@ pub(crate) fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
     String::from_utf8(content).ok().with_context(|| format!("{}: not a text file", path.display()))
 }
 
-/// Reads the documents of every file.
-pub(crate) fn documents(files: &[PathBuf]) -> Vec<Input> {
-    files.iter().map(|path| read(path)).collect()
-}
-
-/// The same, with a counter on a terminal.
+/// Reads the documents of every file, with a counter on a terminal.
 pub(crate) fn counted(files: &[PathBuf]) -> Vec<Input> {
     let mut progress = Progress::new("files read", files.len());
     let one = |path: &PathBuf| {

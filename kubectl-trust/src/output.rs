@@ -1,10 +1,14 @@
 //! Everything that is written to a terminal goes through the [`Printer`]: results to standard output,
 //! talk to standard error.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -13,6 +17,7 @@ use serde_json::Value;
 
 use crate::exit::ExitStatus;
 use crate::io_error::problem;
+use crate::staging;
 use crate::waiting;
 
 /// When to colour.
@@ -34,6 +39,33 @@ pub(crate) struct Printer {
     /// Whether the terminal can show `✓ ✗ - !`.
     unicode: bool,
     failed: Option<io::Error>,
+    /// Nothing but the result is of interest.
+    quiet: bool,
+    file: Option<ResultFile>,
+}
+
+/// A file that the result goes to, and what it is until now.
+struct ResultFile {
+    path: PathBuf,
+    content: Rc<RefCell<Vec<u8>>>,
+}
+
+/// What is written here is kept, without colour, until the result is whole.
+struct Kept {
+    content: Rc<RefCell<Vec<u8>>>,
+    strip: StripBytes,
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut content = self.content.borrow_mut();
+        self.strip.strip_next(bytes).for_each(|part| content.extend_from_slice(part));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Printer {
@@ -48,7 +80,34 @@ impl Printer {
         };
         let stdout = AutoStream::new(io::stdout(), choice(io::stdout().is_terminal()));
         let err = AutoStream::new(io::stderr(), choice(io::stderr().is_terminal()));
-        Self { out: BufWriter::new(Box::new(Wiping(stdout))), err, unicode: utf8_locale(), failed: None }
+        Self {
+            out: BufWriter::new(Box::new(Wiping(stdout))),
+            err,
+            unicode: utf8_locale(),
+            failed: None,
+            quiet: false,
+            file: None,
+        }
+    }
+
+    /// Talks no more: only the result is printed, and what stopped it.
+    pub(crate) fn quiet(&mut self) {
+        self.quiet = true;
+    }
+
+    /// Writes the result to a file, which is replaced once the result is whole; without colour, because a file is no
+    /// terminal.
+    pub(crate) fn to_file(&mut self, path: &Path) {
+        let content = Rc::default();
+        let kept = Kept { content: Rc::clone(&content), strip: StripBytes::new() };
+        self.out = BufWriter::new(Box::new(kept));
+        self.unicode = true;
+        self.file = Some(ResultFile { path: path.to_owned(), content });
+    }
+
+    /// Forgets the result that was to go to a file: it is not whole.
+    pub(crate) fn discard(&mut self) {
+        self.file = None;
     }
 
     /// One line of the result. Whatever a manifest, policy or certificate says is in it can neither end the
@@ -92,6 +151,9 @@ impl Printer {
 
     /// Talk: what a person should know, on standard error, also when nobody reads standard output any more.
     pub(crate) fn note_line(&mut self, text: impl Display) {
+        if self.quiet {
+            return;
+        }
         let flushed = self.out.flush();
         self.note(flushed);
         let text = text.to_string();
@@ -139,6 +201,12 @@ impl Printer {
     pub(crate) fn finish(mut self, status: ExitStatus) -> ExitStatus {
         let flushed = self.out.flush();
         self.note(flushed);
+        if let Some(ResultFile { path, content }) = self.file.take()
+            && let Err(error) = staging::replace(&path, &content.borrow())
+        {
+            self.error(&error);
+            return if status == ExitStatus::Refused { status } else { ExitStatus::Undecided };
+        }
         match self.failed.take() {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
                 let problem = anyhow::anyhow!("the output cannot be written: {}", problem(&error));

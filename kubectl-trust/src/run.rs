@@ -21,9 +21,16 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         Err(error) => return usage(&error),
     };
     let mut printer = Printer::new(color(&cli));
+    if cli.command.is_quiet() {
+        printer.quiet();
+    }
+    if let Some(path) = cli.command.output_file() {
+        printer.to_file(path);
+    }
     let status = match commands::run(cli.command, &mut printer) {
         Ok(status) => status,
         Err(error) => {
+            printer.discard();
             printer.error(&error);
             ExitStatus::Undecided
         }

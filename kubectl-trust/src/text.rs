@@ -24,6 +24,22 @@ pub(crate) fn verdict(printer: &mut Printer, verdict: &Verdict) {
     printer.line(sum(verdict));
 }
 
+/// The blocks of what is refused or could not be decided.
+pub(crate) fn refused(printer: &mut Printer, verdict: &Verdict) {
+    let not_trusted = |decision: &&Decision| matches!(decision.outcome(), Outcome::Fail | Outcome::Fault);
+    verdict.decisions.iter().filter(not_trusted).for_each(|decision| block(printer, decision, 0));
+}
+
+/// The same, a line each.
+pub(crate) fn refused_lines(verdict: &Verdict) -> Vec<String> {
+    let not_trusted = |decision: &&Decision| matches!(decision.outcome(), Outcome::Fail | Outcome::Fault);
+    let line = |decision: &Decision| {
+        let reason = decision.headline().itself();
+        format!("{}  {}  [{}]", subject(decision), head(reason), reason.code())
+    };
+    verdict.decisions.iter().filter(not_trusted).map(line).collect()
+}
+
 /// `2 of 3 trusted, 1 refused`.
 fn sum(verdict: &Verdict) -> String {
     let count = |outcome| verdict.count(outcome);

@@ -12,7 +12,7 @@ use common::trust::{Pieces, TrustRoot};
 use common::tuf::{self, Freshness, Mode, Place, Tuf};
 use serde_json::{Value, json};
 
-use crate::cli::{Format, TrustArgs, TufArgs};
+use crate::cli::{TrustArgs, TufArgs};
 use crate::clock::now;
 use crate::output::Printer;
 use crate::runtime;
@@ -138,9 +138,9 @@ fn default_cache(mirror: &str, root: &[u8]) -> anyhow::Result<PathBuf> {
 impl Trusted {
     /// Says where the root came from and what is wrong with that. Warnings are for whoever looks at standard
     /// error, whatever the format of the result.
-    pub(crate) fn say(&self, format: Format, printer: &mut Printer) {
+    pub(crate) fn say(&self, for_people: bool, printer: &mut Printer) {
         let Some((mirror, freshness)) = &self.tuf else { return };
-        if format == Format::Text {
+        if for_people {
             printer.note_line(line(mirror, freshness));
         }
         for warning in warnings(freshness) {

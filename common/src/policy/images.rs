@@ -45,7 +45,8 @@ impl ImagesRule {
     }
 
     /// Whether something of an attestor depends on a variable.
-    fn has_variables(&self) -> bool {
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
         let attested = |entry: &ImageEntry| {
             let attestations = entry.attestations.iter().filter_map(|one| one.requirement.as_ref());
             entry.has_expressions()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::VerdictFormat;
 use super::tuf::TufArgs;
 
 /// How an object is compared with what was signed.
@@ -27,6 +28,29 @@ pub(crate) struct FileArgs {
     /// Read folders below folders, too; sign every image of an index, too
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
+}
+
+/// What is printed of a verdict, and where.
+#[derive(Debug, Args)]
+pub(crate) struct VerdictOutput {
+    /// Format of the verdict: text, json, yaml, junit, sarif, or name (of what is trusted, a line each: an image with the
+    /// digest that was judged)
+    #[arg(
+        id = "output",
+        short = 'o',
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
+    pub(crate) format: VerdictFormat,
+    /// File that the verdict goes to, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output_file: Option<PathBuf>,
+    /// Print only what is refused or could not be decided
+    #[arg(short = 'q', long)]
+    pub(crate) quiet: bool,
 }
 
 impl FileArgs {

@@ -5,17 +5,18 @@ use common::cache::Facts;
 use common::evaluate::Context;
 use common::object::{ObjectRef, Origin};
 use common::policy::Policy;
-use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word, to_json};
+use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word};
 
 use super::judge::{self, Lists, Reading};
 use super::verify_resource::live_items;
-use crate::cli::{ApplyArgs, Format};
+use crate::cli::{ApplyArgs, VerdictFormat};
 use crate::clock;
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::policies;
+use crate::report::Lines;
 use crate::runtime;
 use crate::testing::run::{Asked, judge_item, namespaces};
 use crate::testing::user;
@@ -63,9 +64,10 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         anyhow::Ok(decisions)
     })??;
     let numbers = Numbers::of(&decisions, &set.policies, args.audit_warn);
-    show(args, &decisions, &set.policies, numbers, &trusted, printer);
-    trusted.say(args.output, printer);
-    if let Some(nothing) = numbers.nothing() {
+    let lines = Lines::of(&read.inputs);
+    show(args, &decisions, &set.policies, numbers, (&lines, &trusted), printer);
+    trusted.say(args.output.format == VerdictFormat::Text && !args.output.quiet, printer);
+    if let Some(nothing) = numbers.nothing().filter(|_| !args.output.quiet) {
         printer.note_line(nothing);
     }
     Ok(policies::at_best(&set, numbers.status(args.warn_exit_code)))
@@ -76,27 +78,36 @@ fn show(
     decisions: &[Decision],
     policies: &[Policy],
     numbers: Numbers,
-    trusted: &Trusted,
+    (lines, trusted): (&Lines, &Trusted),
     printer: &mut Printer,
 ) {
     let verdict = || Verdict { decisions: decisions.to_vec() };
     if args.policy_report {
         let report = policy_report::report(decisions, policies);
-        match args.output {
-            Format::Text | Format::Yaml => printer.yaml(&report),
-            Format::Json => printer.json(&report),
+        match args.output.format {
+            VerdictFormat::Json => printer.json(&report),
+            VerdictFormat::Text
+            | VerdictFormat::Yaml
+            | VerdictFormat::Junit
+            | VerdictFormat::Sarif
+            | VerdictFormat::Name => printer.yaml(&report),
         }
         return;
     }
-    match args.output {
-        Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict()))),
-        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict()))),
-        Format::Text => {
+    match args.output.format {
+        VerdictFormat::Text => {
             for of_one in decisions.chunk_by(|a, b| a.subject == b.subject) {
                 resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
             }
-            printer.line(numbers.line());
+            if !args.output.quiet {
+                printer.line(numbers.line());
+            }
         }
+        VerdictFormat::Json
+        | VerdictFormat::Yaml
+        | VerdictFormat::Junit
+        | VerdictFormat::Sarif
+        | VerdictFormat::Name => judge::print(&verdict(), lines, trusted, &args.output, printer),
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
         Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict))),
         Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict))),
     }
-    trusted.say(args.output, printer);
+    trusted.say(args.output == Format::Text, printer);
     Ok(ExitStatus::of(verdict.outcome()))
 }
 

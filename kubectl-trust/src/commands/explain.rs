@@ -129,5 +129,5 @@ pub(crate) fn show(verdict: &Verdict, trusted: &Trusted, format: Format, printer
         Format::Json => printer.json(&trusted.with_verdict(to_json(verdict))),
         Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(verdict))),
     }
-    trusted.say(format, printer);
+    trusted.say(format == Format::Text, printer);
 }

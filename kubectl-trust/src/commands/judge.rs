@@ -10,10 +10,11 @@ use common::sources::Sources;
 use common::verdict::{Check, Decision, Outcome, Reason, Subject, SubjectKind, Verdict, to_json};
 use serde_json::Value;
 
-use crate::cli::Format;
+use crate::cli::{VerdictFormat, VerdictOutput};
 use crate::clock;
 use crate::input::Input;
 use crate::output::{Printer, Progress};
+use crate::report::{self, Lines};
 use crate::text;
 use crate::trust_root::Trusted;
 
@@ -157,11 +158,25 @@ pub(crate) fn undecided(subject: &Subject, reason: &Reason) -> Decision {
 }
 
 /// Prints a verdict in the chosen format.
-pub(crate) fn print(verdict: &Verdict, trusted: &Trusted, format: Format, printer: &mut Printer) {
-    match format {
-        Format::Text => text::verdict(printer, verdict),
-        Format::Json => printer.json(&trusted.with_verdict(to_json(verdict))),
-        Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(verdict))),
+pub(crate) fn print(
+    verdict: &Verdict,
+    lines: &Lines,
+    trusted: &Trusted,
+    output: &VerdictOutput,
+    printer: &mut Printer,
+) {
+    let decisions: Vec<_> = verdict.decisions.iter().filter(|decision| text::applies(decision)).collect();
+    match output.format {
+        VerdictFormat::Text if output.quiet => text::refused(printer, verdict),
+        VerdictFormat::Text => text::verdict(printer, verdict),
+        VerdictFormat::Json => printer.json(&trusted.with_verdict(to_json(verdict))),
+        VerdictFormat::Yaml => printer.yaml(&trusted.with_verdict(to_json(verdict))),
+        VerdictFormat::Junit => printer.raw(report::junit::of_decisions(&decisions, lines).as_bytes()),
+        VerdictFormat::Sarif => printer.json(&report::sarif(&decisions, lines)),
+        VerdictFormat::Name => {
+            report::names(&verdict.decisions).iter().for_each(|name| printer.line(name));
+            text::refused_lines(verdict).iter().for_each(|line| printer.note_line(line));
+        }
     }
-    trusted.say(format, printer);
+    trusted.say(output.format == VerdictFormat::Text && !output.quiet, printer);
 }

@@ -24,8 +24,16 @@ const FOLDER_DEPTH: usize = 32;
 
 /// Runs every test file below the paths. A file that cannot be run is said, and the others run.
 pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    let TestArgs { paths, file_name, test_case_selector, require_tests, registry, remove_color: _, .. } =
-        args;
+    let TestArgs {
+        paths,
+        file_name,
+        test_case_selector,
+        require_tests,
+        registry,
+        remove_color: _,
+        output_file: _,
+        ..
+    } = args;
     let selector = test_case_selector.as_deref().map(Selector::parse).transpose()?;
     let here = [PathBuf::from(".")];
     let paths = if paths.is_empty() { &here[..] } else { paths };

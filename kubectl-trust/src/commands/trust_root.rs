@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use common::trust::{Part, TrustRoot};
 
-use crate::cli::{Format, RootFormat, TrustRootArgs};
+use crate::cli::{RootFormat, TrustRootArgs};
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 use crate::trust_root;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &TrustRootArgs, printer: &mut Printer) -> anyhow::Result
             root.parts().iter().for_each(|part| printer.line(line(part)));
         }
     }
-    trusted.say(Format::Text, printer);
+    trusted.say(true, printer);
     Ok(ExitStatus::Trusted)
 }
 

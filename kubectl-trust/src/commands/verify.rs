@@ -9,18 +9,19 @@ use common::policy::DefaultFields;
 use common::verdict::{SubjectKind, Verdict};
 
 use super::judge::{self, Lists, Reading};
-use crate::cli::{Format, VerifyArgs};
+use crate::cli::{VerdictFormat, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
 use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
+use crate::report::Lines;
 use crate::runtime;
 use crate::trust_root::{self, Trusted};
 use crate::{images as recorded, trust};
 
 /// Verifies everything that is named, whatever is said of the others.
 pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    let mut verdict = Verdict::default();
+    let (mut verdict, mut lines) = (Verdict::default(), Lines::default());
     let mut weakened = Vec::new();
     if args.blob.is_none() && args.files.is_empty() && args.images.is_empty() {
         bail!("what shall be verified? Give -f FILE, an image, or --blob FILE");
@@ -34,8 +35,10 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         verdict.decisions.push(runtime::block_on(blob.judge(&world))?);
     }
     if !args.files.is_empty() {
-        let of_manifests = manifests(args, &trusted, &mut weakened, printer)?;
-        verdict.decisions.extend(of_manifests.decisions);
+        let read = Manifests::read(&args.files)?;
+        read.say(printer);
+        lines = Lines::of(&read.inputs);
+        verdict.decisions.extend(manifests(args, &read, &trusted, &mut weakened)?.decisions);
     }
     if !args.images.is_empty() {
         let entry = images::entry(args)?;
@@ -46,8 +49,8 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         let judged = images::judge(&args.images, &entry, &world, progress);
         verdict.decisions.extend(runtime::block_on(judged)?);
     }
-    judge::print(&verdict, &trusted, args.output, printer);
-    if args.output == Format::Text {
+    judge::print(&verdict, &lines, &trusted, &args.output, printer);
+    if args.output.format == VerdictFormat::Text {
         for what in weakened {
             printer.note_line(what);
         }
@@ -57,13 +60,11 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
 
 fn manifests(
     args: &VerifyArgs,
+    read: &Manifests,
     trusted: &Trusted,
     weakened: &mut Vec<&'static str>,
-    printer: &mut Printer,
 ) -> anyhow::Result<Verdict> {
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
-    let read = Manifests::read(&args.files)?;
-    read.say(printer);
     let lists = Lists::Signed(&args.matching.annotation_domain);
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
     let items = judge::items(&read.inputs, how);

@@ -6,11 +6,12 @@ use common::policy::DefaultFields;
 use common::verdict::{Subject, SubjectKind};
 
 use super::judge::{self, Item, Lists, Reading};
-use crate::cli::{Format, ResourceArgs};
+use crate::cli::{ResourceArgs, VerdictFormat};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
 use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
+use crate::report::Lines;
 use crate::runtime;
 use crate::{trust, trust_root};
 
@@ -37,8 +38,9 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         let progress = Progress::new("objects verified", items.len());
         anyhow::Ok(judge::by_rule(&items, &demands.rule, &world, progress).await)
     })??;
-    judge::print(&verdict, &trusted, args.output, printer);
-    if args.output == Format::Text {
+    let lines = Lines::of(&read.inputs);
+    judge::print(&verdict, &lines, &trusted, &args.output, printer);
+    if args.output.format == VerdictFormat::Text {
         demands.weakened.iter().for_each(|what| printer.note_line(what));
     }
     Ok(ExitStatus::of(verdict.outcome()))

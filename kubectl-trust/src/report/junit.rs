@@ -60,7 +60,10 @@ fn case(decision: &Decision, lines: &Lines) -> Case {
     let said = text::said(decision);
     let code = decision.headline().code();
     Case {
-        class: decision.by.as_ref().map_or_else(|| "trust".to_owned(), |by| format!("{}/{}", by.policy, by.rule)),
+        class: decision
+            .by
+            .as_ref()
+            .map_or_else(|| "trust".to_owned(), |by| format!("{}/{}", by.policy, by.rule)),
         name: text::subject(decision),
         place: lines.place(&decision.subject.source).map(|(file, line)| (file.to_owned(), line)),
         end: match decision.outcome() {

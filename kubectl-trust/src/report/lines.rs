@@ -38,7 +38,10 @@ mod tests {
 
     #[test]
     fn items_stand_where_their_list_does_and_standard_input_nowhere() {
-        let read = |name: &str, text: &str| Input { name: name.to_owned(), documents: Ok(yaml::read(text.as_bytes()).unwrap()) };
+        let read = |name: &str, text: &str| Input {
+            name: name.to_owned(),
+            documents: Ok(yaml::read(text.as_bytes()).unwrap()),
+        };
         let lines = Lines::of(&[read("a#b.yaml", "a: 1\n---\n# why\nb: 2\n"), read("-", "a: 1\n")]);
         let (second, _) = lines.0.iter().map(|(_, line)| (*line, ())).max().unwrap();
         assert_eq!(lines.place("a#b.yaml#0"), Some(("a#b.yaml", 1)));

@@ -19,7 +19,9 @@ pub(crate) fn names(decisions: &[Decision]) -> Vec<String> {
 fn name(decision: &Decision) -> String {
     let subject = &decision.subject;
     match (subject.kind, decision.headline()) {
-        (SubjectKind::Image, Reason::ImageVerified { digest, .. }) if !subject.source.contains(digest.as_str()) => {
+        (SubjectKind::Image, Reason::ImageVerified { digest, .. })
+            if !subject.source.contains(digest.as_str()) =>
+        {
             format!("{}@{digest}", subject.source)
         }
         (SubjectKind::Image | SubjectKind::Blob, _) => subject.source.clone(),

@@ -70,9 +70,11 @@ mod tests {
 
     #[test]
     fn a_path_is_a_uri_reference() {
-        for (path, expected) in
-            [("./a b/c.yaml", "a%20b/c.yaml"), ("/tmp/a#b.yaml", "file:///tmp/a%23b.yaml"), ("a:b.yaml", "a%3Ab.yaml")]
-        {
+        for (path, expected) in [
+            ("./a b/c.yaml", "a%20b/c.yaml"),
+            ("/tmp/a#b.yaml", "file:///tmp/a%23b.yaml"),
+            ("a:b.yaml", "a%3Ab.yaml"),
+        ] {
             assert_eq!(uri(path), expected);
         }
     }

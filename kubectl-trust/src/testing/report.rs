@@ -11,6 +11,7 @@ use super::rows::Row;
 use super::run::{Broken, Outcomes};
 use crate::cli::TestFormat;
 use crate::output::Printer;
+use crate::report::junit::{self, Case, End, Suite};
 
 /// What is shown.
 #[derive(Clone, Copy, Debug)]
@@ -167,70 +168,32 @@ fn row_json(row: &Row) -> Value {
     value
 }
 
-/// `JUnit`'s XML as CI systems read it: a suite a file, a case a row.
+/// A suite a file, a case a row.
 fn junit(all: &[Outcomes], broken: &[Broken], shown: Shown) -> String {
-    let counts = counts(Sum::of(all), broken.len());
-    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n");
-    for outcomes in all {
-        suite(&mut xml, outcomes, shown);
-    }
-    for Broken { path, error } in broken {
-        let _ = writeln!(
-            xml,
-            "{}    <testcase name=\"load\"><error message=\"{}\"/></testcase>\n  </testsuite>",
-            suite_head(path, Sum::default(), 1),
-            escape(&format!("{error:#}"))
-        );
-    }
-    xml.push_str("</testsuites>\n");
-    xml
+    let suites = all.iter().map(|outcomes| Suite {
+        name: folder(&outcomes.path).display().to_string(),
+        cases: rows(outcomes, shown).map(|row| case(row, &outcomes.path)).collect(),
+    });
+    let broken = broken.iter().map(|Broken { path, error }| {
+        let (class, name) = ("load".to_owned(), "load".to_owned());
+        let place = Some((path.display().to_string(), 1));
+        let case = Case { class, name, place, end: End::Error(format!("{error:#}")) };
+        Suite { name: folder(path).display().to_string(), cases: vec![case] }
+    });
+    junit::document(&suites.chain(broken).collect::<Vec<_>>())
 }
 
-fn counts(sum: Sum, errors: usize) -> String {
-    let Sum { passed, failed, not_handled } = sum;
-    let total = passed + failed + not_handled + errors;
-    format!("tests=\"{total}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"{not_handled}\"")
-}
-
-fn suite_head(path: &Path, sum: Sum, errors: usize) -> String {
-    let name = escape(&folder(path).display().to_string());
-    format!("  <testsuite name=\"{name}\" {}>\n", counts(sum, errors))
-}
-
-fn suite(xml: &mut String, outcomes: &Outcomes, shown: Shown) {
-    xml.push_str(&suite_head(&outcomes.path, Sum::of(std::slice::from_ref(outcomes)), 0));
-    for row in rows(outcomes, shown) {
-        let (class, case) = (escape(&rule(row)), escape(&row.resource));
-        let _ = write!(xml, "    <testcase classname=\"{class}\" name=\"{case}\"");
-        let message = escape(&row.message);
-        let _ = match row.passed {
-            Some(true) => writeln!(xml, "/>"),
-            Some(false) => {
-                let result = escape(&result(row));
-                writeln!(xml, "><failure message=\"{result}\">{message}</failure></testcase>")
-            }
-            None => writeln!(xml, "><skipped message=\"{message}\"/></testcase>"),
-        };
+fn case(row: &Row, path: &Path) -> Case {
+    Case {
+        class: rule(row),
+        name: row.resource.clone(),
+        place: row.line.map(|line| (path.display().to_string(), line)),
+        end: match row.passed {
+            Some(true) => End::Passed,
+            Some(false) => End::Failed(result(row), row.message.clone()),
+            None => End::Skipped(row.message.clone()),
+        },
     }
-    xml.push_str("  </testsuite>\n");
-}
-
-/// XML 1.0: five entities, and no control characters but tab and line ends.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&apos;"),
-            '\t' | '\n' | '\r' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 fn markdown(all: &[Outcomes], broken: &[Broken], shown: Shown) -> String {
@@ -255,14 +218,4 @@ fn markdown(all: &[Outcomes], broken: &[Broken], shown: Shown) -> String {
     }
     Sum::of(all).lines().iter().for_each(|line| page.push_str(&format!("\n{line}\n")));
     page
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn xml_holds_no_markup_of_others() {
-        assert_eq!(escape("a<b>&\"'\u{1}"), "a&lt;b&gt;&amp;&quot;&apos;\u{fffd}");
-    }
 }

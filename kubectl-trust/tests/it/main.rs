@@ -10,6 +10,7 @@ mod bad_policies;
 mod bad_usage;
 mod hostile;
 mod others;
+mod outputs;
 mod policies;
 mod publishing;
 mod readme;
