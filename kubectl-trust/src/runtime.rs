@@ -15,13 +15,12 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 /// # Errors
 /// The system gives no event queue or timer.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = match RUNTIME.get() {
-        Some(runtime) => runtime,
-        None => {
-            let made = Builder::new_current_thread().enable_all().build();
-            let made = made.context("the system gives no event queue")?;
-            RUNTIME.get_or_init(|| made)
-        }
+    let runtime = if let Some(runtime) = RUNTIME.get() {
+        runtime
+    } else {
+        let made = Builder::new_current_thread().enable_all().build();
+        let made = made.context("the system gives no event queue")?;
+        RUNTIME.get_or_init(|| made)
     };
     Ok(runtime.block_on(future))
 }
@@ -32,16 +31,18 @@ mod tests {
 
     use super::*;
 
+    async fn answers(mut questions: mpsc::Receiver<oneshot::Sender<u32>>) {
+        while let Some(answer) = questions.recv().await {
+            let _ = answer.send(7);
+        }
+    }
+
     /// What a connection to an API server is: a task behind a queue, which a second question asks as well.
     #[test]
     fn what_one_question_opened_answers_the_next() {
         let queue = block_on(async {
-            let (queue, mut questions) = mpsc::channel::<oneshot::Sender<u32>>(1);
-            tokio::spawn(async move {
-                while let Some(answer) = questions.recv().await {
-                    let _ = answer.send(7);
-                }
-            });
+            let (queue, questions) = mpsc::channel::<oneshot::Sender<u32>>(1);
+            tokio::spawn(answers(questions));
             queue
         });
         let queue = queue.unwrap();
