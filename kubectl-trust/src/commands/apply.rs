@@ -6,8 +6,9 @@ use common::evaluate::Context;
 use common::object::{ObjectRef, Origin};
 use common::policy::{Operation, Policy};
 use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word, to_json};
+use futures::stream::{self, StreamExt as _};
 
-use super::judge::{self, Lists, Reading};
+use super::judge::{self, AT_ONCE, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{ApplyArgs, Format};
 use crate::clock;
@@ -17,7 +18,7 @@ use crate::input;
 use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::runtime;
-use crate::testing::run::{Asked, judge_item};
+use crate::testing::run::Asked;
 use crate::testing::values::{self, ValuesFile};
 use crate::trust_root::{self, Trusted};
 use crate::{images, policy_report, text};
@@ -49,11 +50,19 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Items };
         let mut items = judge::items(&inputs, how);
         items.extend(live_items(&live));
-        let mut decisions = Vec::new();
         let mut progress = Progress::new("resources judged", items.len());
-        for item in &items {
+        let mut judged = stream::iter(&items)
+            .map(|item| judge::by_policies(item, &set, &asked, context))
+            .buffered(AT_ONCE);
+        let mut decisions = Vec::new();
+        while let Some(of_one) = judged.next().await {
+            let of_one = of_one?;
             progress.step();
-            decisions.extend(judge_item(item, &set, &asked, context).await?);
+            if args.output == Format::Text && !args.policy_report {
+                resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
+                printer.show();
+            }
+            decisions.extend(of_one);
         }
         anyhow::Ok(decisions)
     })??;
@@ -66,6 +75,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     Ok(policies::at_best(&set, numbers.status(args.warn_exit_code)))
 }
 
+/// What is shown when everything was judged; resources themselves stand there already.
 fn show(
     args: &ApplyArgs,
     decisions: &[Decision],
@@ -76,7 +86,9 @@ fn show(
 ) {
     let verdict = || Verdict { decisions: decisions.to_vec() };
     if args.policy_report {
-        let report = policy_report::report(decisions, policies);
+        // Reports are about objects that a policy judged.
+        let judged: Vec<_> = decisions.iter().filter(|decision| decision.by.is_some()).cloned().collect();
+        let report = policy_report::report(&judged, policies);
         match args.output {
             Format::Text | Format::Yaml => printer.yaml(&report),
             Format::Json => printer.json(&report),
@@ -86,12 +98,7 @@ fn show(
     match args.output {
         Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict()))),
         Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict()))),
-        Format::Text => {
-            for of_one in decisions.chunk_by(|a, b| a.subject == b.subject) {
-                resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
-            }
-            printer.line(numbers.line());
-        }
+        Format::Text => printer.line(numbers.line()),
     }
 }
 
@@ -99,6 +106,11 @@ fn show(
 /// ours to judge, and the rest if it is asked for.
 fn resource(decisions: &[&Decision], args: &ApplyArgs, printer: &mut Printer) {
     let Some(first) = decisions.first() else { return };
+    if first.by.is_none() {
+        let (name, code) = (text::nameless(&first.subject.source), first.headline().code());
+        printer.marked(0, first.outcome(), format_args!("{name}: {}  [{code}]", text::said(first)));
+        return;
+    }
     let enforced = |decision: &&&Decision| decision.by.as_ref().is_some_and(|by| by.enforced);
     let refusing: Vec<_> = decisions
         .iter()

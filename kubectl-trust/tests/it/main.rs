@@ -9,6 +9,7 @@ mod bad_keys;
 mod bad_policies;
 mod bad_usage;
 mod hostile;
+mod many;
 mod policies;
 mod publishing;
 mod readme;

@@ -73,6 +73,18 @@ fn a_tuf_repository_that_hangs_is_named() {
     terminal.kill();
 }
 
+#[test]
+fn a_log_that_hangs_is_named() {
+    let (place, log) = (Place::new(), Registry::new());
+    log.silence("/");
+    place.write("file", "content");
+    let line = format!("sign --blob file --key cosign.key --bundle b.json --rekor-url http://{}", log.host);
+    let terminal = Terminal::run(command(&place, &line), false);
+    terminal.shows(&format!("waiting for http://{}", log.host), SILENCE);
+    terminal.shows("until 60 s)", SILENCE);
+    terminal.kill();
+}
+
 /// A program in the folder of helpers.
 fn helper(place: &Place, name: &str, script: &str) {
     use std::os::unix::fs::PermissionsExt as _;
