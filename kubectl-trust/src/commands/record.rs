@@ -1,5 +1,7 @@
 //! `kubectl trust record`: what verifying images needs, into a folder.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, bail};
 use common::image::{ImageRef, Repository};
 use common::registry::layout::{Recorded, Recorder};
@@ -11,6 +13,7 @@ use crate::exit::ExitStatus;
 use crate::images::{self, SignaturePolicies};
 use crate::output::{Printer, Progress};
 use crate::runtime;
+use crate::waiting::ToPeople;
 
 /// Records every image, some at the same time, and goes on where one fails.
 pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
@@ -26,7 +29,10 @@ pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<Ex
     for image in &wanted {
         // Policies know the image by the name that it gets.
         let places = signature_repositories(args, &policies, stands_for.as_ref().unwrap_or(image), printer);
-        recorders.push((image, Recorder::new(&*registry, &args.to).with_signatures_in(places)));
+        recorders.push((
+            image,
+            Recorder::new(&*registry, &args.to).with_signatures_in(places).with_observer(Arc::new(ToPeople)),
+        ));
     }
     let recorded = runtime::block_on(record(&recorders, stands_for.as_ref(), args, printer))?;
     printer.line(format_args!("{recorded} of {} images recorded", wanted.len()));
