@@ -64,9 +64,10 @@ fn without_logins(args: &ImageArgs) -> anyhow::Result<Client> {
     let client = Client::new(config)?;
     let timeout = duration(&args.registry_timeout).context("--registry-timeout")?;
     Ok(match timeout {
-        Some(timeout) => {
+        Some(timeout) if args.are_flags => {
             client.with_time_limit(timeout, &format!("{} (--registry-timeout)", args.registry_timeout))
         }
+        Some(timeout) => client.with_time_limit(timeout, &args.registry_timeout),
         None => client.without_time_limit(),
     })
 }

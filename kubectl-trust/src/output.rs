@@ -124,6 +124,12 @@ impl Printer {
         self.note(written);
     }
 
+    /// Shows what was written of the result so far, where more takes its time.
+    pub(crate) fn show(&mut self) {
+        let flushed = self.out.flush();
+        self.note(flushed);
+    }
+
     /// Bytes of the result as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         let written = self.out.write_all(bytes);

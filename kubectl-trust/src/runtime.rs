@@ -31,18 +31,18 @@ mod tests {
 
     use super::*;
 
-    /// What a connection to an API server is: a task behind a queue, which a second question asks as well.
-    async fn connection(mut questions: mpsc::Receiver<oneshot::Sender<u32>>) {
+    async fn answers(mut questions: mpsc::Receiver<oneshot::Sender<u32>>) {
         while let Some(answer) = questions.recv().await {
             let _ = answer.send(7);
         }
     }
 
+    /// What a connection to an API server is: a task behind a queue, which a second question asks as well.
     #[test]
     fn what_one_question_opened_answers_the_next() {
         let queue = block_on(async {
-            let (queue, questions) = mpsc::channel(1);
-            tokio::spawn(connection(questions));
+            let (queue, questions) = mpsc::channel::<oneshot::Sender<u32>>(1);
+            tokio::spawn(answers(questions));
             queue
         });
         let queue = queue.unwrap();

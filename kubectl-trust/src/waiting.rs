@@ -67,7 +67,7 @@ pub(crate) fn progress(text: Option<String>) {
     line.draw();
 }
 
-/// Tells people what clients of registries wait for.
+/// Tells people what clients of registries and recorders wait for.
 #[derive(Debug)]
 pub(crate) struct ToPeople;
 
@@ -76,6 +76,12 @@ impl Observer for ToPeople {
         Box::new(match wait.stage {
             Stage::Answer => for_(wait.request, wait.until),
             Stage::Attempt => for_(format_args!("the next attempt of {}", wait.request), wait.until),
+            Stage::Writer(Some(number)) => {
+                for_(format_args!("process {number}, which writes to {}", wait.request), wait.until)
+            }
+            Stage::Writer(None) => {
+                for_(format_args!("another process, which writes to {}", wait.request), wait.until)
+            }
         })
     }
 }

@@ -133,6 +133,9 @@ pub(crate) struct ImageArgs {
     /// Longest time for all that is asked of registries, as 10s, 2m; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) registry_timeout: String,
+    /// Whether the command has these flags, so that a message may name one.
+    #[arg(skip = true)]
+    pub(crate) are_flags: bool,
 }
 
 impl Default for ImageArgs {
@@ -143,6 +146,7 @@ impl Default for ImageArgs {
             insecure_registry: Vec::new(),
             registry_ca: Vec::new(),
             registry_timeout,
+            are_flags: false,
         }
     }
 }

@@ -6,8 +6,9 @@ use common::evaluate::Context;
 use common::object::{ObjectRef, Origin};
 use common::policy::Policy;
 use common::verdict::{Decision, Outcome, SubjectKind, Verdict, denial, shell_word};
+use futures::stream::{self, StreamExt as _};
 
-use super::judge::{self, Lists, Reading};
+use super::judge::{self, AT_ONCE, Lists, Reading};
 use super::verify_resource::live_items;
 use crate::cli::{ApplyArgs, VerdictFormat};
 use crate::clock;
@@ -18,7 +19,7 @@ use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::report::Lines;
 use crate::runtime;
-use crate::testing::run::{Asked, judge_item, namespaces};
+use crate::testing::run::{Asked, namespaces};
 use crate::testing::user;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
@@ -55,11 +56,19 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let labels = world.namespace_labels(&live).await;
         labels.into_iter().for_each(|(name, labels)| values.add_namespace(&name, labels));
         let asked = Asked { operation: None, user: user.as_ref(), values: &values };
-        let mut decisions = Vec::new();
         let mut progress = Progress::new("resources judged", items.len());
-        for item in &items {
+        let mut judged = stream::iter(&items)
+            .map(|item| judge::by_policies(item, &set, &asked, context))
+            .buffered(AT_ONCE);
+        let mut decisions = Vec::new();
+        while let Some(of_one) = judged.next().await {
+            let of_one = of_one?;
             progress.step();
-            decisions.extend(judge_item(item, &set, &asked, context).await?);
+            if args.output.format == VerdictFormat::Text && !args.policy_report {
+                resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
+                printer.show();
+            }
+            decisions.extend(of_one);
         }
         anyhow::Ok(decisions)
     })??;
@@ -73,6 +82,7 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     Ok(policies::at_best(&set, numbers.status(args.warn_exit_code)))
 }
 
+/// What is shown when everything was judged; resources themselves stand there already.
 fn show(
     args: &ApplyArgs,
     decisions: &[Decision],
@@ -83,7 +93,9 @@ fn show(
 ) {
     let verdict = || Verdict { decisions: decisions.to_vec() };
     if args.policy_report {
-        let report = policy_report::report(decisions, policies);
+        // Reports are about objects that a policy judged.
+        let judged: Vec<_> = decisions.iter().filter(|decision| decision.by.is_some()).cloned().collect();
+        let report = policy_report::report(&judged, policies);
         match args.output.format {
             VerdictFormat::Json => printer.json(&report),
             VerdictFormat::Text
@@ -95,14 +107,8 @@ fn show(
         return;
     }
     match args.output.format {
-        VerdictFormat::Text => {
-            for of_one in decisions.chunk_by(|a, b| a.subject == b.subject) {
-                resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
-            }
-            if !args.output.quiet {
-                printer.line(numbers.line());
-            }
-        }
+        VerdictFormat::Text if args.output.quiet => {}
+        VerdictFormat::Text => printer.line(numbers.line()),
         VerdictFormat::Json
         | VerdictFormat::Yaml
         | VerdictFormat::Junit
@@ -115,6 +121,11 @@ fn show(
 /// ours to judge, and the rest if it is asked for.
 fn resource(decisions: &[&Decision], args: &ApplyArgs, printer: &mut Printer) {
     let Some(first) = decisions.first() else { return };
+    if first.by.is_none() {
+        let (name, code) = (text::nameless(&first.subject.source), first.headline().code());
+        printer.marked(0, first.outcome(), format_args!("{name}: {}  [{code}]", text::said(first)));
+        return;
+    }
     let enforced = |decision: &&&Decision| decision.by.as_ref().is_some_and(|by| by.enforced);
     let refusing: Vec<_> = decisions
         .iter()

@@ -10,6 +10,7 @@ use common::evaluate::Context;
 use common::object::Origin;
 use common::policy::DefaultFields;
 use common::verdict::{SubjectKind, Verdict, to_json};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::judge::{self, Item, Lists, Reading};
 use super::verify;
@@ -22,7 +23,7 @@ use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::runtime;
-use crate::testing::run::{Asked, judge_item};
+use crate::testing::run::Asked;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
 use crate::{images as recorded, text, trust};
@@ -93,18 +94,11 @@ fn by_policies(
     let verdict = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: world, known: &known, now: clock::now() };
-        let mut verdict = Verdict::default();
-        for item in items {
-            match item {
-                Item::Object { .. } => {
-                    verdict.decisions.extend(judge_item(item, &set, &asked, context).await?);
-                }
-                Item::Nothing { subject, reason } => {
-                    verdict.decisions.push(judge::undecided(subject, reason));
-                }
-            }
-        }
-        anyhow::Ok(verdict)
+        let judged = stream::iter(items)
+            .map(|item| judge::by_policies(item, &set, &asked, context))
+            .buffered(judge::AT_ONCE);
+        let decisions: Vec<_> = judged.try_collect().await?;
+        anyhow::Ok(Verdict { decisions: decisions.into_iter().flatten().collect() })
     })??;
     show(&verdict, trusted, args.output, printer);
     Ok(policies::at_best(&set, ExitStatus::of_decisions(&verdict.decisions)))

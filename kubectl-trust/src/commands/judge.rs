@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use common::cache::Facts;
+use common::dialect::PolicySet;
 use common::evaluate::{self, Context, Task};
 use common::object::{ObjectRef, Origin, items as items_of};
 use common::policy::{ManifestRule, ReviewFacts};
 use common::sources::Sources;
 use common::verdict::{Check, Decision, Outcome, Reason, Subject, SubjectKind, Verdict, to_json};
+use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use crate::cli::{VerdictFormat, VerdictOutput};
@@ -15,6 +17,7 @@ use crate::clock;
 use crate::input::Input;
 use crate::output::{Printer, Progress};
 use crate::report::{self, Lines};
+use crate::testing::run::{Asked, judge_item};
 use crate::text;
 use crate::trust_root::Trusted;
 
@@ -124,7 +127,11 @@ fn push<'i>(items: &mut Vec<Item<'i>>, object: &'i Value, source: String, how: R
 /// Attack: `Items` beside `items`, or a list with an annotation that makes it look like one signed object.
 const LIST_FIELDS: [&str; 4] = ["apiVersion", "kind", "metadata", "items"];
 
-/// Judges every item by one rule.
+/// Objects and images that are judged at the same time. A registry answers as many requests at once
+/// ([`common::limits::REGISTRY_REQUESTS`]).
+pub(crate) const AT_ONCE: usize = 16;
+
+/// Judges every item by one rule, some at the same time; the answers are in the order asked.
 pub(crate) async fn by_rule(
     items: &[Item<'_>],
     rule: &ManifestRule,
@@ -133,22 +140,35 @@ pub(crate) async fn by_rule(
 ) -> Verdict {
     let known = Facts::default();
     let context = Context { sources, known: &known, now: clock::now() };
-    let mut decisions = Vec::with_capacity(items.len());
-    for item in items {
+    let judge = async |item: &Item<'_>| match item {
+        Item::Object { subject, object, origin } => {
+            let (subject, facts) = (Arc::new(subject.clone()), ReviewFacts::of(object));
+            let task = Task { subject, facts, origin: *origin };
+            evaluate::by_manifest_rule(&task, rule, None, context).await
+        }
+        Item::Nothing { subject, reason } => undecided(subject, reason),
+    };
+    let step = |decision: Decision| {
         progress.step();
-        decisions.push(match item {
-            Item::Object { subject, object, origin } => {
-                let task = Task {
-                    subject: Arc::new(subject.clone()),
-                    facts: ReviewFacts::of(object),
-                    origin: *origin,
-                };
-                evaluate::by_manifest_rule(&task, rule, None, context).await
-            }
-            Item::Nothing { subject, reason } => undecided(subject, reason),
-        });
+        decision
+    };
+    Verdict { decisions: stream::iter(items).map(judge).buffered(AT_ONCE).map(step).collect().await }
+}
+
+/// Judges one item by every policy of a set: a decision for every rule, or the one that it could not be read.
+///
+/// # Errors
+/// Values that do not fit the policies.
+pub(crate) async fn by_policies(
+    item: &Item<'_>,
+    set: &PolicySet,
+    asked: &Asked<'_>,
+    context: Context<'_>,
+) -> anyhow::Result<Vec<Decision>> {
+    match item {
+        Item::Object { .. } => judge_item(item, set, asked, context).await,
+        Item::Nothing { subject, reason } => Ok(vec![undecided(subject, reason)]),
     }
-    Verdict { decisions }
 }
 
 /// A decision about something that could not be read.

@@ -1,38 +1,68 @@
 //! `kubectl trust record`: what verifying images needs, into a folder.
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, bail};
 use common::image::{ImageRef, Repository};
 use common::registry::layout::{Recorded, Recorder};
+use futures::stream::{self, StreamExt as _};
 
+use super::judge::AT_ONCE;
 use crate::cli::RecordArgs;
 use crate::exit::ExitStatus;
 use crate::images::{self, SignaturePolicies};
-use crate::output::Printer;
+use crate::output::{Printer, Progress};
 use crate::runtime;
+use crate::waiting::ToPeople;
 
-/// Records every image. What was recorded before one fails stays.
+/// Records every image, some at the same time, and goes on where one fails.
 pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     let parse = |text: &String| ImageRef::parse(text).with_context(|| text.clone());
-    let recorded = args.images.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
+    let wanted = args.images.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
     let stands_for = args.stands_for.as_ref().map(parse).transpose()?;
-    if stands_for.is_some() && recorded.len() > 1 {
-        bail!("--as is the name of one image, and {} are to be recorded", recorded.len());
+    if stands_for.is_some() && wanted.len() > 1 {
+        bail!("--as is the name of one image, and {} are to be recorded", wanted.len());
     }
     let policies = SignaturePolicies::read(&args.policies)?;
     let registry = images::registries(&args.registry)?;
-    runtime::block_on(async {
-        for image in &recorded {
-            // Policies know the image by the name that it gets.
-            let places =
-                signature_repositories(args, &policies, stands_for.as_ref().unwrap_or(image), printer);
-            let recorder = Recorder::new(&*registry, &args.to).with_signatures_in(places);
-            let done = recorder.record(image, stands_for.as_ref()).await;
-            let done = done.with_context(|| image.typed().to_owned())?;
-            show(&done, args, printer);
+    let mut recorders = Vec::with_capacity(wanted.len());
+    for image in &wanted {
+        // Policies know the image by the name that it gets.
+        let places = signature_repositories(args, &policies, stands_for.as_ref().unwrap_or(image), printer);
+        recorders.push((
+            image,
+            Recorder::new(&*registry, &args.to).with_signatures_in(places).with_observer(Arc::new(ToPeople)),
+        ));
+    }
+    let recorded = runtime::block_on(record(&recorders, stands_for.as_ref(), args, printer))?;
+    printer.line(format_args!("{recorded} of {} images recorded", wanted.len()));
+    Ok(if recorded == wanted.len() { ExitStatus::Trusted } else { ExitStatus::Undecided })
+}
+
+/// Records images and says of each, in the order given, what came of it; how many are recorded.
+async fn record(
+    recorders: &[(&ImageRef, Recorder<'_>)],
+    stands_for: Option<&ImageRef>,
+    args: &RecordArgs,
+    printer: &mut Printer,
+) -> usize {
+    let outcomes = stream::iter(recorders)
+        .map(|(image, recorder)| async move { (image, recorder.record(image, stands_for).await) });
+    let mut outcomes = outcomes.buffered(AT_ONCE);
+    let mut progress = Progress::new("images recorded", recorders.len());
+    let mut recorded = 0;
+    while let Some((image, outcome)) = outcomes.next().await {
+        progress.step();
+        match outcome {
+            Ok(done) => {
+                recorded += 1;
+                show(&done, args, printer);
+            }
+            Err(error) => printer.error(&anyhow::Error::new(error).context(image.typed().to_owned())),
         }
-        anyhow::Ok(())
-    })??;
-    Ok(ExitStatus::Trusted)
+        printer.show();
+    }
+    recorded
 }
 
 /// The repositories that the flags name, and those that the policies name for an image.

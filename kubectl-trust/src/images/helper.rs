@@ -66,9 +66,9 @@ fn ask(name: &str, server: &str, longest: Duration) -> Result<(bool, Vec<u8>), H
     let end = Instant::now() + longest;
     let mut helper = Command::new(format!("docker-credential-{name}"));
     helper.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = helper.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => HelperProblem::Missing,
-        _ => HelperProblem::NotRun(problem(&error)),
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let mut child = helper.spawn().map_err(|error| {
+        if missing(&error) { HelperProblem::Missing } else { HelperProblem::NotRun(problem(&error)) }
     })?;
     let answered = answer(&mut child, server, end);
     if answered.is_err() {

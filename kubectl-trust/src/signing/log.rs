@@ -15,7 +15,7 @@ use sigstore_sign::types::{
     Bundle, DerPublicKey, Sha256Hash, SignatureBytes, SignatureContent, TransparencyLogEntry, pae,
 };
 
-use super::services::{Services, line};
+use super::services::{Services, asked, line};
 
 /// A transparency log, and the timestamp authority beside it.
 pub(crate) struct Log {
@@ -98,6 +98,7 @@ impl Log {
     async fn first(&self, entry: Entry) -> anyhow::Result<TransparencyLogEntry> {
         let client = RekorClient::builder(self.url()).with_http_client(self.services.http.clone()).build();
         let client = client.map_err(|why| self.refused(&why))?;
+        let _waiting = asked(self.url());
         let (made, kind) = match entry {
             Entry::Hash(entry) => (client.create_entry(entry).await, KindVersion::HashedRekordV001),
             Entry::Envelope(entry) => (client.create_dsse_entry(entry).await, KindVersion::DsseV001),
@@ -118,6 +119,7 @@ impl Log {
         let request = HashedRekordV2::new_with_public_key(&digest, signature, &key, details);
         let client = RekorV2Client::builder(self.url()).with_http_client(self.services.http.clone()).build();
         let client = client.map_err(|why| self.refused(&why))?;
+        let _waiting = asked(self.url());
         client.create_entry(request).await.map_err(|why| self.refused(&why))
     }
 
@@ -126,6 +128,7 @@ impl Log {
         let refused =
             |why: sigstore_sign::tsa::Error| anyhow::anyhow!("no timestamp from {url}: {}", line(&why));
         let client = TimestampClient::builder(url).with_http_client(self.services.http.clone()).build();
+        let _waiting = asked(url);
         let token = client.map_err(refused)?.timestamp_signature(signature).await.map_err(refused)?;
         Ok(Some(Rfc3161Timestamp::new(token)))
     }

@@ -111,7 +111,10 @@ impl Signer {
     /// The key or one of the services failed.
     pub(crate) async fn message(&self, bytes: &[u8]) -> anyhow::Result<Bundle> {
         match self {
-            Self::Identity(identity) => identity.checked(identity.signer.sign(bytes).await),
+            Self::Identity(identity) => {
+                let _waiting = services::asked(identity.services.log());
+                identity.checked(identity.signer.sign(bytes).await)
+            }
             Self::Key(key, log) => {
                 let mut bundle = read(&make::message_bundle(bytes, key)?)?;
                 if let Some(log) = log {
@@ -149,6 +152,7 @@ impl Signer {
         match self {
             Self::Identity(identity) => {
                 let bytes = statement.to_string().into_bytes();
+                let _waiting = services::asked(identity.services.log());
                 identity.checked(identity.signer.sign_raw_statement(&bytes).await)
             }
             Self::Key(key, log) => {

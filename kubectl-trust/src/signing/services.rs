@@ -15,6 +15,12 @@ use sigstore_sign::{Error, Signer, SigningContext, SigningServices, SigstoreInst
 
 use crate::cli::SigningArgs;
 use crate::input;
+use crate::waiting::{self, Waiting};
+
+/// Says that a service is asked, as long as the result is kept.
+pub(super) fn asked(url: &str) -> Waiting {
+    waiting::for_at_most(url, Duration::from_secs(limits::SIGNING_SECONDS))
+}
 
 /// A certificate authority, a transparency log and, where there is one, a timestamp authority.
 #[derive(Clone)]

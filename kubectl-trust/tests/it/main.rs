@@ -9,6 +9,7 @@ mod bad_keys;
 mod bad_policies;
 mod bad_usage;
 mod hostile;
+mod many;
 mod others;
 mod outputs;
 mod policies;

@@ -29,8 +29,6 @@ struct Shelf {
     silent: Option<String>,
     /// Whether a login is wanted, which none satisfies.
     is_closed: bool,
-    /// Paths that were asked for.
-    asked: Vec<String>,
 }
 
 impl Registry {
@@ -64,11 +62,6 @@ impl Registry {
         self.shelf.lock().unwrap().is_closed = true;
     }
 
-    /// Paths that were asked for so far.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.shelf.lock().unwrap().asked.clone()
-    }
-
     /// Puts an image of its own there, without layers; its whole name.
     pub(crate) fn push(&self, repository: &str, tag: &str) -> String {
         let config = format!(r#"{{"config":{{"Labels":{{"name":"{repository}:{tag}"}}}}}}"#);
@@ -79,13 +72,8 @@ impl Registry {
         );
         let mut shelf = self.shelf.lock().unwrap();
         shelf.put_blob(repository, config.into_bytes());
-        shelf.put_manifest(repository, tag, MANIFEST, manifest.into_bytes());
+        shelf.put_manifest(repository, tag, MANIFEST, manifest.as_bytes());
         format!("{}/{repository}:{tag}", self.host)
-    }
-
-    /// The digest of an image that was pushed.
-    pub(crate) fn digest(&self, repository: &str, tag: &str) -> Digest {
-        Digest::of(&self.shelf.lock().unwrap().files[&format!("{repository}/manifests/{tag}")].1)
     }
 
     /// Takes everything that is signed of an image out of its repository and puts it into another.
@@ -116,9 +104,9 @@ impl Shelf {
         self.files.insert(path, ("application/octet-stream".to_owned(), bytes));
     }
 
-    fn put_manifest(&mut self, repository: &str, name: &str, kind: &str, bytes: Vec<u8>) {
-        for name in [name, &Digest::of(&bytes).to_string()] {
-            self.files.insert(format!("{repository}/manifests/{name}"), (kind.to_owned(), bytes.clone()));
+    fn put_manifest(&mut self, repository: &str, name: &str, kind: &str, bytes: &[u8]) {
+        for name in [name, &Digest::of(bytes).to_string()] {
+            self.files.insert(format!("{repository}/manifests/{name}"), (kind.to_owned(), bytes.to_vec()));
         }
     }
 
@@ -137,7 +125,7 @@ impl Shelf {
                     self.put_blob(repository, body);
                 } else {
                     let (repository, name) = path.split_once("/manifests/").unwrap();
-                    self.put_manifest(repository, name, kind, body);
+                    self.put_manifest(repository, name, kind, &body);
                 }
                 created
             }
@@ -173,8 +161,7 @@ fn answer(mut stream: TcpStream, shelf: &Mutex<Shelf>) -> io::Result<()> {
         let mut words = first.split(' ');
         let (method, path) = (words.next().unwrap(), words.next().unwrap().trim_start_matches("/v2/"));
         let (delay, silent) = {
-            let mut shelf = shelf.lock().unwrap();
-            shelf.asked.push(path.to_owned());
+            let shelf = shelf.lock().unwrap();
             (shelf.delay, shelf.silent.as_ref().is_some_and(|text| path.contains(text.as_str())))
         };
         if silent {

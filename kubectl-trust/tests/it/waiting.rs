@@ -73,6 +73,33 @@ fn a_tuf_repository_that_hangs_is_named() {
     terminal.kill();
 }
 
+#[test]
+fn a_log_that_hangs_is_named() {
+    let (place, log) = (Place::new(), Registry::new());
+    log.silence("/");
+    place.write("file", "content");
+    let line = format!("sign --blob file --key cosign.key --bundle b.json --rekor-url http://{}", log.host);
+    let terminal = Terminal::run(command(&place, &line), false);
+    terminal.shows(&format!("waiting for http://{}", log.host), SILENCE);
+    terminal.shows("until 60 s)", SILENCE);
+    terminal.kill();
+}
+
+#[test]
+fn a_process_that_writes_to_the_folder_is_named() {
+    let (place, registry) = (Place::empty(), Registry::new());
+    let image = registry.push("app", "1");
+    place.write("images/.lock", "4711");
+    let lock = std::fs::File::open(place.path("images/.lock")).unwrap();
+    lock.lock().unwrap();
+    let terminal = Terminal::run(command(&place, &format!("record {image} --to images")), true);
+    terminal.shows("waiting for process 4711, which writes to images (1 s, until 30 s)", SILENCE);
+    lock.unlock().unwrap();
+    let (code, screen) = terminal.end();
+    assert_eq!((code, screen[1].as_str()), (Some(0), "1 of 1 images recorded"), "{screen:?}");
+    assert!(!screen.join("\n").contains("waiting for"), "{screen:?}");
+}
+
 /// A program in the folder of helpers.
 fn helper(place: &Place, name: &str, script: &str) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -159,11 +159,7 @@ impl Session<'_> {
         let method = question.method.clone();
         let failed = |problem| Failure::of_request(&method, &service.realm, problem);
         let sent = self.shared.hosts.send(question, &self.endpoint.base, self.deadline).await;
-        let response = sent.map_err(|problem| match problem {
-            // That is said of the request whose answer names it.
-            RegistryProblem::Refused { .. } => problem.into(),
-            problem => failed(problem),
-        })?;
+        let response = sent.map_err(failed)?;
         let _waiting = self.shared.hosts.waits(&method, &service.realm, Stage::Answer, self.deadline);
         match response.status() {
             StatusCode::OK => {}

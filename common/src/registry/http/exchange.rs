@@ -125,9 +125,9 @@ pub(super) fn label(method: &Method, url: &Url) -> String {
 /// Attack A48: what a registry sent may be in the text of a problem, a megabyte of it.
 fn brief(problem: RegistryProblem) -> RegistryProblem {
     match problem {
-        RegistryProblem::Malformed(what) => RegistryProblem::Malformed(cut(what)),
-        RegistryProblem::Unreachable(why) => RegistryProblem::Unreachable(cut(why)),
-        RegistryProblem::Refused { host, why } => RegistryProblem::Refused { host: cut(host), why },
+        RegistryProblem::Malformed(what) => RegistryProblem::Malformed(cut(&what)),
+        RegistryProblem::Unreachable(why) => RegistryProblem::Unreachable(cut(&why)),
+        RegistryProblem::Refused { host, why } => RegistryProblem::Refused { host: cut(&host), why },
         RegistryProblem::Unauthorized { .. }
         | RegistryProblem::RateLimited { .. }
         | RegistryProblem::Status(_)
@@ -140,7 +140,7 @@ fn brief(problem: RegistryProblem) -> RegistryProblem {
     }
 }
 
-fn cut(text: String) -> String {
+fn cut(text: &str) -> String {
     text.chars().take(limits::FAULT_CHARACTERS).collect()
 }
 
@@ -151,9 +151,11 @@ impl From<RegistryProblem> for Failure {
 }
 
 impl Failure {
-    /// The failure of a request that was made for the sake of another.
+    /// The failure of a request that was made for the sake of another. That a host must not be contacted is said of
+    /// the request whose answer leads there.
     pub(super) fn of_request(method: &Method, url: &Url, problem: RegistryProblem) -> Self {
-        Self { request: Some(label(method, url)), ..Self::from(problem) }
+        let refused = matches!(problem, RegistryProblem::Refused { .. });
+        Self { request: (!refused).then(|| label(method, url)), ..Self::from(problem) }
     }
 
     /// Whether another attempt may end better: connections that break, a registry that is busy or down.
@@ -224,7 +226,7 @@ impl Session<'_> {
         let ended = failure.problem == RegistryProblem::DeadlineExceeded;
         let time_limit = self.time_limit.filter(|_| ended).map(str::to_owned);
         let of_ask = ask.fault(failure.problem);
-        let request = failure.request.map_or(of_ask.request, cut);
+        let request = failure.request.map_or(of_ask.request, |request| cut(&request));
         RegistryFault { request, problem: of_ask.problem, attempts, time_limit }
     }
 
@@ -290,11 +292,8 @@ impl Session<'_> {
 }
 
 /// What failed at one hop of a request: the request itself, or what a redirect made of it.
-///
-/// That a host must not be contacted is said of the request that leads there.
 fn hop_failed(ask: &Ask, url: &Url, problem: RegistryProblem) -> Failure {
-    let refused = matches!(problem, RegistryProblem::Refused { .. });
-    if *url == ask.url || refused { problem.into() } else { Failure::of_request(&ask.method, url, problem) }
+    if *url == ask.url { problem.into() } else { Failure::of_request(&ask.method, url, problem) }
 }
 
 /// Where a response sends us (RFC 9110, 15.4).

@@ -8,6 +8,7 @@ use super::write::{Contents, WriteError};
 use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Tag, Version};
 use crate::limits;
+use crate::registry::http::Observer;
 use crate::registry::manifest::is_manifest;
 use crate::registry::{Descriptor, Manifest, Registry};
 use crate::verdict::RegistryFault;
@@ -19,6 +20,7 @@ pub struct Recorder<'r> {
     folder: PathBuf,
     /// Other repositories in which signatures are looked for.
     signatures_in: Vec<Repository>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// What was recorded of one image.
@@ -77,7 +79,7 @@ impl<'r> Recorder<'r> {
     /// A recorder of what the registry answers; the folder is made when the first image is whole.
     #[must_use]
     pub fn new(registry: &'r dyn Registry, folder: impl Into<PathBuf>) -> Self {
-        Self { registry, folder: folder.into(), signatures_in: Vec::new() }
+        Self { registry, folder: folder.into(), signatures_in: Vec::new(), observer: None }
     }
 
     /// The same, and signatures and attestations are recorded of these repositories as well, under their own names:
@@ -85,6 +87,12 @@ impl<'r> Recorder<'r> {
     #[must_use]
     pub fn with_signatures_in(self, repositories: Vec<Repository>) -> Self {
         Self { signatures_in: repositories, ..self }
+    }
+
+    /// The same, and this is told when another process writes to the folder and is waited for.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Records an image:
@@ -118,7 +126,7 @@ impl<'r> Recorder<'r> {
         let version = version(image, stands_for, &top)?;
         collector.keep(&top, own, &version)?;
         collector.image(Arc::clone(&top), own, &elsewhere).await?; // 1. and 2.
-        collector.contents.write(&self.folder)?; // 3.
+        collector.contents.write(&self.folder, self.observer.as_deref())?; // 3.
         let (names, all, bytes) = collector.contents.size();
         Ok(Recorded {
             digest: top.digest.clone(),

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ use crate::digest::Digest;
 use crate::image::{ImageRef, Repository, Version};
 use crate::limits;
 use crate::registry::Manifest;
+use crate::registry::http::{Observer, Stage, Wait};
 use crate::registry::manifest::OCI_INDEX;
 
 /// How the names of files begin that are not whole yet.
@@ -123,7 +124,7 @@ impl Contents {
     /// 2. Blobs, which are the same whichever process writes them.
     /// 3. Alone in the folder, the version and the index, put together anew from what is there then. The index comes
     ///    last, so that a layout never lists what it does not hold.
-    pub(super) fn write(&self, path: &Path) -> Result<(), WriteError> {
+    pub(super) fn write(&self, path: &Path, observer: Option<&dyn Observer>) -> Result<(), WriteError> {
         let error = |problem| WriteError { path: path.to_owned(), problem };
         let file = |why| error(WriteProblem::File(why));
         fs::create_dir_all(path).map_err(|why| file(unreadable(why)))?;
@@ -133,7 +134,7 @@ impl Contents {
         for (digest, bytes) in &self.blobs {
             place.blob(digest, bytes)?; // 2.
         }
-        let _alone = alone(path)?; // 3.
+        let _alone = alone(path, observer)?; // 3.
         let index = self.index(path, &place.folder)?;
         place.file(Path::new(VERSION_FILE), json!({"imageLayoutVersion": VERSION}).to_string().as_bytes())?;
         place.file(Path::new(INDEX_FILE), &index)
@@ -181,8 +182,18 @@ impl Contents {
 }
 
 /// The folder without other writers.
-fn alone(path: &Path) -> Result<Lock, WriteError> {
-    Lock::take(path, Duration::from_secs(limits::LAYOUT_LOCK_SECONDS)).map_err(|why| match why {
+fn alone(path: &Path, observer: Option<&dyn Observer>) -> Result<Lock, WriteError> {
+    let longest = Duration::from_secs(limits::LAYOUT_LOCK_SECONDS);
+    let lock = match Lock::take(path, Duration::ZERO) {
+        Err(LockError::Held(holder)) => {
+            let (request, stage) = (path.display().to_string(), Stage::Writer(holder));
+            let wait = Wait { request: &request, stage, until: Some(Instant::now() + longest) };
+            let _waiting = observer.map(|observer| observer.waits(&wait));
+            Lock::take(path, longest)
+        }
+        taken => taken,
+    };
+    lock.map_err(|why| match why {
         LockError::Held(holder) => {
             WriteError { path: path.to_owned(), problem: WriteProblem::Locked { holder } }
         }

@@ -15,11 +15,9 @@ use futures::stream::{self, StreamExt as _};
 
 use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
 use crate::clock;
+use crate::commands::judge::AT_ONCE;
 use crate::output::Progress;
 use crate::{input, predicate, trust};
-
-/// Images that are judged at the same time.
-const AT_ONCE: usize = 16;
 
 /// What the flags of `verify` demand of every image.
 ///
