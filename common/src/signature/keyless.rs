@@ -60,6 +60,14 @@ pub fn by_identity(
     establish(Artifact::from_blob(message), &sealed, root, demands)
 }
 
+/// The identity and the issuer that the certificate of a bundle names. Nothing is verified: it serves to say what was
+/// just signed, and by whom.
+#[must_use]
+pub fn claimed_identity(bundle: &Bundle) -> Option<(String, String)> {
+    let leaf = parse_certificate_info(bundle.signing_certificate()?).ok()?;
+    Some((leaf.identity?.to_string(), leaf.issuer?))
+}
+
 impl Found {
     /// The same for a signature of an image or file, in any format.
     ///

@@ -3,17 +3,21 @@
 mod key;
 mod log;
 mod services;
+mod verifying;
+
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail};
 use common::key::{PrivateKey, PublicKey};
 use common::manifest::sign::SignerError;
-use common::signature::{DetachError, Material, make};
+use common::signature::{DetachError, Material, claimed_identity, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
 
 pub(crate) use self::key::{password_from_environment, private_key};
 use self::log::Log;
 use self::services::Services;
+pub(crate) use self::verifying::Verifying;
 use crate::cli::SigningArgs;
 use crate::output::Printer;
 use crate::runtime;
@@ -32,6 +36,8 @@ pub(crate) struct Identity {
     name: String,
     services: Services,
     signer: sigstore_sign::Signer,
+    /// Identity and issuer as the certificate authority wrote them down, once there is a signature.
+    certified: OnceLock<(String, String)>,
 }
 
 impl Signer {
@@ -51,7 +57,8 @@ impl Signer {
                 let services = services.map_or_else(Services::public_good, Ok)?;
                 let token = services::token(token)?;
                 let (name, signer) = (token.identity().to_owned(), services.signer(token));
-                Ok(Self::Identity(Box::new(Identity { name, services, signer })))
+                let certified = OnceLock::new();
+                Ok(Self::Identity(Box::new(Identity { name, services, signer, certified })))
             }
             (None, None) => bail!("who signs? Give --key FILE, or --identity-token FILE"),
         }
@@ -134,7 +141,7 @@ impl Signer {
     ///
     /// # Errors
     /// As [`Self::gives_pieces`].
-    pub(crate) fn blocking(self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
+    pub(crate) fn blocking(&self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
         self.gives_pieces()?;
         Ok(move |bytes: &[u8]| {
             runtime::block_on(self.pieces(bytes)).and_then(|made| made).map_err(Into::into)
@@ -164,7 +171,11 @@ impl Signer {
 
 impl Identity {
     fn checked(&self, signed: sigstore_sign::Result<Bundle>) -> anyhow::Result<Bundle> {
-        signed.map_err(|error| self.services.explain(&error))
+        let bundle = signed.map_err(|error| self.services.explain(&error))?;
+        if let Some(certified) = claimed_identity(&bundle) {
+            self.certified.get_or_init(|| certified);
+        }
+        Ok(bundle)
     }
 }
 

@@ -77,6 +77,14 @@ impl Services {
         self.named.rekor_url()
     }
 
+    /// Whether its keys are those of the public-good instance, which verifiers have.
+    pub(super) fn is_public_good(&self) -> bool {
+        const LOG: &str = "rekor.sigstore.dev";
+        let url = Url::parse(self.log());
+        let host = url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        host.strip_suffix(LOG).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    }
+
     /// Whether the log promises at once to take an entry in, as those of the first generation do.
     pub(super) fn gives_promises(&self) -> bool {
         self.named.rekor_api_version() == RekorApiVersion::V1
