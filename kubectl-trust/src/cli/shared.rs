@@ -30,7 +30,8 @@ pub(crate) struct FileArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
-    /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
+    /// Public key (PEM, one or several), `k8s://NAMESPACE/SECRET`, or `env://NAME` for one in an environment variable;
+    /// repeat for any of several
     #[arg(long = "key", value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly

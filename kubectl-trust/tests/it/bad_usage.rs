@@ -71,7 +71,7 @@ fn unknown_words_get_the_nearest_known_one() {
         ("verify -f signed.yaml --kee cosign.pub", "a similar argument exists: '--key'"),
         ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
-        ("sign -f app.yaml", "--key <FILE>"),
+        ("sign -f app.yaml", "who signs? Give --key FILE"),
         ("verify -f a -a novalue --key k", "`novalue` is not KEY=VALUE"),
         ("verify -f a --key k --annotation-domain a/b", "`a/b` is not a domain such as example.com"),
         ("sign -f a --key k --annotation-domain A", "`A` is not a domain such as example.com"),
