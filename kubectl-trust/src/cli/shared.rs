@@ -163,6 +163,17 @@ pub(crate) struct ClusterArgs {
     pub(crate) request_timeout: String,
 }
 
+/// A file, where other commands have a format.
+pub(super) fn file(text: &str) -> Result<PathBuf, String> {
+    if ["text", "json", "yaml"].contains(&text) {
+        return Err(format!(
+            "this names a file here and no format; write ./{text} for a file of that name. What is called *.json is \
+             written as JSON, everything else as YAML"
+        ));
+    }
+    Ok(PathBuf::from(text))
+}
+
 /// The prefix of annotation names: what an API server takes for one.
 pub(super) fn domain(text: &str) -> Result<String, String> {
     let part = |part: &str| {
