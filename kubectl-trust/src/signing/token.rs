@@ -17,7 +17,7 @@ use crate::{input, runtime};
 
 /// Where cosign, too, finds the token that a job has been given (cosign `pkg/providers/envvar`).
 const GIVEN: &str = "SIGSTORE_ID_TOKEN";
-/// Where a job of GitHub Actions asks for one, and what it shows then (GitHub documentation, "OpenID Connect
+/// Where a job of GitHub Actions asks for one, and what it shows then (GitHub documentation, "`OpenID` Connect
 /// reference", "Methods for requesting the OIDC token").
 const REQUEST_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const REQUEST_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
