@@ -18,6 +18,7 @@ pub(crate) use self::shared::{
 pub(crate) use self::signing::SigningArgs;
 pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
 use crate::output::Color;
+use crate::predicate;
 
 const EXAMPLES: &str = "Examples:
   kubectl trust keygen
@@ -191,7 +192,7 @@ pub(crate) struct SignArgs {
     #[command(flatten)]
     pub(crate) registry: ImageArgs,
     /// Where the signed manifests go; - for standard output
-    #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
+    #[arg(short = 'o', long, value_name = "FILE", default_value = "-", value_parser = shared::file)]
     pub(crate) output: PathBuf,
     /// Write the signatures into each file; every other line stays as it is, where the file is YAML
     #[arg(long, conflicts_with = "output")]
@@ -243,7 +244,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) bundle: Option<PathBuf>,
     /// Demand an attestation of this predicate type instead of a signature: a URI, or one of cosign's short
     /// names (slsaprovenance, slsaprovenance1, spdx, cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = predicate::type_of)]
     pub(crate) predicate_type: Option<String>,
     /// Where signatures of images are looked for: any place, bundles only, or cosign's tags only
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]

@@ -14,7 +14,7 @@ use common::policy::{
 };
 
 use crate::cli::{MatchArgs, MatchMode, TrustArgs};
-use crate::input;
+use crate::{environment, input};
 
 /// What the flags demand.
 #[derive(Debug)]
@@ -181,10 +181,15 @@ fn key_sources(reference: &str) -> anyhow::Result<Vec<KeySource>> {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
         return Ok(vec![KeySource::Reference(KeyRef::Secret { namespace, name })]);
     }
-    if let Some((scheme, _)) = reference.split_once("://") {
-        bail!("--key {reference}: {scheme}:// keys are not supported; give a file or k8s://NAMESPACE/SECRET");
-    }
-    let text = input::text(Path::new(reference), limits::KEY_BYTES)?;
+    let text = match environment::key(reference).with_context(|| format!("--key {reference}"))? {
+        Some(text) => text.to_string(),
+        None => match reference.split_once("://") {
+            Some((scheme, _)) => bail!(
+                "--key {reference}: {scheme}:// keys are not supported; give a file, k8s://NAMESPACE/SECRET or env://NAME"
+            ),
+            None => input::text(Path::new(reference), limits::KEY_BYTES)?,
+        },
+    };
     let keys = PublicKey::parse_all(&text).with_context(|| reference.to_owned())?;
     Ok(keys.into_iter().map(KeySource::Inline).collect())
 }

@@ -142,7 +142,7 @@ impl Considered<'_> {
         };
         self.each(|found| {
             let id = self.key_of(found, [kind, how], Some(root));
-            self.world.facts.signature(id, || found.by_identity(self.subject, root, demands))
+            self.world.facts.signature(id, || found.by_identity(self.subject, root, demands, self.world.now))
         })
     }
 

@@ -143,7 +143,7 @@ fn valid_at(leaf: &Certificate, now: Timestamp) -> Result<(), Reason> {
     if (not_before..=not_after).contains(&now) {
         return Ok(());
     }
-    Err(Reason::CertificateNotValidAtSigning { signed: now, not_before, not_after })
+    Err(Reason::CertificateNotValidNow { now, not_before, not_after })
 }
 
 fn chains_to(

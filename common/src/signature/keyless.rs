@@ -45,7 +45,7 @@ pub struct LogDemands {
 /// 6. The signature is the certificate's over `message`.
 /// 7. The entry is for this signature, this certificate and these bytes (an entry of another one).
 ///
-/// Identity and issuer are returned, not judged.
+/// Identity and issuer are returned, not judged. `now` says what lies in the future: the log's time must not.
 ///
 /// # Errors
 /// The reason of the first step that does not hold.
@@ -54,10 +54,19 @@ pub fn by_identity(
     material: &Material,
     root: &TrustRoot,
     demands: LogDemands,
+    now: Timestamp,
 ) -> Result<VerifiedSignature, Reason> {
     let content = Content::Message { bytes: message, signature: &material.signature };
     let sealed = seal(content, material, demands)?;
-    establish(Artifact::from_blob(message), &sealed, root, demands)
+    establish(Artifact::from_blob(message), &sealed, root, demands, now)
+}
+
+/// The identity and the issuer that the certificate of a bundle names. Nothing is verified: it serves to say what was
+/// just signed, and by whom.
+#[must_use]
+pub fn claimed_identity(bundle: &Bundle) -> Option<(String, String)> {
+    let leaf = parse_certificate_info(bundle.signing_certificate()?).ok()?;
+    Some((leaf.identity?.to_string(), leaf.issuer?))
 }
 
 impl Found {
@@ -71,15 +80,18 @@ impl Found {
         subject: Subject<'_>,
         root: &TrustRoot,
         demands: LogDemands,
+        now: Timestamp,
     ) -> Result<VerifiedSignature, Reason> {
         self.is_about(subject)?;
         match &self.body {
-            Body::Detached { message, material } => by_identity(message, material, root, demands),
+            Body::Detached { message, material } => by_identity(message, material, root, demands, now),
             Body::Envelope { envelope, material } => {
                 let sealed = seal(Content::Envelope(envelope), material, demands)?;
-                establish(artifact(subject)?, &sealed, root, demands)
+                establish(artifact(subject)?, &sealed, root, demands, now)
             }
-            Body::Bundle(bundle) => establish(artifact(subject)?, &opened(bundle, demands)?, root, demands),
+            Body::Bundle(bundle) => {
+                establish(artifact(subject)?, &opened(bundle, demands)?, root, demands, now)
+            }
             Body::Unreadable(reason) => Err(reason.clone()),
         }
     }
@@ -151,13 +163,15 @@ fn establish(
     sealed: &Sealed,
     root: &TrustRoot,
     demands: LogDemands,
+    now: Timestamp,
 ) -> Result<VerifiedSignature, Reason> {
     // A checkpoint proves which log signed it; the entry says again which it is of.
     let unknown = |entry: &TransparencyLogEntry| !root.knows_log(entry.log_id.key_id.as_bytes());
     if demands.tlog && sealed.bundle.verification_material.tlog_entries.iter().any(unknown) {
         return Err(invalid_entry("it is by a log that is not in the trust root"));
     }
-    let result = verify(artifact, &sealed.bundle, root, demands).map_err(|error| reason(&error, sealed))?;
+    let result =
+        verify(artifact, &sealed.bundle, root, demands).map_err(|error| reason(&error, sealed, now))?;
     in_use(&result, &sealed.bundle, root, demands)?;
     evidence(&result, &sealed.bundle, demands)
 }
@@ -238,7 +252,7 @@ fn evidence(
     clippy::wildcard_enum_match_arm,
     reason = "the crate's enum is open; everything unknown is a refusal"
 )]
-fn reason(error: &Error, sealed: &Sealed) -> Reason {
+fn reason(error: &Error, sealed: &Sealed, now: Timestamp) -> Reason {
     let detail = error.to_string();
     let identity = sealed.leaf.identity.as_ref();
     let subject = identity.map_or_else(|| "the signer".to_owned(), ToString::to_string);
@@ -252,6 +266,11 @@ fn reason(error: &Error, sealed: &Sealed) -> Reason {
         Error::Certificate(CertificateError::Sct(_)) => Reason::SctInvalid { detail },
         Error::Certificate(CertificateError::ChainInvalid(_)) => outside_validity(sealed)
             .unwrap_or_else(|| Reason::CertificateUntrusted { subject, detail: unchained(&sealed.bundle) }),
+        Error::TransparencyLog(TransparencyLogError::IntegratedTime(_))
+            if sealed.claimed.is_some_and(|signed| signed > now) =>
+        {
+            Reason::SigningTimeInFuture { signed: sealed.claimed.unwrap_or(now), now }
+        }
         Error::Certificate(_) | Error::TransparencyLog(TransparencyLogError::IntegratedTime(_)) => {
             outside_validity(sealed).unwrap_or(Reason::CertificateUntrusted { subject, detail })
         }

@@ -18,7 +18,7 @@ pub use detach::DetachError;
 pub use evidence::{Material, Piece, VerifiedSignature};
 pub use found::{Annotations, Claim, Format, Found};
 pub use keyed::by_key;
-pub use keyless::{LogDemands, by_identity};
+pub use keyless::{LogDemands, by_identity, claimed_identity};
 
 use sigstore_types::{Artifact, ArtifactDigest, HashAlgorithm};
 

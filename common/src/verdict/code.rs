@@ -46,7 +46,10 @@ impl Reason {
             Self::ClaimMismatch { .. } => ("claim-mismatch", 352),
             Self::CertificateMissing => ("certificate-missing", 330),
             Self::CertificateUntrusted { .. } => ("certificate-untrusted", 340),
-            Self::CertificateNotValidAtSigning { .. } => ("certificate-not-valid-at-signing", 341),
+            Self::CertificateNotValidAtSigning { .. } | Self::CertificateNotValidNow { .. } => {
+                ("certificate-not-valid-at-signing", 341)
+            }
+            Self::SigningTimeInFuture { .. } => ("signing-time-in-future", 344),
             Self::LogEntryMissing => ("log-entry-missing", 335),
             Self::LogEntryInvalid { .. } => ("log-entry-invalid", 342),
             Self::TimestampMissing => ("timestamp-missing", 334),

@@ -152,6 +152,26 @@ impl fmt::Display for Words<'_> {
                     "the certificate was valid from {not_before} to {not_after}, the signature was made at {signed}"
                 )
             }
+            Reason::CertificateNotValidNow { now, not_before, .. } if now < not_before => {
+                write!(
+                    f,
+                    "the certificate is valid from {not_before} on; this machine's clock says {now}, which is before: \
+                     is the clock right?"
+                )
+            }
+            Reason::CertificateNotValidNow { now, not_after, .. } => {
+                write!(
+                    f,
+                    "the certificate was valid until {not_after}, and nothing proves that the signature was made by then \
+                     (this machine's clock says {now})"
+                )
+            }
+            Reason::SigningTimeInFuture { signed, now } => {
+                write!(
+                    f,
+                    "this machine's clock says {now}, which is before the signing time {signed}: is the clock right?"
+                )
+            }
             Reason::LogEntryMissing => {
                 write!(f, "no transparency log entry, so nothing proves when it was signed")
             }

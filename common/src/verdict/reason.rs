@@ -94,6 +94,17 @@ pub enum Reason {
         not_before: Timestamp,
         not_after: Timestamp,
     },
+    /// Nothing proves when it was signed, so that the clock counts.
+    CertificateNotValidNow {
+        now: Timestamp,
+        not_before: Timestamp,
+        not_after: Timestamp,
+    },
+    /// A log took it in at a time that is still to come by the clock.
+    SigningTimeInFuture {
+        signed: Timestamp,
+        now: Timestamp,
+    },
     LogEntryMissing,
     LogEntryInvalid {
         detail: String,
@@ -303,6 +314,10 @@ impl Reason {
             Self::CertificateNotValidAtSigning { not_before, not_after, .. } => {
                 Some(format!("signed between {not_before} and {not_after}"))
             }
+            Self::CertificateNotValidNow { not_before, not_after, .. } => {
+                Some(format!("valid now; it is from {not_before} to {not_after}"))
+            }
+            Self::SigningTimeInFuture { now, .. } => Some(format!("signed before {now}")),
             Self::ThresholdNotMet { needed, .. } => Some(format!("{needed} different signers")),
             _ => None,
         }
@@ -340,7 +355,10 @@ impl Reason {
             Self::ClaimMismatch { found, .. } | Self::AnnotationMismatch { found, .. } => {
                 Some(found.clone().unwrap_or_else(|| "nothing".to_owned()))
             }
-            Self::CertificateNotValidAtSigning { signed, .. } => Some(format!("signed at {signed}")),
+            Self::CertificateNotValidAtSigning { signed, .. } | Self::SigningTimeInFuture { signed, .. } => {
+                Some(format!("signed at {signed}"))
+            }
+            Self::CertificateNotValidNow { now, .. } => Some(format!("the clock says {now}")),
             Self::ThresholdNotMet { found, .. } => Some(format!("{found}")),
             _ => None,
         }

@@ -219,6 +219,13 @@ fn samples() -> Vec<(&'static str, Reason)> {
                 not_after: time("2026-01-01T00:10:00Z"),
             },
         ),
+        (
+            "fail",
+            Reason::SigningTimeInFuture {
+                signed: time("2026-01-02T00:00:00Z"),
+                now: time("2026-01-01T00:00:00Z"),
+            },
+        ),
         ("fail", Reason::LogEntryMissing),
         ("fail", Reason::LogEntryInvalid { detail: text("it is for another signature") }),
         ("fail", Reason::TimestampMissing),

@@ -7,6 +7,7 @@ use common::image::Repository;
 
 use super::shared::ImageArgs;
 use super::signing::SigningArgs;
+use crate::predicate;
 
 /// Where signatures of images are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -44,7 +45,7 @@ pub(crate) struct AttestArgs {
     pub(crate) predicate: PathBuf,
     /// In whose terms: a URI, or one of cosign's short names (slsaprovenance, slsaprovenance1, spdx,
     /// cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom", value_parser = predicate::type_of)]
     pub(crate) predicate_type: String,
     #[command(flatten)]
     pub(crate) signer: SigningArgs,

@@ -64,7 +64,8 @@ impl FileArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
-    /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
+    /// Public key (PEM, one or several), `k8s://NAMESPACE/SECRET`, or `env://NAME` for one in an environment variable;
+    /// repeat for any of several
     #[arg(long = "key", value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly
@@ -198,6 +199,17 @@ pub(crate) struct ClusterArgs {
     /// Longest time of one request, as 10s, 2m; 0 for no limit
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(crate) request_timeout: String,
+}
+
+/// A file, where other commands have a format.
+pub(super) fn file(text: &str) -> Result<PathBuf, String> {
+    if ["text", "json", "yaml"].contains(&text) {
+        return Err(format!(
+            "this names a file here and no format; write ./{text} for a file of that name. What is called *.json is \
+             written as JSON, everything else as YAML"
+        ));
+    }
+    Ok(PathBuf::from(text))
 }
 
 /// The prefix of annotation names: what an API server takes for one.

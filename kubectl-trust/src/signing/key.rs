@@ -1,21 +1,29 @@
-//! Private keys in files, and their passwords.
+//! Private keys in files and in the environment, and their passwords.
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use common::key::{KeyError, Password, PrivateKey};
 use common::limits;
 use zeroize::Zeroizing;
 
-use crate::input;
 use crate::prompt;
+use crate::{environment, input};
 
 /// Reads a private key; a password is asked for only when it is encrypted.
 pub(crate) fn private_key(path: &Path) -> anyhow::Result<PrivateKey> {
-    if let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) {
-        bail!("--key {}: signing with {scheme}:// keys is not supported; give a file", path.display());
-    }
-    let text = Zeroizing::new(input::text(path, limits::KEY_BYTES)?);
+    let reference = path.to_string_lossy();
+    let text = match environment::key(&reference).with_context(|| format!("--key {reference}"))? {
+        Some(text) => text,
+        None => match reference.split_once("://") {
+            Some((scheme, _)) => {
+                bail!(
+                    "--key {reference}: signing with {scheme}:// keys is not supported; give a file or env://NAME"
+                )
+            }
+            None => Zeroizing::new(input::text(path, limits::KEY_BYTES)?),
+        },
+    };
     let mut asked = None;
     let from_environment = password_from_environment()?;
     let set = from_environment.is_some();

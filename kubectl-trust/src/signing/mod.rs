@@ -3,22 +3,27 @@
 mod key;
 mod log;
 mod services;
+mod token;
+mod verifying;
 
-use anyhow::{Context as _, bail};
+use std::sync::OnceLock;
+
+use anyhow::Context as _;
 use common::key::{PrivateKey, PublicKey};
 use common::manifest::sign::SignerError;
-use common::signature::{DetachError, Material, make};
+use common::signature::{DetachError, Material, claimed_identity, make};
 use serde_json::Value;
 use sigstore_sign::types::Bundle;
 
 pub(crate) use self::key::{password_from_environment, private_key};
 use self::log::Log;
 use self::services::Services;
+pub(crate) use self::verifying::Verifying;
 use crate::cli::SigningArgs;
 use crate::output::Printer;
 use crate::runtime;
 
-/// Whoever signs. Nothing is contacted before the first signature.
+/// Whoever signs. No service is told anything before the first signature.
 pub(crate) enum Signer {
     /// Whoever has the key, and the log that is told of each signature.
     Key(Box<PrivateKey>, Option<Log>),
@@ -30,41 +35,51 @@ pub(crate) enum Signer {
 pub(crate) struct Identity {
     /// What the token says of itself; the certificate authority checks it.
     name: String,
+    /// Where the token was found, if no flag gave it.
+    found: Option<&'static str>,
     services: Services,
     signer: sigstore_sign::Signer,
+    /// Identity and issuer as the certificate authority wrote them down, once there is a signature.
+    certified: OnceLock<(String, String)>,
 }
 
+/// What to say where nothing says who signs.
+const WHO: &str = "who signs? Give --key FILE, or --identity-token FILE; or set SIGSTORE_ID_TOKEN, as GitLab's `id_tokens` \
+    does, or give the GitHub Actions job the permission `id-token: write`";
+
 impl Signer {
-    /// The signer that the flags name.
+    /// The signer that the flags name, else the identity of the job that this runs in. Only a job of GitHub Actions is
+    /// asked anything of its token at once.
     ///
     /// # Errors
     /// An unreadable key, token or signing configuration, a token that has expired, a URL that would carry
     /// the token in the clear.
     pub(crate) fn open(args: &SigningArgs) -> anyhow::Result<Self> {
         let services = Services::open(args)?;
-        match (&args.key, &args.identity_token) {
-            (Some(key), _) => {
-                let log = services.map(Log::new);
-                Ok(Self::Key(Box::new(private_key(key)?), log))
-            }
-            (None, Some(token)) => {
-                let services = services.map_or_else(Services::public_good, Ok)?;
-                let token = services::token(token)?;
-                let (name, signer) = (token.identity().to_owned(), services.signer(token));
-                Ok(Self::Identity(Box::new(Identity { name, services, signer })))
-            }
-            (None, None) => bail!("who signs? Give --key FILE, or --identity-token FILE"),
+        if let Some(key) = &args.key {
+            return Ok(Self::Key(Box::new(private_key(key)?), services.map(Log::new)));
         }
+        let (token, found) = match &args.identity_token {
+            Some(file) => (token::of_file(file)?, None),
+            None => token::of_job()?.map(|(token, found)| (token, Some(found))).context(WHO)?,
+        };
+        let services = services.map_or_else(Services::public_good, Ok)?;
+        let (name, signer) = (token.identity().to_owned(), services.signer(token));
+        let certified = OnceLock::new();
+        Ok(Self::Identity(Box::new(Identity { name, found, services, signer, certified })))
     }
 
     /// Says what becomes known to others, before it does; afterwards nobody can take it back.
     pub(crate) fn announce(&self, printer: &mut Printer) {
         match self {
-            Self::Identity(identity) => printer.note_line(format_args!(
-                "signing as {}; the log at {} publishes that, for good",
-                identity.name,
-                identity.services.log()
-            )),
+            Self::Identity(identity) => {
+                let found = identity.found.map(|found| format!(" ({found})")).unwrap_or_default();
+                printer.note_line(format_args!(
+                    "signing as {}{found}; the log at {} publishes that, for good",
+                    identity.name,
+                    identity.services.log()
+                ));
+            }
             Self::Key(_, Some(log)) => {
                 printer.note_line(format_args!("the log at {} publishes the signature, for good", log.url()));
             }
@@ -137,7 +152,7 @@ impl Signer {
     ///
     /// # Errors
     /// As [`Self::gives_pieces`].
-    pub(crate) fn blocking(self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
+    pub(crate) fn blocking(&self) -> anyhow::Result<impl FnMut(&[u8]) -> Result<Material, SignerError>> {
         self.gives_pieces()?;
         Ok(move |bytes: &[u8]| {
             runtime::block_on(self.pieces(bytes)).and_then(|made| made).map_err(Into::into)
@@ -168,7 +183,11 @@ impl Signer {
 
 impl Identity {
     fn checked(&self, signed: sigstore_sign::Result<Bundle>) -> anyhow::Result<Bundle> {
-        signed.map_err(|error| self.services.explain(&error))
+        let bundle = signed.map_err(|error| self.services.explain(&error))?;
+        if let Some(certified) = claimed_identity(&bundle) {
+            self.certified.get_or_init(|| certified);
+        }
+        Ok(bundle)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The services of a Sigstore instance that signing needs: which, and how they are reached.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -44,8 +43,8 @@ impl Services {
             return Self::new(services).with_context(|| name).map(Some);
         }
         let Some(rekor) = &args.rekor_url else { return Ok(None) };
-        if args.identity_token.is_some() && args.fulcio_url.is_none() {
-            bail!("--rekor-url: with --identity-token, give --fulcio-url as well; or --signing-config FILE");
+        if args.key.is_none() && args.fulcio_url.is_none() {
+            bail!("--rekor-url: with an identity, give --fulcio-url as well; or --signing-config FILE");
         }
         // A key needs no certificate authority, and none is asked.
         let fulcio = args.fulcio_url.as_ref().unwrap_or(rekor);
@@ -68,19 +67,20 @@ impl Services {
     fn new(named: SigningServices) -> anyhow::Result<Self> {
         let urls = [Some(named.fulcio_url()), Some(named.rekor_url()), named.tsa_url()];
         urls.into_iter().flatten().try_for_each(secret)?;
-        let http = Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(Duration::from_secs(limits::CONNECT_SECONDS))
-            .timeout(Duration::from_secs(limits::SIGNING_SECONDS))
-            // Attack: a service that sends the token elsewhere.
-            .redirect(Policy::none())
-            .build()?;
-        Ok(Self { named, http })
+        Ok(Self { named, http: client()? })
     }
 
     /// Where signatures are published.
     pub(super) fn log(&self) -> &str {
         self.named.rekor_url()
+    }
+
+    /// Whether its keys are those of the public-good instance, which verifiers have.
+    pub(super) fn is_public_good(&self) -> bool {
+        const LOG: &str = "rekor.sigstore.dev";
+        let url = Url::parse(self.log());
+        let host = url.as_ref().ok().and_then(Url::host_str).unwrap_or_default();
+        host.strip_suffix(LOG).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     }
 
     /// Whether the log promises at once to take an entry in, as those of the first generation do.
@@ -108,6 +108,18 @@ impl Services {
     }
 }
 
+/// Who speaks to services that get a token.
+pub(super) fn client() -> anyhow::Result<Client> {
+    let client = Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(Duration::from_secs(limits::CONNECT_SECONDS))
+        .timeout(Duration::from_secs(limits::SIGNING_SECONDS))
+        // Attack: a service that sends the token elsewhere.
+        .redirect(Policy::none())
+        .build()?;
+    Ok(client)
+}
+
 /// One line of what a service said, which may be a page of HTML.
 pub(super) fn line(error: &dyn std::fmt::Display) -> String {
     const SHOWN: usize = 300;
@@ -117,7 +129,7 @@ pub(super) fn line(error: &dyn std::fmt::Display) -> String {
 }
 
 /// That nobody between here and the service can read what is sent there.
-fn secret(url: &str) -> anyhow::Result<()> {
+pub(super) fn secret(url: &str) -> anyhow::Result<()> {
     let parsed = Url::parse(url).with_context(|| format!("`{url}` is not a URL"))?;
     let host = parsed.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
@@ -128,19 +140,4 @@ fn secret(url: &str) -> anyhow::Result<()> {
         "http" => bail!("{url}: tokens do not go over plain HTTP; write https://"),
         other => bail!("{url}: {other}:// is not spoken; write https://"),
     }
-}
-
-/// A token from a file or standard input.
-///
-/// # Errors
-/// It cannot be read, is none, or has expired.
-pub(super) fn token(path: &Path) -> anyhow::Result<IdentityToken> {
-    let text = zeroize::Zeroizing::new(input::text(path, limits::TOKEN_BYTES)?);
-    let name = format!("--identity-token {}", path.display());
-    let token = IdentityToken::from_jwt(text.trim())
-        .map_err(|_| anyhow::anyhow!("{name}: not an OIDC token (three parts in base64url, between dots)"))?;
-    if token.is_expired() {
-        bail!("{name}: it expired at {}; get a new one", token.expiration());
-    }
-    Ok(token)
 }

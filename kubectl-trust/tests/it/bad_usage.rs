@@ -88,14 +88,27 @@ fn unknown_words_get_the_nearest_known_one() {
         ("verify -k signed.yaml --key cosign.pub", "-k signed.yaml: not a folder"),
         ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
-        ("sign -f app.yaml", "--key <FILE>"),
+        ("sign -f app.yaml", "who signs? Give --key FILE"),
         ("verify -f a -a novalue --key k", "`novalue` is not KEY=VALUE"),
         ("verify -f a --key k --annotation-domain a/b", "`a/b` is not a domain such as example.com"),
         ("sign -f a --key k --annotation-domain A", "`A` is not a domain such as example.com"),
         ("sign -f app.yaml --key k --in-place -o x", "cannot be used with"),
+        (
+            "sign -f signed.yaml --key cosign.key -o json",
+            "this names a file here and no format; write ./json",
+        ),
+        ("attest a --key k --predicate p --type slsaprovenence", "did you mean `slsaprovenance`?"),
+        ("verify a --key k --type slsaprovenence", "did you mean `slsaprovenance`?"),
     ] {
         place.refuses(line, &[words]);
     }
+}
+
+#[test]
+fn a_file_may_be_called_as_a_format() {
+    let place = Place::signed(CONFIG_MAP);
+    assert_eq!(place.run("sign -f app.yaml --key cosign.key -o ./json").code, Some(0));
+    place.answers("verify -f json --key cosign.pub", 0, &["1 of 1 trusted"]);
 }
 
 #[test]

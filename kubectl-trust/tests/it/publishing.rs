@@ -102,11 +102,11 @@ fn no_token_goes_over_plain_http() {
 #[test]
 fn flags_that_do_not_fit_are_said() {
     let place = place();
-    place.refuses("sign -f app.yaml", &["--key <FILE>"]);
+    place.refuses("sign -f app.yaml", &["who signs? Give --key FILE, or --identity-token FILE"]);
     place.refuses("sign -f app.yaml --key cosign.key --identity-token token", &["cannot be used with"]);
     place.refuses(
         "sign -f app.yaml --key cosign.key --fulcio-url https://ca.example.com",
-        &["--identity-token"],
+        &["cannot be used with"],
     );
     place.refuses(
         "sign -f app.yaml --identity-token token --rekor-url https://log.example.com",
@@ -191,4 +191,134 @@ fn a_redirect_takes_no_token_along() {
     assert!(ran.stderr.contains("no certificate from"), "{ran:?}");
     server.join().unwrap();
     assert!(elsewhere.accept().is_err(), "the redirect was followed");
+}
+
+/// A token given as an argument is a secret in everybody's list of processes.
+#[test]
+fn a_token_is_not_an_argument() {
+    let place = place();
+    let token = token(FAR_AWAY).replace("e30", "eyJhbGciOiJub25lIn0");
+    let ran = place.run(&format!("sign -f app.yaml --identity-token {token}"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    assert!(
+        ran.stderr.contains("this is a token itself") && ran.stderr.contains("SIGSTORE_ID_TOKEN"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains(&token[..40]), "{ran:?}");
+}
+
+const SERVICES: &str = "--fulcio-url http://127.0.0.1:1 --rekor-url http://127.0.0.1:1";
+
+#[test]
+fn the_token_of_the_job_is_used() {
+    let place = place();
+    let line = format!("sign -f app.yaml {SERVICES}");
+    let (good, old) = (token(FAR_AWAY), token(1_600_000_000));
+    let ran = place.run_env(&line, &[("SIGSTORE_ID_TOKEN", &good)]);
+    ran.says(
+        &line,
+        &["signing as alice@example.com (the identity token in SIGSTORE_ID_TOKEN); ", "no certificate from"],
+    );
+    for (value, says) in [
+        (old.as_str(), "SIGSTORE_ID_TOKEN: it expired at 2020-09-13"),
+        ("words", "SIGSTORE_ID_TOKEN: not an OIDC token"),
+        (" ", "who signs?"),
+    ] {
+        let ran = place.run_env(&line, &[("SIGSTORE_ID_TOKEN", value)]);
+        assert_eq!(ran.code, Some(2));
+        ran.says(&line, &[says]);
+        assert!(!ran.stderr.contains(&old), "{ran:?}");
+    }
+    // A key, or a token that is named, goes first.
+    let ran = place.run_env("sign -f app.yaml --key cosign.key", &[("SIGSTORE_ID_TOKEN", "words")]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = place.run_env("sign -f app.yaml", &[("SPIFFE_ENDPOINT_SOCKET", "unix:///run/spire.sock")]);
+    ran.says("spiffe", &["SPIFFE_ENDPOINT_SOCKET is set", "--identity-token FILE"]);
+}
+
+fn github(answer: &str) -> (String, thread::JoinHandle<String>) {
+    answering(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+        answer.len()
+    ))
+}
+
+#[test]
+fn a_job_of_github_asks_for_its_token() {
+    let place = place();
+    let line = format!("sign -f app.yaml {SERVICES}");
+    let (address, server) = github(&json!({"value": token(FAR_AWAY), "count": 1}).to_string());
+    let url = format!("http://{address}/token?job=1");
+    let variables =
+        [("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret")];
+    let ran = place.run_env(&line, &variables);
+    ran.says(&line, &["signing as alice@example.com (the identity token of this GitHub Actions job); "]);
+    assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+    let asked = server.join().unwrap().to_lowercase();
+    assert!(asked.starts_with("get /token?job=1&audience=sigstore "), "{asked}");
+    assert!(asked.contains("authorization: bearer s3cret"), "{asked}");
+}
+
+/// Attacks: an address in the clear, a redirect, an endless answer; and what else is no token.
+#[test]
+fn what_github_does_not_say_is_no_token() {
+    let place = place();
+    let line = format!("sign -f app.yaml {SERVICES}");
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let to = elsewhere.local_addr().unwrap();
+    let redirect = format!(
+        "HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+    for ((address, server), says) in [
+        (answering(redirect), "it answers 302"),
+        (
+            answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned()),
+            "id-token: write",
+        ),
+        (github(&format!("{{\"value\": \"{}\"}}", "x".repeat(300_000))), "its answer is larger than"),
+        (github("[]"), "its answer holds no token"),
+        (github("{\"value\": \"s3cret\"}"), "not an OIDC token"),
+    ] {
+        let url = format!("http://{address}/");
+        let variables =
+            [("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret")];
+        let ran = place.run_env(&line, &variables);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        ran.says(&line, &[says]);
+        assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+        drop(server);
+    }
+    assert!(elsewhere.accept().is_err(), "the redirect was followed");
+    let variables = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "http://ci.example.com/"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret"),
+    ];
+    place.run_env(&line, &variables).says(&line, &["tokens do not go over plain HTTP"]);
+}
+
+/// Keys that a CI system hands over in variables.
+#[test]
+fn a_key_may_be_in_the_environment() {
+    let place = place();
+    let (private, public) = (place.read("cosign.key"), place.read("cosign.pub"));
+    let variables = [("SIGNING_KEY", private.as_str()), ("PUBLIC_KEY", public.as_str()), ("EMPTY", "")];
+    let ran = place.run_env("sign -f app.yaml --key env://SIGNING_KEY -o signed.yaml", &variables);
+    ran.is("2> signed.yaml: 1 document signed\n2> to verify: kubectl trust verify -f signed.yaml --key cosign.pub\nexit 0\n");
+    assert_eq!(place.run_env("verify -f signed.yaml --key env://PUBLIC_KEY", &variables).code, Some(0));
+    for (line, says) in [
+        ("sign -f app.yaml --key env://NOPE", "--key env://NOPE: the environment has no variable NOPE"),
+        ("sign -f app.yaml --key env://EMPTY", "--key env://EMPTY: EMPTY is empty"),
+        ("sign -f app.yaml --key env://", "write env://NAME"),
+        ("sign -f app.yaml --key env://PUBLIC_KEY", "env://PUBLIC_KEY: "),
+        ("verify -f signed.yaml --key env://NOPE", "--key env://NOPE: the environment has no variable NOPE"),
+        ("verify -f signed.yaml --key env://SIGNING_KEY", "env://SIGNING_KEY: "),
+        ("attest 127.0.0.1:1/app:1 --key env://NOPE --predicate app.yaml", "error: "),
+    ] {
+        let ran = place.run_env(line, &variables);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{line}: {ran:?}");
+        ran.says(line, &[says]);
+        let secret = private.lines().nth(1).unwrap();
+        assert!(!ran.stderr.contains(secret), "{line}: {ran:?}");
+    }
 }

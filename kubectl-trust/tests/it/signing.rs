@@ -1,6 +1,8 @@
 //! Signing manifests: what becomes of the files.
 
-use crate::support::{CONFIG_MAP, Place, RELEASE};
+use std::process::Command;
+
+use crate::support::{CONFIG_MAP, PASSWORD, Place, RELEASE, ran};
 
 /// The lines of a text that are no signature annotations.
 fn others(text: &str) -> Vec<&str> {
@@ -90,13 +92,13 @@ fn what_cannot_be_kept_is_written_anew_and_said() {
     place.write("alias.yaml", alias);
     let ran = place.run("sign -f alias.yaml --in-place --key cosign.key");
     ran.is("2> warning: alias.yaml: document 2: its metadata is an alias (*) of what stands elsewhere; so the file is written anew, without its comments\n\
-        2> alias.yaml: 2 documents signed\nexit 0\n");
+        2> alias.yaml: 2 documents signed\n2> to verify: kubectl trust verify -f alias.yaml --key cosign.pub\nexit 0\n");
     place.answers("verify -f alias.yaml --key cosign.pub", 0, &["2 of 2 trusted"]);
     place.write("a.json", r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}"#);
     place.write("json.yaml", place.read("a.json"));
     for name in ["a.json", "json.yaml"] {
         let ran = place.run(&format!("sign -f {name} --in-place --key cosign.key"));
-        ran.is(&format!("2> warning: {name}: document 1: it is JSON; its lines are not kept\n2> {name}: 1 document signed\nexit 0\n"));
+        ran.is(&format!("2> warning: {name}: document 1: it is JSON; its lines are not kept\n2> {name}: 1 document signed\n2> to verify: kubectl trust verify -f {name} --key cosign.pub\nexit 0\n"));
         let value: serde_json::Value = serde_json::from_str(&place.read(name)).unwrap();
         assert_eq!(value["kind"], "ConfigMap");
         place.answers(&format!("verify -f {name} --key cosign.pub"), 0, &["1 of 1 trusted"]);
@@ -109,7 +111,7 @@ fn append_signs_what_is_not_signed_yet() {
     let place = Place::signed(CONFIG_MAP);
     place.write("half.yaml", place.read("signed.yaml") + "---\n" + RELEASE);
     let ran = place.run("sign -f app.yaml -f half.yaml --append --key other.key --in-place");
-    ran.is("2> app.yaml: 1 document signed\n2> half.yaml: 3 documents signed\nexit 0\n");
+    ran.is("2> app.yaml: 1 document signed\n2> half.yaml: 3 documents signed\n2> to verify: kubectl trust verify -f app.yaml -f half.yaml --key other.pub\nexit 0\n");
     place.answers("verify -f app.yaml -f half.yaml --key other.pub", 0, &["4 of 4 trusted"]);
     place.answers("verify -f half.yaml --key cosign.pub", 1, &["1 of 3 trusted"]);
     assert_eq!(
@@ -175,16 +177,16 @@ fn what_is_not_signed_just_so_is_signed() {
         place.write("again.yaml", text);
         let key = if more.contains("--key") { "" } else { "--key cosign.key" };
         let ran = place.run(&format!("sign -f again.yaml --in-place {key} {more}"));
-        ran.is("2> again.yaml: 1 document signed\nexit 0\n");
+        assert!(ran.stderr.starts_with("again.yaml: 1 document signed\n"), "{what}: {ran:?}");
         assert!(ran.code == Some(0), "{what}");
     }
     place.write("half.yaml", format!("{signed}---\n{RELEASE}"));
     let ran = place.run("sign -f half.yaml --in-place --key cosign.key");
-    ran.is(&format!("2> half.yaml: 2 documents signed, 1 {ALREADY}\nexit 0\n"));
+    assert!(ran.stderr.starts_with(&format!("half.yaml: 2 documents signed, 1 {ALREADY}\n")), "{ran:?}");
     assert!(place.read("half.yaml").starts_with(&signed), "the settled document is left alone");
     // One message for all binds all of them.
     let ran = place.run("sign -f half.yaml --in-place --whole-file --key cosign.key");
-    ran.is("2> half.yaml: 3 documents signed\nexit 0\n");
+    assert!(ran.stderr.starts_with("half.yaml: 3 documents signed\n"), "{ran:?}");
     place.answers("verify -f half.yaml --key cosign.pub", 0, &["3 of 3 trusted"]);
 }
 
@@ -202,4 +204,45 @@ fn others_who_signed_are_not_dropped_by_the_way() {
     assert!(!sign("--key cosign.key --replace").stderr.contains(ALREADY));
     place.answers("verify -f signed.yaml --key other.pub", 1, &[]);
     place.answers("verify -f signed.yaml --key cosign.pub", 0, &[]);
+}
+
+/// What a run advises, as a shell runs it.
+fn pasted(place: &Place, stderr: &str) -> (Option<i32>, String) {
+    let command = stderr.lines().find_map(|line| line.strip_prefix("to verify: ")).unwrap_or_default();
+    let program = env!("CARGO_BIN_EXE_kubectl-trust");
+    let script = format!("kubectl() {{ shift; '{program}' \"$@\"; }}; {command}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(place.path(".")).env("COSIGN_PASSWORD", PASSWORD);
+    let ran = ran(shell.output().unwrap());
+    (ran.code, format!("{command}\n{}{}", ran.stdout, ran.stderr))
+}
+
+#[test]
+fn the_command_that_is_printed_passes() {
+    let place = Place::new();
+    let odd = "it's $(odd).yaml";
+    for name in ["a.yaml", "folder/below/b.yaml", odd] {
+        place.write(name, CONFIG_MAP);
+    }
+    place.write("moved.key", place.read("cosign.key"));
+    place.write("else.key", place.read("cosign.key"));
+    place.write("else.pub", place.read("other.pub"));
+    for words in [
+        vec!["-f", "a.yaml", "-o", "signed.yaml"],
+        vec!["-f", "a.yaml", "-f", odd, "--in-place", "-a", "who=the shop's"],
+        vec!["-f", "folder", "-R", "--in-place", "--annotation-domain", "example.com"],
+        vec!["-f", "a.yaml", "--in-place", "--key", "moved.key"],
+        vec!["-f", "a.yaml", "--in-place", "--key", "else.key"],
+        vec!["--blob", odd, "--bundle", "odd.bundle"],
+        vec!["--blob", odd, "--output-signature", "odd.sig"],
+    ] {
+        let key = if words.contains(&"--key") { &[][..] } else { &["--key", "cosign.key"] };
+        let signed = place.run_words(&[&["sign"], &words[..], key].concat());
+        assert_eq!(signed.code, Some(0), "{words:?}: {signed:?}");
+        let (code, said) = pasted(&place, &signed.stderr);
+        assert!(code == Some(0) && said.contains("trusted"), "{words:?}: {said}");
+    }
+    assert_eq!(place.read("moved.pub"), place.read("cosign.pub"), "it was made on the way");
+    assert_eq!(place.read("else.pub"), place.read("other.pub"), "what is there stays");
+    assert_eq!(place.read("else-1.pub"), place.read("cosign.pub"));
 }

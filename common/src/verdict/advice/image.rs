@@ -40,6 +40,7 @@ pub(super) fn ways(
         Reason::ImageUnsigned { .. }
         | Reason::ThresholdNotMet { .. }
         | Reason::CertificateNotValidAtSigning { .. }
+        | Reason::CertificateNotValidNow { .. }
         | Reason::LogEntryInvalid { .. }
         | Reason::TimestampMissing
         | Reason::TimestampInvalid { .. }

@@ -37,6 +37,7 @@ pub(super) fn ways(
         Reason::CertificateMissing => beside(by_a_key()),
         Reason::SignatureInvalid { .. }
         | Reason::CertificateNotValidAtSigning { .. }
+        | Reason::CertificateNotValidNow { .. }
         | Reason::LogEntryMissing
         | Reason::LogEntryInvalid { .. }
         | Reason::TimestampMissing

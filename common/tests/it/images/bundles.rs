@@ -274,7 +274,7 @@ fn real_bundles_against_the_public_roots() {
         let subject = Subject { digest: &digest, bytes: None };
         for (instance, trusted) in &roots {
             let demands = LogDemands { sct: true, tlog: *instance != "github" };
-            let fact = found.by_identity(subject, trusted, demands);
+            let fact = found.by_identity(subject, trusted, demands, now());
             let accepted = case["sigstore-go-1.3"][*instance][0] == 0;
             if fact.is_ok() != accepted {
                 wrong.push(format!("{name} {instance}: expected {accepted}, found {:?}", fact.err()));

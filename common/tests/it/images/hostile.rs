@@ -112,7 +112,7 @@ fn read(bytes: &[u8]) {
         Found::simple_signing(place(), Arc::from(bytes), &annotations),
     ] {
         let subject = Subject { digest: &digest, bytes: Some(bytes) };
-        assert!(found.by_identity(subject, &trusted, demands).is_err());
+        assert!(found.by_identity(subject, &trusted, demands, crate::judge::now()).is_err());
         drop(found.by_key(&PUBLIC, subject, Some(&trusted)));
     }
 }

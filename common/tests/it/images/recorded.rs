@@ -182,7 +182,7 @@ fn attestations_in_the_first_format_with_log_entries() {
         let digest = claim.subjects[0].clone();
         let subject = Subject { digest: &digest, bytes: None };
         let demands = common::signature::LogDemands { sct: true, tlog: true };
-        let fact = found.by_identity(subject, &trusted, demands);
+        let fact = found.by_identity(subject, &trusted, demands, now());
         assert_eq!(fact.is_ok(), expected, "{case}: {fact:?}");
     }
 }

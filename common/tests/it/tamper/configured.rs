@@ -65,6 +65,9 @@ fn a_configured_certificate_counts_only_in_its_time() {
             (Some(signer.pem.as_str()), Some(chain.as_str())),
             (None, Some(chain.as_str())),
         ] {
+            let early = days[0].0 > 2026;
+            let said = trusting(cert, chain).judge(&object).headline().to_string();
+            assert_eq!(said.contains("is the clock right?"), early, "{said}");
             let rows = [("a key used outside its time", object.clone())];
             refused(&trusting(cert, chain), "certificate-not-valid-at-signing", rows);
         }

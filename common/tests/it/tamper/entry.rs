@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::cache::Facts;
 
 use super::*;
 use crate::authority::{INTEGRATED, set};
@@ -118,4 +119,20 @@ fn an_entry_that_says_something_else_is_refused() {
     ];
     let code = "certificate-not-valid-at-signing";
     refused(&demand(), code, rows.map(|(attack, change)| (attack, with_entry(change))));
+}
+
+/// The log's clock is ahead of this machine's, or somebody owns the log.
+#[test]
+fn a_signing_time_that_is_still_to_come_is_named() {
+    let row: Row<Entry> = ("taken in in a hundred years", |e| e.time += 100 * 365 * 86_400);
+    let later = with_entry(row.1);
+    refused(&demand(), "signing-time-in-future", [(row.0, later.clone())]);
+    let (known, said) = (Facts::default(), "which is before the signing time");
+    let decision = demand().judge_knowing(&later, &known);
+    let text = decision.headline().to_string();
+    assert!(text.contains(said) && text.contains("is the clock right?"), "{text}");
+    // It is asked again: the clock may have been set.
+    let before = known.checked();
+    drop(demand().judge_knowing(&later, &known));
+    assert!(known.checked() > before, "a fact of the clock was kept");
 }

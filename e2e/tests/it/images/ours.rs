@@ -26,7 +26,7 @@ impl By {
         !second || matches!(form, Form::Bundle)
     }
 
-    fn flags(self, stage: &Stage) -> String {
+    pub(super) fn flags(self, stage: &Stage) -> String {
         let sigstore = stage.sigstore;
         let config = |log| format!("--signing-config {}", sigstore.signing_config(log).display());
         match self {

@@ -11,7 +11,7 @@ use common::signature::Material;
 use crate::cli::SignArgs;
 use crate::output::Printer;
 use crate::runtime;
-use crate::signing::{self, Signer};
+use crate::signing::{self, Signer, Verifying};
 use crate::{input, staging};
 
 /// Signs one file; the bundle or the signature is written, the latter to standard output if nothing is said.
@@ -31,9 +31,13 @@ pub(super) fn run(
         input::bytes(path, limits::BLOB_FILE_BYTES).map_err(|error| input::unreadable(path, &error))?;
     signer.announce(printer);
     let bundle = runtime::block_on(signer.message(&bytes))??;
+    let mut verifying = Verifying::by(signer, &args.signer);
+    verifying.flag("--blob", &path.to_string_lossy());
     if let Some(file) = &args.bundle {
         staging::replace(file, &signing::json(&bundle)?)?;
         printer.note_line(format_args!("{}: signed, bundle in {}", path.display(), file.display()));
+        verifying.flags("--bundle", [file]);
+        verifying.say(printer);
         return Ok(());
     }
     let signature = STANDARD.encode(Material::from_bundle(&bundle)?.signature);
@@ -41,6 +45,8 @@ pub(super) fn run(
         Some(file) => {
             staging::replace(file, signature.as_bytes())?;
             printer.note_line(format_args!("{}: signed, signature in {}", path.display(), file.display()));
+            verifying.flags("--signature", [file]);
+            verifying.say(printer);
         }
         None => printer.line(signature),
     }

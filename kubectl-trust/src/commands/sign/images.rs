@@ -13,13 +13,13 @@ use common::sources::Offline;
 use common::verdict::Outcome;
 
 use super::settled;
-use crate::cli::{ImageFormat, SignArgs};
+use crate::cli::{ImageArgs, ImageFormat, SignArgs, SigningArgs};
 use crate::clock;
 use crate::commands::verify::images::judge;
 use crate::images;
 use crate::output::{Printer, Progress};
 use crate::runtime;
-use crate::signing::{self, Signer};
+use crate::signing::{self, Signer, Verifying};
 
 /// An image as it is in its registry now.
 pub(in crate::commands) struct Target {
@@ -43,6 +43,11 @@ impl Target {
     /// The repository, which is what signers call an image.
     pub(in crate::commands) fn name(&self) -> String {
         self.image.repository().to_string()
+    }
+
+    /// The image by what cannot be moved.
+    pub(in crate::commands) fn by_digest(&self) -> String {
+        format!("{}@{}", self.name(), self.manifest.digest)
     }
 
     /// The image itself and, if asked for, every manifest of its index.
@@ -82,9 +87,10 @@ pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> an
     if args.format == ImageFormat::Legacy {
         signer.gives_pieces()?;
     }
-    runtime::block_on(async {
-        let mut targets = Vec::new();
+    let names = runtime::block_on(async {
+        let (mut targets, mut names) = (Vec::new(), Vec::new());
         for target in find_all(&args.images, &client).await? {
+            names.push(target.by_digest());
             targets.extend(target.all(args.files.recursive, &client).await?);
         }
         let known = already(&targets, args, signer, &client).await?;
@@ -102,12 +108,39 @@ pub(super) fn run(args: &SignArgs, signer: &Signer, printer: &mut Printer) -> an
             sign(target, args.format, signer, &said, &client).await?;
             printer.note_line(format_args!("{image}: signed {digest}"));
         }
-        anyhow::Ok(())
+        anyhow::Ok(names)
     })??;
     if !signer.is_logged() {
         printer.note_line(UNLOGGED);
     }
+    let mut verifying = verifying(&names, signer, &args.signer, &args.registry);
+    verifying.annotations(&args.annotations);
+    if args.format == ImageFormat::Legacy {
+        verifying.flag("--format", "legacy");
+    }
+    verifying.say(printer);
     Ok(())
+}
+
+/// The command that verifies images, named by their digests.
+pub(in crate::commands) fn verifying(
+    names: &[String],
+    signer: &Signer,
+    signing: &SigningArgs,
+    registry: &ImageArgs,
+) -> Verifying {
+    let mut verifying = Verifying::by(signer, signing);
+    for name in names {
+        verifying.word(name);
+    }
+    if !signer.is_logged() {
+        verifying.word("--insecure-ignore-tlog");
+    }
+    for host in &registry.insecure_registry {
+        verifying.flag("--insecure-registry", host);
+    }
+    verifying.flags("--registry-ca", &registry.registry_ca);
+    verifying
 }
 
 /// Of every image, whether the key has signed it already, in the same way.
@@ -124,8 +157,7 @@ async fn already(
         return Ok(vec![false; targets.len()]);
     };
     let world = Offline { images: Some(Arc::new(client.clone())), ..Offline::default() };
-    let names: Vec<_> =
-        targets.iter().map(|target| format!("{}@{}", target.name(), target.manifest.digest)).collect();
+    let names: Vec<_> = targets.iter().map(Target::by_digest).collect();
     let decisions = judge(&names, &settled::entry(key, args), &world, Progress::none()).await;
     let known = decisions.iter().map(|decision| match decision.outcome() {
         Outcome::Pass => Ok(true),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use common::manifest::DEFAULT_DOMAIN;
 use common::manifest::message::Form;
 use common::manifest::sign::{Earlier, Options, expand_lists, sign_rest};
 use common::object::items;
@@ -13,7 +14,7 @@ use super::texts::{self, Writing};
 use crate::cli::SignArgs;
 use crate::input;
 use crate::output::Printer;
-use crate::signing::Signer;
+use crate::signing::{Signer, Verifying};
 use crate::staging::{self, Access, Existing, Staging};
 
 /// An API server refuses objects with more annotation bytes; `kubectl apply` keeps a second copy of them
@@ -52,7 +53,7 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
     signer.gives_pieces()?;
     signer.announce(printer);
     let key = signer.unlogged_key().filter(|_| !args.force).cloned();
-    let mut signer = signer.blocking()?;
+    let mut sign = signer.blocking()?;
     let options = Options {
         domain: &args.annotation_domain,
         form: if args.tarball { Form::Tarball } else { Form::Plain },
@@ -72,7 +73,7 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
         let documents = if count == documents.len() {
             documents
         } else {
-            let signed = sign_rest(documents, &settled, &mut signer, &options);
+            let signed = sign_rest(documents, &settled, &mut sign, &options);
             signed.with_context(|| source.path.display().to_string())?
         };
         warn_size(printer, &source.path, &documents, &args.annotation_domain);
@@ -84,7 +85,28 @@ pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> 
         let text = texts::of(&source, &documents, how, printer);
         signed.push(Signed { path: source.path, text, documents, settled: count });
     }
-    write(args, &signed, printer)
+    write(args, &signed, printer)?;
+    if args.in_place || args.output.as_os_str() != "-" {
+        verifying(args, Verifying::by(&signer, &args.signer)).say(printer);
+    }
+    Ok(())
+}
+
+/// The command that verifies what was written.
+fn verifying(args: &SignArgs, mut verifying: Verifying) -> Verifying {
+    if args.in_place {
+        verifying.flags("-f", &args.files.files);
+        if args.files.recursive {
+            verifying.word("-R");
+        }
+    } else {
+        verifying.flags("-f", [&args.output]);
+    }
+    verifying.annotations(&args.annotations);
+    if args.annotation_domain != DEFAULT_DOMAIN {
+        verifying.flag("--annotation-domain", &args.annotation_domain);
+    }
+    verifying
 }
 
 fn is_of(key: &str, domain: &str) -> bool {

@@ -17,7 +17,7 @@ use common::verdict::Decision;
 
 use crate::cli::VerifyArgs;
 use crate::clock;
-use crate::{input, predicate, trust};
+use crate::{input, trust};
 
 /// A file and what came with it.
 pub(super) struct Blob {
@@ -34,7 +34,7 @@ pub(super) struct Blob {
 pub(super) fn read(path: &Path, args: &VerifyArgs) -> anyhow::Result<Blob> {
     trust::somebody(&args.trust)?;
     let said = match &args.predicate_type {
-        Some(named) => Said::Statement(predicate::type_of(named)),
+        Some(uri) => Said::Statement(uri.clone()),
         None => Said::Signature,
     };
     let rule = BlobRule { requirement: trust::requirement(&args.trust)?, said };

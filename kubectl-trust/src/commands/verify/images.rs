@@ -17,7 +17,7 @@ use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
 use crate::clock;
 use crate::commands::judge::AT_ONCE;
 use crate::output::Progress;
-use crate::{input, predicate, trust};
+use crate::{input, trust};
 
 /// What the flags of `verify` demand of every image.
 ///
@@ -33,7 +33,7 @@ pub(super) fn entry(args: &VerifyArgs) -> anyhow::Result<ImageEntry> {
             ReferenceMode::Exact => SignedReference::Exact,
         },
         platform: args.platform.clone(),
-        ..demanded(&args.trust, args.predicate_type.as_deref())?
+        ..demanded(&args.trust, args.predicate_type.clone())?
     })
 }
 
@@ -52,10 +52,10 @@ fn storage(format: SignatureFormat) -> SignatureStorage {
 /// No signer named, half an identity, an unreadable key, a bad pattern.
 pub(in crate::commands) fn demanded(
     trust: &TrustArgs,
-    predicate_type: Option<&str>,
+    predicate_type: Option<String>,
 ) -> anyhow::Result<ImageEntry> {
     trust::somebody(trust)?;
-    Ok(demanding(trust::requirement(trust)?, predicate_type.map(predicate::type_of)))
+    Ok(demanding(trust::requirement(trust)?, predicate_type))
 }
 
 /// What a requirement demands of every image: of its signatures, or of its attestations of a type.
