@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Attest something of images: an in-toto statement, signed, beside the image
     Attest(AttestArgs),
     /// Verify signed manifests (the signature, and that nothing changed since), images and files
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Save what verifying images needs, as an OCI layout: for tests and `explain` without a network
     Record(RecordArgs),
     /// Verify objects as a cluster holds them
@@ -90,10 +90,10 @@ pub(crate) enum Command {
 impl Command {
     /// The file that the result goes to, where one is given.
     pub(crate) fn output_file(&self) -> Option<&Path> {
-        match self {
-            Self::Test(test) => test.output_file.as_deref(),
-            other => other.verdict_output()?.output_file.as_deref(),
+        if let Self::Test(test) = self {
+            return test.output_file.as_deref();
         }
+        self.verdict_output()?.output_file.as_deref()
     }
 
     /// Whether only the result is wanted.

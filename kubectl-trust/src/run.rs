@@ -25,7 +25,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         printer.quiet();
     }
     if let Some(path) = cli.command.output_file() {
-        printer.to_file(path);
+        printer.write_to(path);
     }
     let status = match commands::run(cli.command, &mut printer) {
         Ok(status) => status,

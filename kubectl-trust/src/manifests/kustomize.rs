@@ -10,6 +10,7 @@ use common::{limits, yaml};
 
 use crate::input::{Input, InputError};
 use crate::io_error::problem;
+use crate::waiting;
 
 /// What kubectl may say of a failure, in bytes. It says one line.
 const SAID_BYTES: u64 = 4 * 1024;
@@ -31,10 +32,13 @@ pub(super) fn build(folder: &Path) -> anyhow::Result<Input> {
 fn run(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let mut kubectl = Command::new("kubectl");
     kubectl.arg("kustomize").arg(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = kubectl.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow::anyhow!("kubectl builds kustomizations, and it is not in PATH"),
-        _ => anyhow::anyhow!("kubectl kustomize: {}", problem(&error)),
+    let mut child = kubectl.spawn().map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            return anyhow::anyhow!("kubectl builds kustomizations, and it is not in PATH");
+        }
+        anyhow::anyhow!("kubectl kustomize: {}", problem(&error))
     })?;
+    let _waiting = waiting::for_(format_args!("kubectl kustomize {}", folder.display()), None);
     let read = read(&mut child);
     if read.as_ref().is_ok_and(|(content, _)| content.len() > limits::INPUT_BYTES) {
         // It may still write; what it has to say is of no use any more.
