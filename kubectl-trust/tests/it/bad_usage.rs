@@ -76,6 +76,8 @@ fn unknown_words_get_the_nearest_known_one() {
             "verify signed.yaml --key cosign.pub",
             "signed.yaml: is a file, and no image; did you mean -f signed.yaml?",
         ),
+        ("sign app.yaml --key cosign.key", "did you mean -f app.yaml?"),
+        ("record ./images --to x", "did you mean -f ./images?"),
         ("verify ./none --key cosign.pub", "did you mean -f ./none?"),
         ("explain image signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
         ("verify-resource signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
