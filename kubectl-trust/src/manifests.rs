@@ -1,6 +1,6 @@
 //! Manifests that arguments name: the documents of files, of folders, of standard input and of kustomizations.
 
-mod kustomize;
+pub(crate) mod kustomize;
 
 use std::path::{Path, PathBuf};
 
@@ -100,7 +100,7 @@ impl PassedOver {
 
 /// Whether a document is, or was meant to be, an object that can be applied. A file for kustomize or the values of a
 /// chart are neither.
-fn is_manifest(document: &Value) -> bool {
+pub(crate) fn is_manifest(document: &Value) -> bool {
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let is_for_kustomize = api_version.starts_with("kustomize.config.k8s.io/");

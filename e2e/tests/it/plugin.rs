@@ -97,6 +97,11 @@ fn a_kustomization_is_built_by_kubectl() {
     let hint = unsigned.json["results"][0]["reason"]["hint"].as_str().unwrap();
     assert_eq!(hint, "kubectl trust sign -k overlay --key cosign.key -o signed.yaml");
     assert_eq!(unsigned.json["results"][0]["subject"]["namespace"], "shop");
+    let signed = kubectl.run("trust sign -k overlay --key k.key -o signed.yaml");
+    assert_eq!(signed.code, 0, "{}", signed.stderr);
+    assert_eq!(kubectl.run("trust verify -f signed.yaml --key k.pub").code, 0);
+    let in_place = kubectl.run("trust sign -k overlay --key k.key --in-place");
+    assert!(in_place.code == 2 && in_place.stderr.contains("-k overlay is none"), "{}", in_place.stderr);
     trust.write("overlay/kustomization.yaml", "resources: [none.yaml]\n").unwrap();
     let broken = kubectl.run("trust verify -k overlay --key k.pub");
     assert_eq!(broken.code, 2);

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context as _, bail};
+use common::yaml::Document;
 use common::{limits, yaml};
 
 use crate::input::{Input, InputError};
@@ -20,13 +21,33 @@ const SAID_BYTES: u64 = 4 * 1024;
 /// # Errors
 /// No such folder, no kubectl, a kustomization that it cannot build, more than a file may hold.
 pub(super) fn build(folder: &Path) -> anyhow::Result<Input> {
-    let name = format!("-k {}", folder.display());
-    if !folder.is_dir() {
-        bail!("{name}: not a folder; give the one that holds the kustomization.yaml");
-    }
-    let content = run(folder).with_context(|| name.clone())?;
+    let content = content(folder)?;
     let documents = yaml::read(&content).map_err(InputError::Content);
-    Ok(Input { name, documents })
+    Ok(Input { name: name(folder), documents })
+}
+
+/// The same with the text that they are read from.
+///
+/// # Errors
+/// As [`build`], and text that cannot be read.
+pub(crate) fn text(folder: &Path) -> anyhow::Result<(String, Vec<Document>)> {
+    let content = content(folder)?;
+    let documents = yaml::read(&content).with_context(|| name(folder))?;
+    let text =
+        String::from_utf8(content).ok().with_context(|| format!("{}: not UTF-8 text", name(folder)))?;
+    Ok((text, documents))
+}
+
+/// What messages and verdicts call it: `-k overlay`.
+pub(crate) fn name(folder: &Path) -> String {
+    format!("-k {}", folder.display())
+}
+
+fn content(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    if !folder.is_dir() {
+        bail!("{}: not a folder; give the one that holds the kustomization.yaml", name(folder));
+    }
+    run(folder).with_context(|| name(folder))
 }
 
 fn run(folder: &Path) -> anyhow::Result<Vec<u8>> {
