@@ -1,5 +1,6 @@
 //! Every flag, its help, its unit and its default. No logic.
 
+mod completion;
 mod images;
 mod shared;
 mod signing;
@@ -8,13 +9,16 @@ mod tuf;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use common::image::Repository;
 
+pub(crate) use self::completion::{Completer, CompletionArgs};
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
 use self::shared::key_value;
 pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
 pub(crate) use self::signing::SigningArgs;
 pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
+use crate::completion::values;
 use crate::output::Color;
 
 const EXAMPLES: &str = "Examples:
@@ -78,10 +82,7 @@ pub(crate) enum Command {
     /// Print the version
     Version(VersionArgs),
     /// Print a completion script
-    Completion {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
+    Completion(CompletionArgs),
 }
 
 /// Formats of a verdict.
@@ -187,7 +188,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) bundle: Option<PathBuf>,
     /// Demand an attestation of this predicate type instead of a signature: a URI, or one of cosign's short
     /// names (slsaprovenance, slsaprovenance1, spdx, cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = ArgValueCandidates::new(values::predicate_types))]
     pub(crate) predicate_type: Option<String>,
     /// Where signatures of images are looked for: any place, bundles only, or cosign's tags only
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]

@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod cluster;
 mod commands;
+mod completion;
 mod exit;
 mod images;
 mod input;

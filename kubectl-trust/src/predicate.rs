@@ -18,3 +18,8 @@ pub(crate) fn type_of(named: &str) -> String {
     let known = NAMES.iter().find(|(name, _)| *name == named);
     known.map_or(named, |(_, uri)| uri).to_owned()
 }
+
+/// All short names, each with the predicate type it stands for.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.into_iter()
+}

@@ -6,12 +6,16 @@ use std::path::Path;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command};
-use crate::commands;
 use crate::exit::ExitStatus;
 use crate::output::{Color, Printer};
+use crate::{commands, completion};
 
 /// Reads the arguments, runs the command, reports what stopped it.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
+    let args: Vec<_> = args.collect();
+    if let Some(question) = completion::asked(&args, std::env::var_os(completion::VARIABLE)) {
+        return reply(completion::answer(&question, Cli::command()));
+    }
     let matches = match Cli::command().bin_name(called_as()).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
@@ -21,13 +25,29 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         Err(error) => return usage(&error),
     };
     let mut printer = Printer::new(color(&cli));
-    let status = match commands::run(cli.command, &mut printer) {
-        Ok(status) => status,
-        Err(error) => {
-            printer.error(&error);
-            ExitStatus::Undecided
+    let ended = commands::run(cli.command, &mut printer);
+    end(ended, printer)
+}
+
+/// Prints an answer for a script.
+fn reply(answer: anyhow::Result<Vec<u8>>) -> ExitStatus {
+    match answer {
+        Ok(answer) => {
+            // As it is: what takes colours out also takes out the character by which bash parts candidates.
+            let mut printer = Printer::new(Color::Always);
+            printer.raw(&answer);
+            printer.finish(ExitStatus::Trusted)
         }
-    };
+        Err(error) => end(Err(error), Printer::new(Color::Auto)),
+    }
+}
+
+/// Reports what stopped the command, if something did.
+fn end(ended: anyhow::Result<ExitStatus>, mut printer: Printer) -> ExitStatus {
+    let status = ended.unwrap_or_else(|error| {
+        printer.error(&error);
+        ExitStatus::Undecided
+    });
     printer.finish(status)
 }
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 use super::shared::ImageArgs;
 use super::signing::SigningArgs;
+use crate::completion::values;
 
 /// Where signatures of images are looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -43,7 +45,12 @@ pub(crate) struct AttestArgs {
     pub(crate) predicate: PathBuf,
     /// In whose terms: a URI, or one of cosign's short names (slsaprovenance, slsaprovenance1, spdx,
     /// cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        default_value = "custom",
+        add = ArgValueCandidates::new(values::predicate_types)
+    )]
     pub(crate) predicate_type: String,
     #[command(flatten)]
     pub(crate) signer: SigningArgs,

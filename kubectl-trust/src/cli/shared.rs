@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
 
 use super::tuf::TufArgs;
+use crate::completion::values;
 
 /// How an object is compared with what was signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -41,7 +43,12 @@ impl FileArgs {
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
     /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
-    #[arg(long = "key", value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        value_hint = ValueHint::AnyPath,
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly
     #[arg(long, value_name = "TEXT")]
@@ -153,7 +160,7 @@ pub(crate) struct ClusterArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig to use
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(values::contexts))]
     pub(crate) context: Option<String>,
     /// Namespace of the objects
     #[arg(short = 'n', long, value_name = "NAME")]
