@@ -1,6 +1,8 @@
 //! Every flag, its help, its unit and its default. No logic.
 
 mod completion;
+mod examples;
+mod help;
 mod images;
 mod shared;
 mod signing;
@@ -13,6 +15,7 @@ use clap_complete::ArgValueCandidates;
 use common::image::Repository;
 
 pub(crate) use self::completion::{Completer, CompletionArgs};
+pub(crate) use self::help::command;
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
 use self::shared::key_value;
 pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
@@ -21,24 +24,12 @@ pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
 use crate::completion::values;
 use crate::output::Color;
 
-const EXAMPLES: &str = "Examples:
-  kubectl trust keygen
-  kubectl trust sign -f app.yaml --key cosign.key -o signed.yaml
-  kubectl trust verify -f signed.yaml --key cosign.pub
-  kubectl trust apply policy.yaml -r signed.yaml";
-
 /// Sign Kubernetes manifests, verify them, and explain what a policy says about them.
 ///
 /// Exit codes: 0 everything asked was trusted; 1 at least one refusal, failed test or difference; 2 no
 /// refusal, but something could not be decided, read or understood.
 #[derive(Debug, Parser)]
-#[command(
-    name = "kubectl-trust",
-    version,
-    disable_help_subcommand = true,
-    max_term_width = 110,
-    after_help = EXAMPLES
-)]
+#[command(name = "kubectl-trust", version, max_term_width = 110)]
 pub(crate) struct Cli {
     /// When to colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never
     #[arg(

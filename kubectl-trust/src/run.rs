@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, command};
 use crate::exit::ExitStatus;
 use crate::output::{Color, Printer};
 use crate::{commands, completion};
@@ -14,9 +14,9 @@ use crate::{commands, completion};
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     let args: Vec<_> = args.collect();
     if let Some(question) = completion::asked(&args, std::env::var_os(completion::VARIABLE)) {
-        return reply(completion::answer(&question, Cli::command()));
+        return reply(completion::answer(&question, command(called_as())));
     }
-    let matches = match Cli::command().bin_name(called_as()).try_get_matches_from(args) {
+    let matches = match command(called_as()).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
@@ -58,8 +58,14 @@ fn color(cli: &Cli) -> Color {
 
 /// Help and version are answers; everything else clap says is wrong usage.
 fn usage(error: &clap::Error) -> ExitStatus {
-    let printed = error.print();
-    if error.use_stderr() || printed.is_err() { ExitStatus::Undecided } else { ExitStatus::Trusted }
+    if error.use_stderr() {
+        // Where standard error is closed, the exit code says it.
+        drop(error.print());
+        return ExitStatus::Undecided;
+    }
+    let mut printer = Printer::new(Color::Auto);
+    printer.raw(error.render().ansi().to_string().as_bytes());
+    printer.finish(ExitStatus::Trusted)
 }
 
 /// The form people typed: kubectl hands its own environment on, in which the shell put the program's name.

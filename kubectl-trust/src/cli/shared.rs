@@ -40,7 +40,6 @@ impl FileArgs {
 
 /// Whom and what to trust; the flags mean what cosign's mean.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
     /// Public key (PEM, one or several), or `k8s://NAMESPACE/SECRET`; repeat for any of several
     #[arg(
@@ -100,7 +99,6 @@ pub(crate) struct TrustArgs {
 
 /// Where images come from.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Images")]
 pub(crate) struct ImageArgs {
     /// Folder with recorded images (an OCI layout), instead of registries; repeatable
     #[arg(long = "images", value_name = "DIR")]
@@ -132,7 +130,6 @@ impl Default for ImageArgs {
 
 /// What may differ from what was signed.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Matching")]
 pub(crate) struct MatchArgs {
     /// How objects are compared: strict (nothing but what the API server itself does is tolerated), or
     /// compat (as k8s-manifest-sigstore and Kyverno accept it, with warnings)
@@ -154,7 +151,6 @@ pub(crate) struct MatchArgs {
 
 /// Which cluster, with kubectl's own flags. Used only by commands and arguments that name live objects.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// Path of the kubeconfig file
     #[arg(long, value_name = "FILE")]

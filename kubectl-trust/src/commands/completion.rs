@@ -33,7 +33,7 @@ pub(crate) fn run(args: &CompletionArgs, printer: &mut Printer) -> anyhow::Resul
 }
 
 /// kubectl runs the program `kubectl_complete-NAME` that it finds on `PATH` with the words typed behind the plugin's
-/// name (k8s.io/kubectl, pkg/cmd/plugin/plugin_completion.go).
+/// name (`pluginCompletion` in k8s.io/kubectl/pkg/cmd/plugin).
 fn for_kubectl() -> String {
     format!(
         "#!/bin/sh\n# kubectl_complete-trust: kubectl runs it to complete what is typed behind `kubectl trust`.\n\

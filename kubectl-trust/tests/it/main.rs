@@ -9,6 +9,7 @@ mod bad_keys;
 mod bad_policies;
 mod bad_usage;
 mod completion;
+mod help;
 mod hostile;
 mod policies;
 mod publishing;
