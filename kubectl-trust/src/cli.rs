@@ -4,6 +4,7 @@ mod completion;
 mod examples;
 mod help;
 mod images;
+mod man;
 mod shared;
 mod signing;
 mod tuf;
@@ -17,6 +18,7 @@ use common::image::Repository;
 pub(crate) use self::completion::{Completer, CompletionArgs};
 pub(crate) use self::help::command;
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
+pub(crate) use self::man::ManArgs;
 use self::shared::key_value;
 pub(crate) use self::shared::{ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs};
 pub(crate) use self::signing::SigningArgs;
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     Version(VersionArgs),
     /// Print a completion script
     Completion(CompletionArgs),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Formats of a verdict.

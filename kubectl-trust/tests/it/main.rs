@@ -8,6 +8,7 @@ mod bad_files;
 mod bad_keys;
 mod bad_policies;
 mod bad_usage;
+mod building;
 mod completion;
 mod help;
 mod hostile;
