@@ -72,3 +72,8 @@ mod tests {
         }
     }
 }
+
+/// All short names, each with the predicate type it stands for.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.into_iter()
+}
