@@ -1,6 +1,7 @@
 //! Every flag, its help, its unit and its default. No logic.
 
 mod completion;
+pub(crate) mod elsewhere;
 mod examples;
 mod help;
 mod images;

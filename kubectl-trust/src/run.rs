@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::FromArgMatches as _;
+use clap::error::{ContextKind, ContextValue};
 
-use crate::cli::{Cli, Command, command};
+use crate::cli::{Cli, Command, command, elsewhere};
 use crate::exit::ExitStatus;
 use crate::output::{Color, Printer};
 use crate::{commands, completion};
@@ -16,9 +17,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     if let Some(question) = completion::asked(&args, std::env::var_os(completion::VARIABLE)) {
         return reply(completion::answer(&question, command(called_as())));
     }
-    let matches = match command(called_as()).try_get_matches_from(args) {
+    let matches = match command(called_as()).try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return usage(&error),
+        Err(error) => return not_understood(&error, &args),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -61,6 +62,18 @@ fn end(ended: anyhow::Result<ExitStatus>, mut printer: Printer) -> ExitStatus {
 fn color(cli: &Cli) -> Color {
     let removed = matches!(&cli.command, Command::Test(test) if test.remove_color);
     if removed { Color::Never } else { cli.color }
+}
+
+/// A verb that another program has gets the one to type instead.
+fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitStatus {
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
+        return usage(error);
+    };
+    let behind = args.iter().position(|arg| arg == verb.as_str()).map_or(args.len(), |at| at + 1);
+    match elsewhere::instead(verb, args.get(behind..).unwrap_or_default(), called_as()) {
+        Some(text) => end(Err(anyhow::Error::msg(text)), Printer::new(Color::Auto)),
+        None => usage(error),
+    }
 }
 
 /// Help and version are answers; everything else clap says is wrong usage.

@@ -106,6 +106,31 @@ fn unknown_words_get_the_nearest_known_one() {
     }
 }
 
+/// Fingers that know cosign, or the plugin of k8s-manifest-sigstore.
+#[test]
+fn verbs_of_other_programs_get_the_command_to_type() {
+    let place = Place::new();
+    for (line, words) in [
+        ("generate-key-pair", "did you mean: kubectl trust keygen"),
+        ("sign-blob --yes --key cosign.key a", "did you mean: kubectl trust sign --blob a --key cosign.key"),
+        ("--color never sign-blob a --key k", "did you mean: kubectl trust sign --blob a --key k"),
+        ("verify-blob", "did you mean: kubectl trust verify --blob FILE --bundle BUNDLE --key cosign.pub"),
+        (
+            "verify-attestation a --type spdx --key k",
+            "did you mean: kubectl trust verify a --type spdx --key k",
+        ),
+        ("attest-blob a", "nothing attests files here. Images: kubectl trust attest IMAGE"),
+        ("public-key --key cosign.key", "kubectl trust keygen writes the public key beside the private one"),
+        ("triangulate a", "kubectl trust explain image IMAGE --key cosign.pub"),
+        ("tree a", "kubectl trust explain image IMAGE --key cosign.pub"),
+        ("initialize", "did you mean: kubectl trust trust-root --tuf -o json > trusted-root.json"),
+        ("download signature a", "kubectl trust record IMAGE --to DIR"),
+        ("apply-after-verify -f a", "kubectl trust verify -f FILE --key cosign.pub && kubectl apply -f FILE"),
+    ] {
+        place.refuses(line, &[words]);
+    }
+}
+
 #[test]
 fn a_file_may_be_called_as_a_format() {
     let place = Place::signed(CONFIG_MAP);
