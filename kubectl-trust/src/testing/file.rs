@@ -37,7 +37,7 @@ pub(crate) struct TestFile {
     /// What is expected.
     pub(crate) cases: Vec<Case>,
     /// Fields that have no effect here.
-    pub(crate) unused: Vec<String>,
+    pub(crate) unused: Vec<FieldPath>,
     /// The text of its file, for the places of what failed.
     pub(crate) content: Rc<[u8]>,
     /// Which document of the file it is, from 0.
@@ -211,10 +211,10 @@ impl<'v> Fields<'v> {
     }
 
     /// Every key is one of `known`, or one of `unused`, which is noted.
-    fn check(&self, known: &[&str], unused: &[&str], noted: &mut Vec<String>) -> Result<(), Mistake> {
+    fn check(&self, known: &[&str], unused: &[&str], noted: &mut Vec<FieldPath>) -> Result<(), Mistake> {
         for key in self.map.keys() {
             if unused.contains(&key.as_str()) {
-                noted.push(self.at(key).to_string());
+                noted.push(self.at(key));
             } else if !known.contains(&key.as_str()) {
                 return unknown(&self.at(key), known);
             }
@@ -321,7 +321,7 @@ fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
 }
 
 /// One result: `resource`, `namespace` and `status` are older names of today's fields.
-fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<Case, Mistake> {
+fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<FieldPath>) -> Result<Case, Mistake> {
     fields.check(&RESULT_FIELDS, &OTHER_RESULT_FIELDS, unused)?;
     let Some(policy) = fields.text("policy") else { return mistake(&fields.at("policy"), "missing") };
     let Some(word) = fields.text("result").or(fields.text("status")) else {
