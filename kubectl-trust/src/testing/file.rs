@@ -182,12 +182,13 @@ fn mistake<T>(path: &FieldPath, problem: impl Into<String>) -> Result<T, Mistake
     Err(Mistake { path: path.clone(), problem: problem.into() })
 }
 
-fn unknown<T>(path: &FieldPath, known: &[&str]) -> Result<T, Mistake> {
+/// `known` are all fields of the schema, also those without an effect here: one of these may be meant.
+fn unknown<'n, T>(path: &FieldPath, known: impl Iterator<Item = &'n &'n str>) -> Result<T, Mistake> {
     let typed = match path.segments().last() {
         Some(Segment::Key(key)) => key.as_str(),
         Some(Segment::Index(_)) | None => "",
     };
-    let near = dialect::nearest(typed, known.iter().copied());
+    let near = dialect::nearest(typed, known.copied());
     let meant = near.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
     mistake(path, format!("unknown field{meant}"))
 }
@@ -216,7 +217,7 @@ impl<'v> Fields<'v> {
             if unused.contains(&key.as_str()) {
                 noted.push(self.at(key));
             } else if !known.contains(&key.as_str()) {
-                return unknown(&self.at(key), known);
+                return unknown(&self.at(key), known.iter().chain(unused));
             }
         }
         Ok(())
@@ -407,6 +408,10 @@ mod tests {
             (
                 json!([{"policy": "p", "resources": ["a"], "reslt": "fail"}]),
                 "results[0].reslt: unknown field, did you mean `result`?",
+            ),
+            (
+                json!([{"policy": "p", "result": "fail", "isMUtatingPolcy": true}]),
+                "results[0].isMUtatingPolcy: unknown field, did you mean `isMutatingPolicy`?",
             ),
             (json!([{"policy": "p", "resources": ["a"]}]), "results[0].result: missing"),
             (
