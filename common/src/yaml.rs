@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use ambiguous::Ambiguity;
 pub use edit::{Obstacle, Uneditable, edit};
-pub use locate::{Place, Places, locate};
+pub use locate::{DocumentTexts, Place, Places, locate};
 pub use write::to_yaml;
 
 use crate::limits;

@@ -27,6 +27,7 @@ mod text;
 mod trust;
 mod trust_root;
 mod waiting;
+mod warnings;
 
 use std::process::ExitCode;
 

@@ -20,7 +20,7 @@ pub(crate) struct Manifests {
 }
 
 /// What stood in folders and is no manifest.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct PassedOver {
     documents: usize,
     files: Vec<PathBuf>,
@@ -78,6 +78,12 @@ impl PassedOver {
             self.documents += documents;
             self.files.push(file.to_owned());
         }
+    }
+
+    /// Counts what was passed over elsewhere.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.documents += more.documents;
+        self.files.extend(more.files);
     }
 
     /// What was passed over, on one line; `None` where nothing was.

@@ -9,14 +9,16 @@ use common::limits;
 use crate::exit::ExitStatus;
 use crate::input;
 use crate::manifests::PassedOver;
+use crate::warnings::Warnings;
 
 /// Reads and compiles the policies of files and folders. In a file that was named itself a document that is no policy
 /// is an error: its author believed that it would be enforced. In a folder it is passed over, and a warning counts it.
+/// What their authors should know goes to `warnings`.
 ///
 /// # Errors
 /// As [`input::expand`]; an unreadable file, a document that is no policy, every problem of a policy with its path; no
 /// policy at all.
-pub(crate) fn read(arguments: &[PathBuf]) -> anyhow::Result<PolicySet> {
+pub(crate) fn read(arguments: &[PathBuf], warnings: &mut Warnings) -> anyhow::Result<PolicySet> {
     let mut set = PolicySet::default();
     let (mut problems, mut passed_over) = (Vec::new(), PassedOver::default());
     for file in input::expand(arguments, true)? {
@@ -38,8 +40,9 @@ pub(crate) fn read(arguments: &[PathBuf]) -> anyhow::Result<PolicySet> {
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.display().to_string()).collect();
         bail!("{}: no policy in this folder; nothing was judged", arguments.join(", "));
     }
-    set.warnings.extend(passed_over.line());
     set.name_roots();
+    warnings.extend(std::mem::take(&mut set.warnings));
+    warnings.passed_over(passed_over);
     Ok(set)
 }
 
@@ -47,8 +50,12 @@ pub(crate) fn read(arguments: &[PathBuf]) -> anyhow::Result<PolicySet> {
 ///
 /// # Errors
 /// As [`read`], and a policy among the exceptions: nobody would enforce it.
-pub(crate) fn add_exceptions(set: &mut PolicySet, arguments: &[PathBuf]) -> anyhow::Result<()> {
-    let read = read(arguments)?;
+pub(crate) fn add_exceptions(
+    set: &mut PolicySet,
+    arguments: &[PathBuf],
+    warnings: &mut Warnings,
+) -> anyhow::Result<()> {
+    let read = read(arguments, warnings)?;
     let policy = read.policies.first().map(|policy| policy.id.to_string());
     // Exceptions from policies of other kinds are exceptions all the same.
     let other = read.not_handled.iter().find(|object| object.kind != "PolicyException");
@@ -60,7 +67,6 @@ pub(crate) fn add_exceptions(set: &mut PolicySet, arguments: &[PathBuf]) -> anyh
     }
     set.exceptions.extend(read.exceptions);
     set.not_handled.extend(read.not_handled);
-    set.warnings.extend(read.warnings);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use error::{CompileError, CompileErrors, Problem};
 pub use kinds::{KINDS, PolicyKind, kind};
 pub use reader::nearest;
-pub use set::{PolicySet, SetError};
+pub use set::{PolicySet, SetError, SetWarning};
 
 use crate::object::FieldPath;
 use crate::policy::{Exception, Policy, PolicyWarning};

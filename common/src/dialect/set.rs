@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{CompileErrors, Compiled, NamedTrustRoot, compile, is_meant_as_policy, is_other_policy};
+use super::{Compiled, NamedTrustRoot, compile, is_meant_as_policy, is_other_policy};
 use crate::object::{FieldPath, ObjectRef};
-use crate::policy::{Exception, Policy, PolicyId, TrustRoots};
-use crate::yaml::{self, Document, Places, YamlError};
+use crate::policy::{Exception, Policy, PolicyId, PolicyWarning, TrustRoots};
+use crate::yaml::{self, Document, DocumentTexts, Places, YamlError};
 
 /// What policy documents hold.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,51 @@ pub struct PolicySet {
     pub trust_roots: TrustRoots,
     /// Policies and exceptions of kinds that are not ours to judge.
     pub not_handled: Vec<ObjectRef>,
-    /// What their authors should know, with where.
-    pub warnings: Vec<String>,
+    /// What their authors should know, in the order of their documents.
+    pub warnings: Vec<SetWarning>,
+}
+
+/// What the author of a policy should know. The text is one line and begins with where it stands: `policy.yaml:12:9`,
+/// or what the object of a cluster is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetWarning {
+    /// A field that does not do what its author may think.
+    Field {
+        /// Where the field stands.
+        place: String,
+        /// The field, and what about it.
+        warning: PolicyWarning,
+    },
+    /// A policy of a kind that is not ours to judge.
+    NotJudged {
+        /// Where the document stands.
+        place: String,
+        /// The policy.
+        object: ObjectRef,
+    },
+    /// A policy names a trust root that is not there.
+    MissingRoot {
+        /// The policy.
+        policy: PolicyId,
+        /// The name.
+        root: String,
+    },
+}
+
+impl fmt::Display for SetWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { place, warning } => write!(f, "{place}: {warning}"),
+            Self::NotJudged { place, object } => {
+                write!(f, "{place}: {} {} is not judged by kubectl trust", object.kind, object.name)
+            }
+            Self::MissingRoot { policy, root } => write!(
+                f,
+                "{} {policy}: there is no TrustRoot {root}; what needs it cannot be decided",
+                policy.kind
+            ),
+        }
+    }
 }
 
 /// Why a document was not taken. The text begins with where it stands: `policy.yaml:12`, or what the object of a
@@ -100,9 +143,10 @@ impl PolicySet {
     }
 
     fn add_all(&mut self, name: &str, content: &[u8], documents: &[Document]) -> Result<(), Vec<SetError>> {
+        let texts = DocumentTexts::of(content);
         let mut errors = Vec::new();
         for document in documents {
-            errors.extend(self.add(&Source { name, text: Some((content, document)) }, &document.value).err());
+            errors.extend(self.add(&Source { name, text: Some((&texts, document)) }, &document.value).err());
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
@@ -119,11 +163,8 @@ impl PolicySet {
     /// that is not there is a warning, and a fault of whatever needs it.
     pub fn name_roots(&mut self) {
         for policy in &mut self.policies {
-            for missing in policy.name_roots(&self.trust_roots) {
-                self.warnings.push(format!(
-                    "{} {}: there is no TrustRoot {missing}; what needs it cannot be decided",
-                    policy.id.kind, policy.id
-                ));
+            for root in policy.name_roots(&self.trust_roots) {
+                self.warnings.push(SetWarning::MissingRoot { policy: policy.id.clone(), root });
             }
         }
     }
@@ -131,14 +172,20 @@ impl PolicySet {
     fn add(&mut self, source: &Source<'_>, document: &Value) -> Result<(), SetError> {
         if is_other_policy(document) {
             let object = ObjectRef::of(document);
-            let ObjectRef { kind, name, .. } = &object;
-            self.warnings.push(format!("{}: {kind} {name} is not judged by kubectl trust", source.place()));
+            self.warnings.push(SetWarning::NotJudged { place: source.place(), object: object.clone() });
             self.not_handled.push(object);
             return Ok(());
         }
-        let compiled = compile(document).map_err(|errors| source.invalid(&errors))?;
-        self.warnings
-            .extend(compiled.warnings().iter().map(|warning| format!("{}: {warning}", source.place())));
+        let compiled = compile(document).map_err(|errors| {
+            let places = source.places_of(errors.0.iter().map(|error| &error.path));
+            let problems =
+                places.into_iter().zip(&errors.0).map(|(place, error)| format!("{place}: {error}"));
+            SetError::Invalid { problems: problems.collect() }
+        })?;
+        let warnings = compiled.warnings();
+        let places = source.places_of(warnings.iter().map(|warning| &warning.path));
+        let placed = places.into_iter().zip(warnings.iter().cloned());
+        self.warnings.extend(placed.map(|(place, warning)| SetWarning::Field { place, warning }));
         match compiled {
             Compiled::Policy(policy) => {
                 if self.policies.iter().any(|known| known.id == policy.id) {
@@ -162,8 +209,8 @@ impl PolicySet {
 /// Where a document comes from.
 struct Source<'s> {
     name: &'s str,
-    /// The text of the file and the document in it; of an object of a cluster there is none.
-    text: Option<(&'s [u8], &'s Document)>,
+    /// The texts of the file and the document among them; of an object of a cluster there is none.
+    text: Option<(&'s DocumentTexts<'s>, &'s Document)>,
 }
 
 impl Source<'_> {
@@ -175,17 +222,72 @@ impl Source<'_> {
         }
     }
 
-    /// All problems of the document, each with its own place in front: `policy.yaml:12:9: spec.rules[0]…`.
-    fn invalid(&self, errors: &CompileErrors) -> SetError {
-        let places = self.text.and_then(|(content, document)| Places::of(content, document.index));
-        let place = |path: &FieldPath| match &places {
-            Some(places) => {
-                let (line, column) = places.find(path);
-                format!("{}:{line}:{column}", self.name)
-            }
-            None => self.place(),
+    /// Where each field stands: `policy.yaml:12:9`; all in one name where it has no text, and the line of the document
+    /// where its text has no places.
+    fn places_of<'p>(&self, fields: impl ExactSizeIterator<Item = &'p FieldPath>) -> Vec<String> {
+        let places = match self.text {
+            Some((texts, document)) if fields.len() > 0 => texts.places(document.index),
+            Some(_) | None => None,
         };
-        let problems = errors.0.iter().map(|error| format!("{}: {error}", place(&error.path)));
-        SetError::Invalid { problems: problems.collect() }
+        let place = |places: &Places, path| {
+            let (line, column) = places.find(path);
+            format!("{}:{line}:{column}", self.name)
+        };
+        fields
+            .map(|path| places.as_ref().map_or_else(|| self.place(), |places| place(places, path)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r"---
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: by-us}
+spec:
+  rules:
+  - name: pods
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    validate: {failureAction: Enforce, pattern: {a: b}}
+  - name: kinds
+    match:
+      any:
+      - resources:
+          kinds: [pods]
+    validate: {failureAction: Enforce, pattern: {a: b}}
+---
+apiVersion: policies.kyverno.io/v1alpha1
+kind: ValidatingPolicy
+metadata: {name: other}
+";
+
+    #[test]
+    fn a_warning_stands_where_its_field_does() {
+        let mut set = PolicySet::default();
+        set.add_file("policy.yaml", POLICY.as_bytes()).unwrap();
+        let told: Vec<_> = set.warnings.iter().map(ToString::to_string).collect();
+        let of_field = told.iter().find(|text| text.contains("`pods` matches nothing")).unwrap();
+        let expected =
+            "policy.yaml:14:19: spec.rules[1].match.any[0].resources.kinds[0]: `pods` matches nothing";
+        assert!(of_field.starts_with(expected), "{told:?}");
+        assert_eq!(
+            told.last().unwrap(),
+            "policy.yaml:17: ValidatingPolicy other is not judged by kubectl trust"
+        );
+    }
+
+    #[test]
+    fn an_object_of_a_cluster_stands_where_it_is_called() {
+        let mut set = PolicySet::default();
+        let other = serde_json::json!({"apiVersion": "policies.kyverno.io/v1", "kind": "ValidatingPolicy", "metadata": {"name": "a"}});
+        set.add_object("validatingpolicies/a", &other).unwrap();
+        let [warning] = &set.warnings[..] else { panic!("{:?}", set.warnings) };
+        assert_eq!(
+            warning.to_string(),
+            "validatingpolicies/a: ValidatingPolicy a is not judged by kubectl trust"
+        );
     }
 }

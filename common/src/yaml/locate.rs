@@ -5,13 +5,19 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use super::options;
+use super::split::{self, Chunk};
 use super::tree::Key;
-use super::{options, split};
 use crate::limits;
 use crate::object::{FieldPath, Segment};
 
 /// Line and column, both from 1.
 pub type Place = (usize, usize);
+
+/// The texts of the documents of a stream, found once for as many places as are asked for.
+pub struct DocumentTexts<'t> {
+    chunks: Vec<Chunk<'t>>,
+}
 
 /// The places of every field of one document.
 #[derive(Debug)]
@@ -44,23 +50,35 @@ pub fn locate(bytes: &[u8], document: usize, path: &FieldPath) -> Option<Place> 
     Places::of(bytes, document).map(|places| places.find(path))
 }
 
+impl<'t> DocumentTexts<'t> {
+    /// Finds the documents of a text. One that cannot be read has none.
+    #[must_use]
+    pub fn of(bytes: &'t [u8]) -> Self {
+        let readable = bytes.len() <= limits::INPUT_BYTES;
+        let text = std::str::from_utf8(bytes).ok().filter(|_| readable).unwrap_or_default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let chunks = split::chunks(text).filter_map(Result::ok);
+        Self { chunks: chunks.filter(|chunk| !split::is_blank(chunk.text)).collect() }
+    }
+
+    /// Reads the places of a document, which counts as [`super::Document::index`] does; `None` as for [`Places::of`].
+    #[must_use]
+    pub fn places(&self, document: usize) -> Option<Places> {
+        let chunk = self.chunks.get(document)?;
+        let read =
+            serde_saphyr::from_str_with_options::<Spanned<Inside>>(chunk.text, options(chunk.text.len()));
+        let spanned = read.ok()?;
+        let root = Node { at: place(spanned.referenced), inside: spanned.value };
+        Some(Places { root, before: chunk.line - 1 })
+    }
+}
+
 impl Places {
     /// Reads the places of a document. JSON is read as the YAML that it is; only of a stream of several
     /// JSON objects without `---` between them nothing is known.
     #[must_use]
     pub fn of(bytes: &[u8], document: usize) -> Option<Self> {
-        if bytes.len() > limits::INPUT_BYTES {
-            return None;
-        }
-        let text = std::str::from_utf8(bytes).ok()?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let chunks = split::chunks(text).filter_map(Result::ok);
-        let chunk = chunks.filter(|chunk| !split::is_blank(chunk.text)).nth(document)?;
-        let read =
-            serde_saphyr::from_str_with_options::<Spanned<Inside>>(chunk.text, options(chunk.text.len()));
-        let spanned = read.ok()?;
-        let root = Node { at: place(spanned.referenced), inside: spanned.value };
-        Some(Self { root, before: chunk.line - 1 })
+        DocumentTexts::of(bytes).places(document)
     }
 
     /// The place of the path, or of the deepest parent that is there.

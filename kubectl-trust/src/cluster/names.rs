@@ -81,7 +81,7 @@ mod tests {
         for (line, fragment) in [
             ("deploy/web svc", "`svc`: where one argument is KIND/NAME, all are"),
             ("deploy/", "write KIND/NAME"),
-            ("/web", "write KIND/NAME"),
+            ("/web", "did you mean -f /web?"),
             ("deploy,svc/web", "one kind and one name"),
             ("deploy,,svc", "write KIND"),
             ("app.yaml", "did you mean -f app.yaml?"),

@@ -23,6 +23,7 @@ use crate::testing::run::{Asked, namespaces};
 use crate::testing::user;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
+use crate::warnings::Warnings;
 use crate::{images, policy_report, text};
 
 /// Judges every resource by every policy and prints what is not a pass, then the numbers.
@@ -30,9 +31,10 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
     if args.resources.is_empty() && !args.cluster {
         bail!("apply to what? Give -r FILE or --cluster");
     }
-    let mut set = policies::read(&args.policies)?;
-    policies::add_exceptions(&mut set, &args.exceptions)?;
-    set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
+    let mut warnings = Warnings::default();
+    let mut set = policies::read(&args.policies, &mut warnings)?;
+    policies::add_exceptions(&mut set, &args.exceptions, &mut warnings)?;
+    warnings.say(printer);
     let mut values = match &args.values_file {
         Some(path) => ValuesFile::read(path)?,
         None => ValuesFile::default(),

@@ -26,6 +26,7 @@ use crate::runtime;
 use crate::testing::run::Asked;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
+use crate::warnings::Warnings;
 use crate::{images as recorded, text, trust};
 
 /// Explains objects by policies, or by the trust flags.
@@ -79,13 +80,15 @@ fn by_policies(
     trusted: &Trusted,
     printer: &mut Printer,
 ) -> anyhow::Result<ExitStatus> {
+    let mut warnings = Warnings::default();
     let mut set = match args.policies.as_slice() {
         [] => runtime::block_on(world.policies())?.context(
             "no --policy and no --key or identity is given, and the cluster's policies cannot be read",
         )?,
-        files => policies::read(files)?,
+        files => policies::read(files, &mut warnings)?,
     };
-    set.warnings.iter().for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
+    warnings.extend(std::mem::take(&mut set.warnings));
+    warnings.say(printer);
     trust::widen(&mut set.policies, &args.matching)?;
     let mut values = ValuesFile::default();
     let labels = runtime::block_on(world.namespace_labels(live))?;

@@ -18,6 +18,7 @@ use crate::testing::report::{self, Shown, Sum};
 use crate::testing::rows::Row;
 use crate::testing::run;
 use crate::testing::scope::namespace_of;
+use crate::warnings::Warnings;
 
 /// Folders below a folder that are still searched.
 const FOLDER_DEPTH: usize = 32;
@@ -55,9 +56,9 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
             Ok(ExitStatus::Undecided)
         };
     }
-    let (all, broken) = run_all(&files, selector.as_ref(), *registry);
-    let warnings = all.iter().flat_map(|outcomes| &outcomes.warnings);
-    warnings.for_each(|warning| printer.note_line(format_args!("warning: {warning}")));
+    let mut warnings = Warnings::default();
+    let (all, broken) = run_all(&files, selector.as_ref(), *registry, &mut warnings);
+    warnings.say(printer);
     for run::Broken { error, .. } in &broken {
         printer.error(error);
     }
@@ -70,11 +71,13 @@ pub(crate) fn run(args: &TestArgs, printer: &mut Printer) -> anyhow::Result<Exit
     Ok(status(sum, broken.len()))
 }
 
-/// The outcomes of all files that could be run, and why the others could not.
+/// The outcomes of all files that could be run, and why the others could not. What people should know goes to
+/// `warnings`.
 fn run_all(
     files: &[PathBuf],
     selector: Option<&Selector>,
     registry: bool,
+    warnings: &mut Warnings,
 ) -> (Vec<run::Outcomes>, Vec<run::Broken>) {
     let (mut all, mut broken) = (Vec::new(), Vec::new());
     let mut progress = Progress::new("test files run", files.len());
@@ -85,7 +88,7 @@ fn run_all(
             Err(error) => vec![Err(error)],
         };
         for test in tests {
-            match test.and_then(|test| run_test(test, selector, registry)) {
+            match test.and_then(|test| run_test(test, selector, registry, warnings)) {
                 Ok(outcomes) => all.push(outcomes),
                 Err(error) => broken.push(run::Broken { path: path.clone(), error }),
             }
@@ -109,7 +112,7 @@ pub(crate) fn decisions(path: &Path, selector: Option<&str>) -> anyhow::Result<V
     let mut decisions = Vec::new();
     for path in files {
         for test in file::read(&path)? {
-            let rows = run_test(test?, selector.as_ref(), false)?.rows;
+            let rows = run_test(test?, selector.as_ref(), false, &mut Warnings::default())?.rows;
             decisions.extend(rows.into_iter().filter_map(|row| row.decision));
         }
     }
@@ -130,12 +133,13 @@ fn run_test(
     mut file: TestFile,
     selector: Option<&Selector>,
     registry: bool,
+    warnings: &mut Warnings,
 ) -> anyhow::Result<run::Outcomes> {
     if let Some(selector) = selector {
         selector.keep(&mut file);
     }
     // What it reads has names of its own.
-    let mut outcomes = runtime::block_on(run::run(&file, registry))??;
+    let mut outcomes = runtime::block_on(run::run(&file, registry, warnings))??;
     if let Some(selector) = selector {
         selector.keep_rows(&file, &mut outcomes.rows);
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::clock;
 use crate::input;
 use crate::policies;
+use crate::warnings::Warnings;
 
 /// Policies that say where the signatures of images are.
 pub(crate) struct SignaturePolicies(PolicySet);
@@ -28,12 +29,13 @@ pub(crate) struct SignaturePlaces {
 }
 
 impl SignaturePolicies {
-    /// Reads policy files and folders; none is no policies.
+    /// Reads policy files and folders; none is no policies. What their authors should know is not said where nothing is
+    /// judged by them.
     ///
     /// # Errors
     /// As [`policies::read`].
     pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Self> {
-        Ok(Self(policies::read(&input::expand(files, true)?)?))
+        Ok(Self(policies::read(&input::expand(files, true)?, &mut Warnings::default())?))
     }
 
     /// The repositories of every rule about an image.

@@ -37,7 +37,7 @@ pub(crate) struct TestFile {
     /// What is expected.
     pub(crate) cases: Vec<Case>,
     /// Fields that have no effect here.
-    pub(crate) unused: Vec<String>,
+    pub(crate) unused: Vec<FieldPath>,
     /// The text of its file, for the places of what failed.
     pub(crate) content: Rc<[u8]>,
     /// Which document of the file it is, from 0.
@@ -182,12 +182,13 @@ fn mistake<T>(path: &FieldPath, problem: impl Into<String>) -> Result<T, Mistake
     Err(Mistake { path: path.clone(), problem: problem.into() })
 }
 
-fn unknown<T>(path: &FieldPath, known: &[&str]) -> Result<T, Mistake> {
+/// `known` are all fields of the schema, also those without an effect here: one of these may be meant.
+fn unknown<'n, T>(path: &FieldPath, known: impl Iterator<Item = &'n &'n str>) -> Result<T, Mistake> {
     let typed = match path.segments().last() {
         Some(Segment::Key(key)) => key.as_str(),
         Some(Segment::Index(_)) | None => "",
     };
-    let near = dialect::nearest(typed, known.iter().copied());
+    let near = dialect::nearest(typed, known.copied());
     let meant = near.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
     mistake(path, format!("unknown field{meant}"))
 }
@@ -211,12 +212,12 @@ impl<'v> Fields<'v> {
     }
 
     /// Every key is one of `known`, or one of `unused`, which is noted.
-    fn check(&self, known: &[&str], unused: &[&str], noted: &mut Vec<String>) -> Result<(), Mistake> {
+    fn check(&self, known: &[&str], unused: &[&str], noted: &mut Vec<FieldPath>) -> Result<(), Mistake> {
         for key in self.map.keys() {
             if unused.contains(&key.as_str()) {
-                noted.push(self.at(key).to_string());
+                noted.push(self.at(key));
             } else if !known.contains(&key.as_str()) {
-                return unknown(&self.at(key), known);
+                return unknown(&self.at(key), known.iter().chain(unused));
             }
         }
         Ok(())
@@ -321,7 +322,7 @@ fn parse(path: &Path, document: &Value) -> Result<TestFile, Mistake> {
 }
 
 /// One result: `resource`, `namespace` and `status` are older names of today's fields.
-fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<String>) -> Result<Case, Mistake> {
+fn case(index: usize, fields: &Fields<'_>, unused: &mut Vec<FieldPath>) -> Result<Case, Mistake> {
     fields.check(&RESULT_FIELDS, &OTHER_RESULT_FIELDS, unused)?;
     let Some(policy) = fields.text("policy") else { return mistake(&fields.at("policy"), "missing") };
     let Some(word) = fields.text("result").or(fields.text("status")) else {
@@ -407,6 +408,10 @@ mod tests {
             (
                 json!([{"policy": "p", "resources": ["a"], "reslt": "fail"}]),
                 "results[0].reslt: unknown field, did you mean `result`?",
+            ),
+            (
+                json!([{"policy": "p", "result": "fail", "isMUtatingPolcy": true}]),
+                "results[0].isMUtatingPolcy: unknown field, did you mean `isMutatingPolicy`?",
             ),
             (json!([{"policy": "p", "resources": ["a"]}]), "results[0].result: missing"),
             (

@@ -9,7 +9,7 @@ use common::cache::Facts;
 use common::dialect::PolicySet;
 use common::evaluate::{Context, Rules, Task, by_policies};
 use common::limits;
-use common::object::{FieldPath, ObjectRef, Origin};
+use common::object::{FieldPath, ObjectRef, Origin, Segment};
 use common::policy::images::RegistryCredentials;
 use common::policy::{KeyRef, Operation, Policy, ReviewFacts, Rule, RuleValues, UserInfo};
 use common::registry::Registry;
@@ -30,6 +30,7 @@ use crate::commands::judge::{self, Item, Lists, Reading};
 use crate::input;
 use crate::manifests::Manifests;
 use crate::policies;
+use crate::warnings::Warnings;
 use crate::{images, text};
 
 /// The result of one test file.
@@ -41,8 +42,6 @@ pub(crate) struct Outcomes {
     pub(crate) name: String,
     /// Its rows.
     pub(crate) rows: Vec<Row>,
-    /// What a person should know.
-    pub(crate) warnings: Vec<String>,
 }
 
 /// A test file that could not be run.
@@ -54,13 +53,19 @@ pub(crate) struct Broken {
     pub(crate) error: anyhow::Error,
 }
 
-/// Runs a test file, contacting nothing but registries, and these only if `registry` says so.
+/// Runs a test file, contacting nothing but registries, and these only if `registry` says so. What people should know
+/// of its files goes to `warnings`.
 ///
 /// # Errors
 /// An unreadable file, a policy that does not compile.
-pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outcomes> {
-    let mut set = policies::read(&file.policies)?;
-    policies::add_exceptions(&mut set, &file.exceptions)?;
+pub(crate) async fn run(
+    file: &TestFile,
+    registry: bool,
+    warnings: &mut Warnings,
+) -> anyhow::Result<Outcomes> {
+    let mut set = policies::read(&file.policies, warnings)?;
+    policies::add_exceptions(&mut set, &file.exceptions, warnings)?;
+    unused(file, warnings);
     let mut values = values_of(file)?;
     let user = file.userinfo.as_deref().map(user::read).transpose()?;
     let read = Manifests::of(&file.resources, true)?;
@@ -70,9 +75,6 @@ pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outco
     let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
     let context = Context { sources: &world, known: &known, now: file.now.unwrap_or_else(clock::now) };
-    let mut warnings = std::mem::take(&mut set.warnings);
-    let place = file.path.display();
-    warnings.extend(file.unused.iter().map(|field| format!("{place}: {field} has no effect here")));
     let mut decisions = BTreeMap::new();
     for operation in operations(file) {
         let mut of_operation = Vec::new();
@@ -84,7 +86,20 @@ pub(crate) async fn run(file: &TestFile, registry: bool) -> anyhow::Result<Outco
     }
     let mut rows: Vec<_> = file.cases.iter().flat_map(|case| rows::of(case, &set, &decisions)).collect();
     locate(&mut rows, file);
-    Ok(Outcomes { path: file.path.clone(), name: file.name.clone(), rows, warnings })
+    Ok(Outcomes { path: file.path.clone(), name: file.name.clone(), rows })
+}
+
+/// Says which fields of the file have no effect: each name once, whatever results it stands in.
+fn unused(file: &TestFile, warnings: &mut Warnings) {
+    let places = if file.unused.is_empty() { None } else { Places::of(&file.content, file.document) };
+    for field in &file.unused {
+        let Some(Segment::Key(name)) = field.segments().last() else { continue };
+        let place = match places.as_ref().map(|places| places.find(field)) {
+            Some((line, column)) => format!("{}:{line}:{column}", file.path.display()),
+            None => file.path.display().to_string(),
+        };
+        warnings.add(place, String::new(), format!("{name} has no effect here"));
+    }
 }
 
 /// Gives every failed row the line of its expectation.

@@ -147,7 +147,45 @@ fn a_field_without_effect_is_named_with_its_file() {
     let place = prepared();
     test_file(&place, &format!("{}checks: []\n", entry("result: pass")));
     let ran = place.run("test .");
-    assert_eq!(ran.stderr, "warning: kyverno-test.yaml: checks has no effect here\n", "{ran:?}");
+    assert_eq!(ran.stderr, "warning: kyverno-test.yaml:5:1: checks has no effect here\n", "{ran:?}");
+}
+
+/// A library of tests is one screen of warnings, however many files repeat what is to be said.
+#[test]
+fn a_library_of_tests_says_each_kind_of_warning_once() {
+    let place = prepared();
+    let other = "apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: other}\n";
+    let mistaken = policy(&place.read("cosign.pub")).replace("[ConfigMap]", "[ConfigMap, pods]");
+    let signed = place.read("signed.yaml");
+    for index in 0..200 {
+        place.write(&format!("{index}/policy.yaml"), format!("{mistaken}---\n{other}"));
+        place.write(&format!("{index}/signed.yaml"), &signed);
+        let results = entry("result: pass, isMutatingPolicy: false");
+        let files = "policies: [policy.yaml]\nresources: [signed.yaml]\nchecks: []\n";
+        place.write(&format!("{index}/kyverno-test.yaml"), format!("{files}results:\n{results}"));
+    }
+    let ran = place.run("test .");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    let kinds = "spec.rules[0].match.any[0].resources.kinds[1]: `pods` matches nothing";
+    for (begin, end) in [
+        (&*format!("warning: 0/policy.yaml:11:30: {kinds}"), "(also 1/policy.yaml:11:30, 10/policy.yaml"),
+        ("warning: 0/kyverno-test.yaml:3:1: checks has no effect here (also 1/kyverno-test.yaml:3:1, ", ""),
+        ("warning: 0/kyverno-test.yaml:5:47: isMutatingPolicy has no effect here (also 1/", ""),
+    ] {
+        let line = lines.iter().find(|line| line.starts_with(begin));
+        let line = line.unwrap_or_else(|| panic!("no `{begin}` in\n{}", ran.stderr));
+        assert!(line.contains(end) && line.ends_with(" and 196 more places)"), "{line}");
+    }
+    assert!(
+        lines.contains(
+            &"warning: 200 policies are not judged by kubectl trust (200 ValidatingPolicy): other, other, other and \
+              197 more; the first is in 0/policy.yaml:24"
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert!(lines.len() <= 6, "{}", ran.stderr);
 }
 
 #[test]
@@ -165,7 +203,7 @@ fn a_file_that_cannot_be_run_is_in_every_report() {
     );
     assert_eq!(json["summary"]["errors"], 1, "{json:#}");
     for (format, expected) in [
-        ("junit", format!("<testcase name=\"load\"><error message=\"{why}\"/></testcase>")),
+        ("junit", format!("<testcase classname=\"load\" name=\"load\" file=\"bad/kyverno-test.yaml\" line=\"1\"><error message=\"{why}\"/></testcase>")),
         ("junit", "<testsuites tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"0\">".to_owned()),
         ("markdown", format!("| 2 |  |  | bad/kyverno-test.yaml | Error | {why} |")),
     ] {

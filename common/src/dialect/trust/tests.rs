@@ -283,7 +283,7 @@ fn policies_are_given_the_roots_that_they_name() {
         keyless.log.trust_root.clone().unwrap()
     };
     assert!(named(&set).root.is_none());
-    assert!(set.warnings.pop().unwrap().contains("there is no TrustRoot private"));
+    assert!(set.warnings.pop().unwrap().to_string().contains("there is no TrustRoot private"));
     set.add_object("r", &root(&json!({"pem": {"rekorKeys": KEY}}))).unwrap();
     set.name_roots();
     assert!(named(&set).root.is_some() && set.warnings.is_empty());
