@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue};
 
-use crate::cli::{Cli, Command, command, elsewhere};
+use crate::cli::{Cli, Command, command, elsewhere, forms};
 use crate::exit::ExitStatus;
 use crate::output::{Color, Printer};
 use crate::{commands, completion};
@@ -26,7 +26,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
         Err(error) => return usage(&error),
     };
     let mut printer = Printer::new(color(&cli));
-    let ended = commands::run(cli.command, &mut printer);
+    let ended = forms::check(&command(called_as()), &matches);
+    let ended = ended.and_then(|()| commands::run(cli.command, &mut printer));
     end(ended, printer)
 }
 
