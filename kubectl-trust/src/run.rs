@@ -63,6 +63,12 @@ fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitStatus {
     let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
         return usage(error);
     };
+    if ["--help", "-h"].contains(&verb.as_str()) {
+        // `help --help`: what clap takes for the name of a verb.
+        return command(called_as())
+            .try_get_matches_from(["", "help"])
+            .map_or_else(|help| usage(&help), |_| ExitStatus::Undecided);
+    }
     let behind = args.iter().position(|arg| arg == verb.as_str()).map_or(args.len(), |at| at + 1);
     match elsewhere::instead(verb, args.get(behind..).unwrap_or_default(), called_as()) {
         Some(text) => end(Err(anyhow::Error::msg(text)), Printer::new(Color::Auto)),
