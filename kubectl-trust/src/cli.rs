@@ -3,6 +3,7 @@
 mod completion;
 pub(crate) mod elsewhere;
 mod examples;
+pub(crate) mod forms;
 mod help;
 mod images;
 mod man;

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue};
 
-use crate::cli::{Cli, Command, command, elsewhere};
+use crate::cli::{Cli, Command, command, elsewhere, forms};
 use crate::exit::ExitStatus;
 use crate::output::{Color, Printer};
 use crate::{commands, completion};
@@ -32,7 +32,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitStatus {
     if let Some(path) = cli.command.output_file() {
         printer.write_to(path);
     }
-    let ended = commands::run(cli.command, &mut printer);
+    let ended = forms::check(&command(called_as()), &matches);
+    let ended = ended.and_then(|()| commands::run(cli.command, &mut printer));
     end(ended, printer)
 }
 
@@ -69,6 +70,12 @@ fn not_understood(error: &clap::Error, args: &[OsString]) -> ExitStatus {
     let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
         return usage(error);
     };
+    if ["--help", "-h"].contains(&verb.as_str()) {
+        // `help --help`: what clap takes for the name of a verb.
+        return command(called_as())
+            .try_get_matches_from(["", "help"])
+            .map_or_else(|help| usage(&help), |_| ExitStatus::Undecided);
+    }
     let behind = args.iter().position(|arg| arg == verb.as_str()).map_or(args.len(), |at| at + 1);
     match elsewhere::instead(verb, args.get(behind..).unwrap_or_default(), called_as()) {
         Some(text) => end(Err(anyhow::Error::msg(text)), Printer::new(Color::Auto)),

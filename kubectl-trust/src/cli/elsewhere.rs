@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use common::verdict::shell_word;
 
-use super::command;
+use super::{command, forms};
 
 /// A verb of another program.
 struct Verb {
@@ -146,7 +146,9 @@ fn translated(word: &str) -> Option<String> {
 /// The command line as it is to be typed, if its verb knows all of it.
 fn understood(words: &[String]) -> Option<String> {
     let line = ["kubectl-trust"].into_iter().chain(words.iter().map(String::as_str));
-    command("kubectl trust").try_get_matches_from(line).ok()?;
+    let command = command("kubectl trust");
+    let matches = command.clone().try_get_matches_from(line).ok()?;
+    forms::check(&command, &matches).ok()?;
     let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
     Some(format!("kubectl trust {}", words.join(" ")))
 }
@@ -182,6 +184,8 @@ mod tests {
                 "trust-root --tuf-mirror https://a.example --tuf-root r",
             ),
             ("sign-blob", "sign --blob FILE --key cosign.key"),
+            // cosign accepts an annotation here and does nothing with it.
+            ("sign-blob -a k=v --key k f", "sign --blob FILE --key cosign.key"),
             ("sign-blob --output-certificate c --key k f", "sign --blob FILE --key cosign.key"),
         ] {
             assert_eq!(typed(line), format!("did you mean: kubectl trust {expected}"), "{line}");

@@ -125,7 +125,7 @@ pub(super) fn of(command: &str, called_as: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::command;
+    use crate::cli::{command, forms};
 
     /// The words of a line as a shell parts them, as far as examples go: single quotes, no variables.
     fn words(line: &str) -> Vec<String> {
@@ -156,7 +156,8 @@ mod tests {
                 assert!(name == "kubectl-trust" || arguments[0] == name, "{name}: {arguments:?}");
                 let line = ["kubectl-trust".to_owned()].into_iter().chain(arguments.clone());
                 let parsed = command("kubectl trust").try_get_matches_from(line);
-                assert!(parsed.is_ok(), "{arguments:?}: {}", parsed.unwrap_err());
+                let checked = forms::check(&command("kubectl trust"), &parsed.unwrap());
+                assert!(checked.is_ok(), "{arguments:?}: {}", checked.unwrap_err());
             }
         }
     }

@@ -45,7 +45,7 @@ pub(crate) fn name(folder: &Path) -> String {
 
 fn content(folder: &Path) -> anyhow::Result<Vec<u8>> {
     if !folder.is_dir() {
-        bail!("{}: not a folder; give the one that holds the kustomization.yaml", name(folder));
+        bail!("{}: not a folder with a kustomization.yaml (a key is given with --key)", name(folder));
     }
     run(folder).with_context(|| name(folder))
 }

@@ -87,7 +87,10 @@ fn unknown_words_get_the_nearest_known_one() {
             "verify -f https://example.com/a.yaml --key cosign.pub",
             "https://example.com/a.yaml: URLs are not read",
         ),
-        ("verify -k signed.yaml --key cosign.pub", "-k signed.yaml: not a folder"),
+        (
+            "verify -k signed.yaml --key cosign.pub",
+            "-k signed.yaml: not a folder with a kustomization.yaml (a key is given with --key)",
+        ),
         ("verfy -f signed.yaml", "similar subcommands exist: 'verify-resource', 'verify'"),
         ("verify -f signed.yaml --key cosign.pub -o jsno", "a similar value exists: 'json'"),
         ("sign -f app.yaml", "who signs? Give --key FILE"),
@@ -129,6 +132,77 @@ fn verbs_of_other_programs_get_the_command_to_type() {
     ] {
         place.refuses(line, &[words]);
     }
+}
+
+/// What is accepted and does nothing is a promise that is not kept.
+#[test]
+fn a_flag_without_effect_is_refused_and_nothing_is_done() {
+    let place = Place::signed(CONFIG_MAP);
+    let image = "127.0.0.1:1/a:1";
+    for (line, flags) in [
+        // It would write to the registry.
+        ("sign IMAGE --images r --key cosign.key", "--images"),
+        ("attest IMAGE --predicate app.yaml --images r --key cosign.key", "--images"),
+        ("sign IMAGE --in-place --key cosign.key", "--in-place"),
+        ("sign IMAGE -o x --key cosign.key", "--output (-o)"),
+        ("sign IMAGE --append --key cosign.key", "--append (-A)"),
+        ("sign IMAGE --whole-file --key cosign.key", "--whole-file"),
+        ("sign IMAGE --tarball --key cosign.key", "--tarball"),
+        ("sign IMAGE --expand-lists --key cosign.key", "--expand-lists"),
+        ("sign IMAGE --annotation-domain a.b --key cosign.key", "--annotation-domain"),
+        ("sign -f app.yaml --format legacy --key cosign.key", "--format"),
+        ("sign -f app.yaml --insecure-registry a --key cosign.key", "--insecure-registry"),
+        ("sign -f app.yaml --registry-ca a --key cosign.key", "--registry-ca"),
+        ("sign -f app.yaml --registry-timeout 9s --key cosign.key", "--registry-timeout"),
+        ("sign -f app.yaml --images r --key cosign.key", "--images"),
+        ("sign --blob app.yaml -a k=v --key cosign.key", "--annotation (-a)"),
+        ("sign --blob app.yaml -o x --key cosign.key", "--output (-o)"),
+        ("verify -f signed.yaml --type spdx --key cosign.pub", "--type"),
+        ("verify -f signed.yaml --format bundle --key cosign.pub", "--format"),
+        ("verify -f signed.yaml --signature-repository a/b --key cosign.pub", "--signature-repository"),
+        ("verify -f signed.yaml --signed-reference exact --key cosign.pub", "--signed-reference"),
+        ("verify -f signed.yaml --platform linux/amd64 --key cosign.pub", "--platform"),
+        ("verify -f signed.yaml --images r --key cosign.pub", "--images"),
+        ("verify -f signed.yaml --registry-timeout 9s --key cosign.pub", "--registry-timeout"),
+        ("verify -f signed.yaml -n prod --key cosign.pub", "--namespace (-n)"),
+        ("verify -f signed.yaml -A --key cosign.pub", "--all-namespaces (-A)"),
+        ("verify -f signed.yaml -l a=b --key cosign.pub", "--selector (-l)"),
+        ("verify IMAGE --match compat --key cosign.pub", "--match"),
+        ("verify IMAGE --ignore-fields spec.replicas --key cosign.pub", "--ignore-fields"),
+        ("verify IMAGE --allow-namespace --key cosign.pub", "--allow-namespace"),
+        ("verify IMAGE --allow-finalizer a --key cosign.pub", "--allow-finalizer"),
+        ("verify IMAGE -R --key cosign.pub", "--recursive (-R)"),
+        ("verify IMAGE --images r --insecure-registry a --key cosign.pub", "--insecure-registry"),
+        ("verify --blob app.yaml --bundle b --platform linux/amd64 --key cosign.pub", "--platform"),
+        ("record IMAGE --images r --to s --registry-ca c", "--registry-ca"),
+        ("verify-resource pod/a -A --key cosign.pub", "--all-namespaces (-A)"),
+        ("verify-resource pod/a -l a=b --key cosign.pub", "--selector (-l)"),
+        ("verify-resource -f signed.yaml -n prod --key cosign.pub", "--namespace (-n)"),
+        ("diff pod/a --live --key cosign.pub", "--live"),
+        ("diff pod/a -R --key cosign.pub", "--recursive (-R)"),
+        ("diff -f signed.yaml --all -o json --key cosign.pub", "--all"),
+        ("diff -f signed.yaml -A --key cosign.pub", "--all-namespaces (-A)"),
+        ("explain pod/a --live", "--live"),
+        ("explain pod/a -A", "--all-namespaces (-A)"),
+        ("explain image IMAGE --ignore-fields a --key cosign.pub", "--ignore-fields"),
+        ("explain -f signed.yaml --images r --key cosign.pub", "--images"),
+        ("explain -f signed.yaml --policy p -a k=v", "--annotation (-a)"),
+        ("explain --test . -f signed.yaml", "--filename (-f)"),
+        ("explain --test . --policy p", "--policy"),
+        ("test . --detailed-results -o junit", "--detailed-results"),
+        ("apply p --cluster --live", "--live"),
+        ("apply p -r app.yaml -n prod", "--namespace (-n)"),
+        ("apply p -r app.yaml -A", "--all-namespaces (-A)"),
+        ("apply p -r app.yaml -l a=b", "--selector (-l)"),
+        ("apply p -r app.yaml --images r --insecure-registry a", "--insecure-registry"),
+        ("apply p -r app.yaml --policy-report --detailed-results", "--detailed-results"),
+    ] {
+        place.refuses(&line.replace("IMAGE", image), &[&format!("error: {flags} "), "no effect"]);
+    }
+    // Which cluster stands in aliases, and is no promise that it is asked.
+    let line =
+        "verify -f signed.yaml --key cosign.pub --context a --kubeconfig b --as c --request-timeout 9s";
+    place.answers(line, 0, &["1 of 1 trusted"]);
 }
 
 #[test]

@@ -88,6 +88,21 @@ fn a_page_that_cannot_be_written_is_an_error() {
     place.refuses("man file/pages", &["file/pages: cannot be made"]);
 }
 
+/// The same in text and in JSON, for the platform that this is.
+#[test]
+fn the_version_names_the_platform() {
+    let place = Place::empty();
+    let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS.replace("macos", "darwin"));
+    let json = place.run("version --client -o json").json();
+    assert_eq!(json["clientVersion"]["version"], version, "{json}");
+    let platform = json["clientVersion"]["platform"].as_str().unwrap();
+    assert!(platform.starts_with(&format!("{os}/")), "{json}");
+    let text = place.run("version").stdout;
+    assert!(text.starts_with(&format!("kubectl-trust {version} (")), "{text}");
+    assert!(text.ends_with(&format!("{platform})\n")), "{text}");
+    assert_eq!(text.contains("commit "), !json["clientVersion"]["gitCommit"].is_null(), "{text}{json}");
+}
+
 /// The build script, compiled by itself and run as cargo runs it.
 struct Script {
     folder: tempfile::TempDir,

@@ -17,7 +17,9 @@ fn verbs(place: &Place) -> Vec<String> {
 #[test]
 fn help_is_a_verb_that_says_what_the_flag_says() {
     let place = Place::empty();
-    assert_eq!(place.run("help"), place.run("--help"));
+    for line in ["help", "help --help", "help -h"] {
+        assert_eq!(place.run(line), place.run("--help"), "{line}");
+    }
     for verb in verbs(&place).iter().filter(|verb| *verb != "help") {
         let shown = place.run(&format!("help {verb}"));
         assert_eq!(shown.code, Some(0), "{verb}");
