@@ -8,6 +8,7 @@ mod bad_files;
 mod bad_keys;
 mod bad_policies;
 mod bad_usage;
+mod comparing;
 mod hostile;
 mod many;
 mod others;
