@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use super::judge::{self, Item, Lists, Reading};
+use super::unmatched;
 use super::verify_resource::live_items;
 use crate::cli::{DiffArgs, Format};
 use crate::clock;
@@ -64,6 +65,7 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Signed(domain) };
     let mut items = judge::items(&read.inputs, how);
     items.extend(live_items(&live));
+    unmatched::say(&args.matching, &items, printer)?;
     let all = runtime::block_on(compare(&items, &demands, &world))?;
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
     match args.output {

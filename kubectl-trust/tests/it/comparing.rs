@@ -1,5 +1,6 @@
-//! What `diff` shows of many objects.
+//! What `diff` shows of many objects, and flags that leave fields out of the comparison.
 
+use crate::bad_policies::policy;
 use crate::support::{Place, RELEASE};
 
 const MANY: usize = 40;
@@ -38,7 +39,7 @@ fn objects_that_are_as_they_were_signed_are_not_shown() {
     assert_eq!(ran.stdout.lines().last(), Some("2 of 40 objects differ"), "{}", ran.stdout);
     assert!(!ran.stdout.contains("No difference."), "{}", ran.stdout);
     // What the flag leaves out is no difference; with --all every object is shown.
-    let ignoring = place.run("diff -f changed.yaml --key cosign.pub --ignore-fields ConfigMap:data.a");
+    let ignoring = place.run("diff -f changed.yaml --key cosign.pub --ignore-fields configmap:data.a");
     ignoring.is("No difference.\nexit 0\n");
     let all = place.run("diff -f signed.yaml --key cosign.pub --all");
     assert_eq!(all.stdout.matches(" against what was signed ").count(), MANY, "{}", all.stdout);
@@ -71,4 +72,51 @@ fn what_could_not_be_compared_is_in_the_sum() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn the_kind_of_a_field_is_written_in_any_case() {
+    let place = Place::signed(RELEASE);
+    place.write("scaled.yaml", place.read("signed.yaml").replace("replicas: 2", "replicas: 5"));
+    for kind in ["Deployment", "deployment", "deployments", "DEPLOYMENT"] {
+        let ran = place
+            .run(&format!("verify -f scaled.yaml --key cosign.pub --ignore-fields {kind}:spec.replicas"));
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{kind}: {ran:?}");
+    }
+    let ran = place.run("verify -f scaled.yaml --key cosign.pub --ignore-fields service:spec.replicas");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
+fn a_field_that_nothing_has_is_warned_of() {
+    let place = Place::signed(RELEASE);
+    let signed = place.read("signed.yaml");
+    place.write(
+        "policy.yaml",
+        policy(&place.read("cosign.pub")).replace("[ConfigMap]", "[Deployment, Service]"),
+    );
+    // The field was signed, and is gone: no misspelling.
+    place.write("gone.yaml", signed.replace("  replicas: 2\n", ""));
+    for line in [
+        "verify -f FILE --key cosign.pub",
+        "verify-resource -f FILE --key cosign.pub",
+        "diff -f FILE --key cosign.pub",
+        "explain -f FILE --key cosign.pub",
+        "explain -f FILE --policy policy.yaml",
+    ] {
+        for (file, field, is_there) in [
+            ("signed.yaml", "spec.replicas", true),
+            ("gone.yaml", "spec.replicas", true),
+            ("signed.yaml", "Deployment:spec.replica", false),
+            ("signed.yaml", "Service:spec.replicas", false),
+            ("signed.yaml", "StatefulSet:spec.replicas", false),
+            ("signed.yaml", "**.containers[name=web].image", true),
+            ("signed.yaml", "**.containers[name=wbe].image", false),
+        ] {
+            let ran = place.run(&format!("{} --ignore-fields {field}", line.replace("FILE", file)));
+            let warning = "nothing that was judged has such a field; is it misspelt?";
+            assert_eq!(!ran.stderr.contains(warning), is_there, "{line} {file} {field}: {ran:?}");
+            assert!(is_there || ran.stderr.contains(field), "{line} {field}: {ran:?}");
+        }
+    }
 }

@@ -203,7 +203,12 @@ fn a_file_that_cannot_be_run_is_in_every_report() {
     );
     assert_eq!(json["summary"]["errors"], 1, "{json:#}");
     for (format, expected) in [
-        ("junit", format!("<testcase classname=\"load\" name=\"load\" file=\"bad/kyverno-test.yaml\" line=\"1\"><error message=\"{why}\"/></testcase>")),
+        (
+            "junit",
+            format!(
+                "<testcase classname=\"load\" name=\"load\" file=\"bad/kyverno-test.yaml\" line=\"1\"><error message=\"{why}\"/></testcase>"
+            ),
+        ),
         ("junit", "<testsuites tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"0\">".to_owned()),
         ("markdown", format!("| 2 |  |  | bad/kyverno-test.yaml | Error | {why} |")),
     ] {
