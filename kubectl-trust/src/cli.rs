@@ -1,43 +1,39 @@
 //! Every flag, its help, its unit and its default. No logic.
 
+mod completion;
+pub(crate) mod elsewhere;
+mod examples;
+mod help;
 mod images;
+mod man;
 mod shared;
 mod signing;
 mod tuf;
+mod verifying;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use common::image::Repository;
 
+pub(crate) use self::completion::{Completer, CompletionArgs};
+pub(crate) use self::help::command;
 pub(crate) use self::images::{AttestArgs, ImageFormat, RecordArgs, ReferenceMode, SignatureFormat};
+pub(crate) use self::man::ManArgs;
 use self::shared::key_value;
 pub(crate) use self::shared::{
     ClusterArgs, FileArgs, ImageArgs, MatchArgs, MatchMode, TrustArgs, VerdictOutput,
 };
 pub(crate) use self::signing::SigningArgs;
 pub(crate) use self::tuf::{RootFormat, TrustRootArgs, TufArgs};
+pub(crate) use self::verifying::{DiffArgs, ResourceArgs, VerifyArgs};
 use crate::output::Color;
-use crate::predicate;
-
-const EXAMPLES: &str = "Examples:
-  kubectl trust keygen
-  kubectl trust sign -f app.yaml --key cosign.key -o signed.yaml
-  kubectl trust verify -f signed.yaml --key cosign.pub
-  kubectl trust apply policy.yaml -r signed.yaml";
 
 /// Sign Kubernetes manifests, verify them, and explain what a policy says about them.
 ///
 /// Exit codes: 0 everything asked was trusted; 1 at least one refusal, failed test or difference; 2 no
 /// refusal, but something could not be decided, read or understood.
 #[derive(Debug, Parser)]
-#[command(
-    name = "kubectl-trust",
-    version,
-    disable_help_subcommand = true,
-    max_term_width = 110,
-    after_help = EXAMPLES
-)]
+#[command(name = "kubectl-trust", version, max_term_width = 110)]
 pub(crate) struct Cli {
     /// When to colour the output: auto (on a terminal, unless `NO_COLOR` is set), always or never
     #[arg(
@@ -63,7 +59,7 @@ pub(crate) enum Command {
     /// Attest something of images: an in-toto statement, signed, beside the image
     Attest(AttestArgs),
     /// Verify signed manifests (the signature, and that nothing changed since), images and files
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Save what verifying images needs, as an OCI layout: for tests and `explain` without a network
     Record(RecordArgs),
     /// Verify objects as a cluster holds them
@@ -81,19 +77,19 @@ pub(crate) enum Command {
     /// Print the version
     Version(VersionArgs),
     /// Print a completion script
-    Completion {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
+    Completion(CompletionArgs),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 impl Command {
     /// The file that the result goes to, where one is given.
     pub(crate) fn output_file(&self) -> Option<&Path> {
-        match self {
-            Self::Test(test) => test.output_file.as_deref(),
-            other => other.verdict_output()?.output_file.as_deref(),
+        if let Self::Test(test) = self {
+            return test.output_file.as_deref();
         }
+        self.verdict_output()?.output_file.as_deref()
     }
 
     /// Whether only the result is wanted.
@@ -115,7 +111,8 @@ impl Command {
             | Self::Explain(_)
             | Self::TrustRoot(_)
             | Self::Version(_)
-            | Self::Completion { .. } => None,
+            | Self::Completion(_)
+            | Self::Man(_) => None,
         }
     }
 }
@@ -221,94 +218,6 @@ pub(crate) struct SignArgs {
     /// Prefix of the signature annotations
     #[arg(long, value_name = "DOMAIN", default_value = common::manifest::DEFAULT_DOMAIN, value_parser = shared::domain)]
     pub(crate) annotation_domain: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    /// Images to verify
-    #[arg(value_name = "IMAGE")]
-    pub(crate) images: Vec<String>,
-    /// File of any content to verify, with --signature or --bundle
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "images"])]
-    pub(crate) blob: Option<PathBuf>,
-    /// Signature of the file: base64 in a file, as `cosign sign-blob` writes it
-    #[arg(long, value_name = "FILE", requires = "blob", conflicts_with = "bundle")]
-    pub(crate) signature: Option<PathBuf>,
-    /// Certificate that came with that signature (PEM)
-    #[arg(long, value_name = "FILE", requires = "signature")]
-    pub(crate) certificate: Option<PathBuf>,
-    /// Sigstore bundle of the file
-    #[arg(long, value_name = "FILE", requires = "blob")]
-    pub(crate) bundle: Option<PathBuf>,
-    /// Demand an attestation of this predicate type instead of a signature: a URI, or one of cosign's short
-    /// names (slsaprovenance, slsaprovenance1, spdx, cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE", value_parser = predicate::type_of)]
-    pub(crate) predicate_type: Option<String>,
-    /// Where signatures of images are looked for: any place, bundles only, or cosign's tags only
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: SignatureFormat,
-    /// Repository that holds the signatures, if it is not the image's own
-    #[arg(long, value_name = "REPOSITORY", value_parser = Repository::parse)]
-    pub(crate) signature_repository: Option<Repository>,
-    /// What the signature must call the image: anything, the same repository, or the same repository and tag
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
-    pub(crate) signed_reference: ReferenceMode,
-    /// Platform of the nodes, as linux/amd64: what is signed of an index's manifest for it counts as well
-    #[arg(long, value_name = "PLATFORM")]
-    pub(crate) platform: Option<common::image::Platform>,
-    #[command(flatten)]
-    pub(crate) registry: ImageArgs,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-    #[command(flatten)]
-    pub(crate) matching: MatchArgs,
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-    #[command(flatten)]
-    pub(crate) output: VerdictOutput,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResourceArgs {
-    /// KIND or KIND/NAME of live objects
-    #[arg(value_name = "KIND[/NAME]")]
-    pub(crate) resources: Vec<String>,
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-    #[command(flatten)]
-    pub(crate) matching: MatchArgs,
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-    #[command(flatten)]
-    pub(crate) output: VerdictOutput,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
-    /// KIND/NAME of a live object
-    #[arg(value_name = "KIND/NAME")]
-    pub(crate) resources: Vec<String>,
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-    #[command(flatten)]
-    pub(crate) matching: MatchArgs,
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-    /// Show what was left out as well: server defaults, bookkeeping, ignored fields
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// The files hold objects as a cluster stores them
-    #[arg(long)]
-    pub(crate) live: bool,
-    /// Format of the differences
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]

@@ -7,10 +7,12 @@ mod signature_repositories;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use common::image::ImageRef;
 use common::limits;
 use common::registry::http::{Client, Config, Proxies, Transport};
 use common::registry::{Layout, Layouts, Registry};
+use common::verdict::shell_word;
 
 use self::late::Late;
 pub(crate) use self::signature_repositories::SignaturePolicies;
@@ -21,6 +23,17 @@ use crate::waiting::ToPeople;
 
 /// Whoever asks.
 pub(crate) const USER_AGENT: &str = concat!("kubectl-trust/", env!("CARGO_PKG_VERSION"));
+
+/// The image that an argument names.
+///
+/// # Errors
+/// It names none, or a file: what is typed wrongly is no finding, and is said before anything is contacted.
+pub(crate) fn named(typed: &str) -> anyhow::Result<ImageRef> {
+    if input::looks_like_a_file(typed) {
+        bail!("{typed}: is a file, and no image; did you mean -f {}?", shell_word(typed));
+    }
+    ImageRef::parse(typed).with_context(|| shell_word(typed).into_owned())
+}
 
 /// The recordings that the flags name, else the registries. Nothing is contacted before the first question.
 ///

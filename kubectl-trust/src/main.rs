@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod cluster;
 mod commands;
+mod completion;
 mod environment;
 mod exit;
 mod images;

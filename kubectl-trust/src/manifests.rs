@@ -1,6 +1,6 @@
 //! Manifests that arguments name: the documents of files, of folders, of standard input and of kustomizations.
 
-mod kustomize;
+pub(crate) mod kustomize;
 
 use std::path::{Path, PathBuf};
 
@@ -49,16 +49,15 @@ impl Manifests {
         let files = input::expand(arguments, recursive)?;
         let mut manifests = Self::default();
         for (file, mut input) in files.iter().zip(input::counted(&files)) {
-            if let (Ok(documents), false) = (&mut input.documents, arguments.contains(file)) {
+            let was_found = !arguments.contains(file);
+            if let (Ok(documents), true) = (&mut input.documents, was_found) {
                 let before = documents.len();
                 documents.retain(|document| is_manifest(&document.value));
                 manifests.passed_over.count(file, before - documents.len());
-                // An empty file holds nothing that could be applied either.
-                if documents.is_empty() {
-                    continue;
-                }
             }
-            manifests.inputs.push(input);
+            // An empty file of a folder holds nothing that could be applied either.
+            let is_nothing = input.documents.as_ref().is_ok_and(Vec::is_empty);
+            manifests.inputs.extend(Some(input).filter(|_| !(was_found && is_nothing)));
         }
         if manifests.inputs.is_empty() && !files.is_empty() {
             bail!("{}: no Kubernetes object in this folder; nothing was verified", listed(arguments));
@@ -107,7 +106,7 @@ impl PassedOver {
 
 /// Whether a document is, or was meant to be, an object that can be applied. A file for kustomize or the values of a
 /// chart are neither.
-fn is_manifest(document: &Value) -> bool {
+pub(crate) fn is_manifest(document: &Value) -> bool {
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let is_for_kustomize = api_version.starts_with("kustomize.config.k8s.io/");

@@ -100,7 +100,7 @@ impl Printer {
 
     /// Writes the result to a file, which is replaced once the result is whole; without colour, because a file is no
     /// terminal.
-    pub(crate) fn to_file(&mut self, path: &Path) {
+    pub(crate) fn write_to(&mut self, path: &Path) {
         let content = Rc::default();
         let kept = Kept { content: Rc::clone(&content), strip: StripBytes::new() };
         self.out = BufWriter::new(Box::new(kept));

@@ -37,6 +37,11 @@ pub(crate) fn type_of(named: &str) -> Result<String, String> {
     }
 }
 
+/// All short names, each with the predicate type it stands for.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.into_iter()
+}
+
 fn unknown(named: &str) -> String {
     let known = NAMES.iter().flat_map(|(name, uri)| [*name, *uri]);
     let meant = nearest(named, known).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();

@@ -45,9 +45,8 @@ impl Warnings {
                     self.add(place, warning.path.to_string(), warning.message);
                 }
                 SetWarning::NotJudged { place, object } => {
-                    if self.not_judged_in.insert(place.clone()) {
-                        self.not_judged.push((place, object));
-                    }
+                    let is_new = self.not_judged_in.insert(place.clone());
+                    self.not_judged.extend(is_new.then_some((place, object)));
                 }
                 SetWarning::MissingRoot { ref policy, ref root } => {
                     let message = format!("there is no TrustRoot {root}; what needs it cannot be decided");

@@ -31,17 +31,7 @@ impl ImagesRule {
     /// statements names what the request, the rule's context or `values` give.
     #[must_use]
     pub fn needs_scope(&self, values: &Values) -> bool {
-        let by_condition = || {
-            self.entries.iter().any(|entry| {
-                let given = |name: &str| {
-                    OF_REQUEST.contains(&name)
-                        || entry.context.iter().any(|known| known == name)
-                        || values.keys().any(|path| path.split('.').next() == Some(name))
-                };
-                entry.conditions().any(|condition| condition.names().any(given))
-            })
-        };
-        self.has_variables() || by_condition()
+        self.has_variables() || self.entries.iter().any(|entry| entry.conditions_need(values))
     }
 
     /// Whether something of an attestor depends on a variable.
@@ -112,6 +102,16 @@ pub enum SignedReference {
 }
 
 impl ImageEntry {
+    /// Whether a condition over what is attested names what the request, the rule's context or `values` give.
+    fn conditions_need(&self, values: &Values) -> bool {
+        let is_given = |name: &str| {
+            OF_REQUEST.contains(&name)
+                || self.context.iter().any(|known| known == name)
+                || values.keys().any(|path| path.split('.').next() == Some(name))
+        };
+        self.conditions().any(|condition| condition.names().any(is_given))
+    }
+
     /// Every condition over what is attested.
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
         let of_statements = self.attestations.iter().flat_map(|attestation| &attestation.conditions);

@@ -1,6 +1,6 @@
 //! Called as users call it: `kubectl trust …`.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
 use e2e::process::{Run, run};
@@ -97,6 +97,11 @@ fn a_kustomization_is_built_by_kubectl() {
     let hint = unsigned.json["results"][0]["reason"]["hint"].as_str().unwrap();
     assert_eq!(hint, "kubectl trust sign -k overlay --key cosign.key -o signed.yaml");
     assert_eq!(unsigned.json["results"][0]["subject"]["namespace"], "shop");
+    let signed = kubectl.run("trust sign -k overlay --key k.key -o signed.yaml");
+    assert_eq!(signed.code, 0, "{}", signed.stderr);
+    assert_eq!(kubectl.run("trust verify -f signed.yaml --key k.pub").code, 0);
+    let in_place = kubectl.run("trust sign -k overlay --key k.key --in-place");
+    assert!(in_place.code == 2 && in_place.stderr.contains("-k overlay is none"), "{}", in_place.stderr);
     trust.write("overlay/kustomization.yaml", "resources: [none.yaml]\n").unwrap();
     let broken = kubectl.run("trust verify -k overlay --key k.pub");
     assert_eq!(broken.code, 2);
@@ -105,4 +110,29 @@ fn a_kustomization_is_built_by_kubectl() {
         "{}",
         broken.stderr
     );
+}
+
+/// What a shell asks kubectl, when its own completion of kubectl is installed, and kubectl asks the plugin's script.
+#[test]
+fn kubectl_completes_what_is_typed_behind_the_plugin() {
+    let Some(kubectl) = Kubectl::new() else { return };
+    let trust = &kubectl.world.trust;
+    let script = kubectl.run("trust completion kubectl");
+    assert_eq!(script.code, 0, "{}", script.stderr);
+    let path = trust.write("bin/kubectl_complete-trust", script.stdout).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    trust.write("cosign.pub", "").unwrap();
+    trust.write("images/index.json", "").unwrap();
+    for (words, expected) in [
+        (&["veri"][..], "verify\tVerify signed manifests"),
+        (&["verify", "--insecure-ignore-t"], "--insecure-ignore-tlog\t"),
+        (&["verify", "--key", "cos"], "cosign.pub\n:4\n"),
+        (&["verify", "--format", ""], "any\nbundle\nlegacy\n:4\n"),
+        (&["explain", "image", "a", "--images", "im"], "images/\n:6\n"),
+    ] {
+        let mut command = kubectl.command("__complete trust");
+        command.args(words).env("PATH", format!("{}:/usr/bin:/bin", trust.path("bin").display()));
+        let run = run(&mut command).unwrap();
+        assert!(run.code == 0 && run.stdout.contains(expected), "{words:?}: {}{}", run.stdout, run.stderr);
+    }
 }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use common::image::Repository;
 
 use super::shared::ImageArgs;
 use super::signing::SigningArgs;
+use crate::completion::values;
 use crate::predicate;
 
 /// Where signatures of images are looked for.
@@ -45,7 +47,13 @@ pub(crate) struct AttestArgs {
     pub(crate) predicate: PathBuf,
     /// In whose terms: a URI, or one of cosign's short names (slsaprovenance, slsaprovenance1, spdx,
     /// cyclonedx, vuln, openvex, link, custom)
-    #[arg(long = "type", value_name = "TYPE", default_value = "custom", value_parser = predicate::type_of)]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        default_value = "custom",
+        value_parser = predicate::type_of,
+        add = ArgValueCandidates::new(values::predicate_types)
+    )]
     pub(crate) predicate_type: String,
     #[command(flatten)]
     pub(crate) signer: SigningArgs,

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
 
 use super::VerdictFormat;
 use super::tuf::TufArgs;
+use crate::completion::values;
 
 /// How an object is compared with what was signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -62,11 +64,15 @@ impl FileArgs {
 
 /// Whom and what to trust; the flags mean what cosign's mean.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Trust")]
 pub(crate) struct TrustArgs {
     /// Public key (PEM, one or several), `k8s://NAMESPACE/SECRET`, or `env://NAME` for one in an environment variable;
     /// repeat for any of several
-    #[arg(long = "key", value_name = "FILE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        value_hint = ValueHint::AnyPath,
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
     pub(crate) keys: Vec<String>,
     /// The signer's identity: e-mail address or URI, exactly
     #[arg(long, value_name = "TEXT")]
@@ -118,7 +124,6 @@ pub(crate) struct TrustArgs {
 
 /// Where images come from.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Images")]
 pub(crate) struct ImageArgs {
     /// Folder with recorded images (an OCI layout), instead of registries; repeatable
     #[arg(long = "images", value_name = "DIR")]
@@ -154,7 +159,6 @@ impl Default for ImageArgs {
 
 /// What may differ from what was signed.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Matching")]
 pub(crate) struct MatchArgs {
     /// How objects are compared: strict (nothing but what the API server itself does is tolerated), or
     /// compat (as k8s-manifest-sigstore and Kyverno accept it, with warnings)
@@ -176,13 +180,12 @@ pub(crate) struct MatchArgs {
 
 /// Which cluster, with kubectl's own flags. Used only by commands and arguments that name live objects.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// Path of the kubeconfig file
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig to use
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(values::contexts))]
     pub(crate) context: Option<String>,
     /// Namespace of the objects
     #[arg(short = 'n', long, value_name = "NAME")]

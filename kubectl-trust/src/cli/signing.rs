@@ -6,7 +6,6 @@ use clap::Args;
 
 /// Who signs, and who is told of it.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Signer")]
 pub(crate) struct SigningArgs {
     /// Private key (cosign's encrypted format, PKCS#8 or SEC1), or `env://NAME` for one in an environment variable; its
     /// password is asked for, or taken from `COSIGN_PASSWORD`

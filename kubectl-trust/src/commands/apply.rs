@@ -56,7 +56,9 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         items.extend(live_items(&live));
         namespaces(&items, &mut values);
         let labels = world.namespace_labels(&live).await;
-        labels.into_iter().for_each(|(name, labels)| values.add_namespace(&name, labels));
+        for (name, labels) in labels {
+            values.add_namespace(&name, labels);
+        }
         let asked = Asked { operation: None, user: user.as_ref(), values: &values };
         let mut progress = Progress::new("resources judged", items.len());
         let mut judged = stream::iter(&items)

@@ -1,16 +1,42 @@
 //! `kubectl trust completion`.
 
-use clap::CommandFactory as _;
-use clap_complete::Shell;
+use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
-use crate::cli::Cli;
+use crate::cli::{Completer, CompletionArgs};
+use crate::completion::{VARIABLE, WORD};
 use crate::exit::ExitStatus;
 use crate::output::Printer;
 
-/// Prints a completion script for the program under its own name, which is what kubectl completes.
-pub(crate) fn run(shell: Shell, printer: &mut Printer) -> ExitStatus {
+/// The program, found on `PATH` as kubectl finds it.
+const PROGRAM: &str = "kubectl-trust";
+
+/// Prints the script that makes a shell, or kubectl, ask this program.
+///
+/// # Errors
+/// None that is known: the script is written to memory.
+pub(crate) fn run(args: &CompletionArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
+    let shell: &dyn EnvCompleter = match args.completer {
+        Completer::Bash => &Bash,
+        Completer::Zsh => &Zsh,
+        Completer::Fish => &Fish,
+        Completer::Elvish => &Elvish,
+        Completer::Powershell => &Powershell,
+        Completer::Kubectl => {
+            printer.raw(for_kubectl().as_bytes());
+            return Ok(ExitStatus::Trusted);
+        }
+    };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "kubectl-trust", &mut script);
+    shell.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
     printer.raw(&script);
-    ExitStatus::Trusted
+    Ok(ExitStatus::Trusted)
+}
+
+/// kubectl runs the program `kubectl_complete-NAME` that it finds on `PATH` with the words typed behind the plugin's
+/// name (`pluginCompletion` in k8s.io/kubectl/pkg/cmd/plugin).
+fn for_kubectl() -> String {
+    format!(
+        "#!/bin/sh\n# kubectl_complete-trust: kubectl runs it to complete what is typed behind `kubectl trust`.\n\
+         exec {PROGRAM} {WORD} \"$@\"\n"
+    )
 }

@@ -94,7 +94,9 @@ fn by_policies(
     trust::widen(&mut set.policies, &args.matching)?;
     let mut values = ValuesFile::default();
     let labels = runtime::block_on(world.namespace_labels(live))?;
-    labels.into_iter().for_each(|(name, labels)| values.add_namespace(&name, labels));
+    for (name, labels) in labels {
+        values.add_namespace(&name, labels);
+    }
     let asked = Asked { operation: None, user: None, values: &values };
     let verdict = runtime::block_on(async {
         let known = Facts::default();

@@ -194,8 +194,12 @@ pub(crate) fn print(
         VerdictFormat::Junit => printer.raw(report::junit::of_decisions(&decisions, lines).as_bytes()),
         VerdictFormat::Sarif => printer.json(&report::sarif(&decisions, lines)),
         VerdictFormat::Name => {
-            report::names(&verdict.decisions).iter().for_each(|name| printer.whole_line(name));
-            text::refused_lines(verdict).iter().for_each(|line| printer.note_line(line));
+            for name in report::names(&verdict.decisions) {
+                printer.whole_line(name);
+            }
+            for line in text::refused_lines(verdict) {
+                printer.note_line(line);
+            }
         }
     }
     trusted.say(output.format == VerdictFormat::Text && !output.quiet, printer);

@@ -1,7 +1,8 @@
 //! `kubectl trust keygen`: a key pair in cosign's own format.
 //!
 //! The private key takes its place first. Should the process be killed before the public one has taken its own, the
-//! public key can be made of the private one (`--from`), and signing says that the two do not belong together.
+//! public key can be made of the private one (`--from`), and signing prints a command that does so where the two do not
+//! belong together.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 pub(crate) mod judge;
 mod keygen;
+mod man;
 mod record;
 mod sign;
 mod test;
@@ -30,7 +31,8 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> anyhow::Result<Exi
         Command::Verify(args) => verify::run(&args, printer),
         Command::TrustRoot(args) => trust_root::run(&args, printer),
         Command::Version(args) => Ok(version::run(&args, printer)),
-        Command::Completion { shell } => Ok(completion::run(shell, printer)),
+        Command::Man(args) => man::run(&args, printer),
+        Command::Completion(args) => completion::run(&args, printer),
         Command::VerifyResource(args) => verify_resource::run(&args, printer),
         Command::Diff(args) => diff::run(&args, printer),
         Command::Explain(args) => explain::run(&args, printer),

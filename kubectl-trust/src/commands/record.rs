@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use common::image::{ImageRef, Repository};
 use common::registry::layout::{Recorded, Recorder};
 use futures::stream::{self, StreamExt as _};
@@ -17,7 +17,7 @@ use crate::waiting::ToPeople;
 
 /// Records every image, some at the same time, and goes on where one fails.
 pub(crate) fn run(args: &RecordArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
-    let parse = |text: &String| ImageRef::parse(text).with_context(|| text.clone());
+    let parse = |text: &String| images::named(text);
     let wanted = args.images.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
     let stands_for = args.stands_for.as_ref().map(parse).transpose()?;
     if stands_for.is_some() && wanted.len() > 1 {

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<Exit
         blobs::run(path, args, &Signer::open(&args.signer)?, printer)?;
     } else if !args.images.is_empty() {
         images::run(args, &Signer::open(&args.signer)?, printer)?;
-    } else if args.files.files.is_empty() {
+    } else if args.files.is_empty() {
         bail!("what shall be signed? Give -f FILE, an image, or --blob FILE");
     } else {
         manifests::run(args, printer)?;

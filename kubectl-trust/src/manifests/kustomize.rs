@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context as _, bail};
+use common::yaml::Document;
 use common::{limits, yaml};
 
 use crate::input::{Input, InputError};
 use crate::io_error::problem;
+use crate::waiting;
 
 /// What kubectl may say of a failure, in bytes. It says one line.
 const SAID_BYTES: u64 = 4 * 1024;
@@ -19,22 +21,45 @@ const SAID_BYTES: u64 = 4 * 1024;
 /// # Errors
 /// No such folder, no kubectl, a kustomization that it cannot build, more than a file may hold.
 pub(super) fn build(folder: &Path) -> anyhow::Result<Input> {
-    let name = format!("-k {}", folder.display());
-    if !folder.is_dir() {
-        bail!("{name}: not a folder; give the one that holds the kustomization.yaml");
-    }
-    let content = run(folder).with_context(|| name.clone())?;
+    let content = content(folder)?;
     let documents = yaml::read(&content).map_err(InputError::Content);
-    Ok(Input { name, documents })
+    Ok(Input { name: name(folder), documents })
+}
+
+/// The same with the text that they are read from.
+///
+/// # Errors
+/// As [`build`], and text that cannot be read.
+pub(crate) fn text(folder: &Path) -> anyhow::Result<(String, Vec<Document>)> {
+    let content = content(folder)?;
+    let documents = yaml::read(&content).with_context(|| name(folder))?;
+    let text =
+        String::from_utf8(content).ok().with_context(|| format!("{}: not UTF-8 text", name(folder)))?;
+    Ok((text, documents))
+}
+
+/// What messages and verdicts call it: `-k overlay`.
+pub(crate) fn name(folder: &Path) -> String {
+    format!("-k {}", folder.display())
+}
+
+fn content(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    if !folder.is_dir() {
+        bail!("{}: not a folder; give the one that holds the kustomization.yaml", name(folder));
+    }
+    run(folder).with_context(|| name(folder))
 }
 
 fn run(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let mut kubectl = Command::new("kubectl");
     kubectl.arg("kustomize").arg(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = kubectl.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow::anyhow!("kubectl builds kustomizations, and it is not in PATH"),
-        _ => anyhow::anyhow!("kubectl kustomize: {}", problem(&error)),
+    let mut child = kubectl.spawn().map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            return anyhow::anyhow!("kubectl builds kustomizations, and it is not in PATH");
+        }
+        anyhow::anyhow!("kubectl kustomize: {}", problem(&error))
     })?;
+    let _waiting = waiting::for_(format_args!("kubectl kustomize {}", folder.display()), None);
     let read = read(&mut child);
     if read.as_ref().is_ok_and(|(content, _)| content.len() > limits::INPUT_BYTES) {
         // It may still write; what it has to say is of no use any more.

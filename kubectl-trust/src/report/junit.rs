@@ -43,7 +43,9 @@ pub(crate) fn document(suites: &[Suite]) -> String {
     for Suite { name, cases } in suites {
         let counts = counts(&cases.iter().collect::<Vec<_>>());
         let _ = writeln!(xml, "  <testsuite name=\"{}\" {counts}>", escape(name));
-        cases.iter().for_each(|case| write_case(&mut xml, case));
+        for case in cases {
+            write_case(&mut xml, case);
+        }
         xml.push_str("  </testsuite>\n");
     }
     xml.push_str("</testsuites>\n");

@@ -115,7 +115,9 @@ impl ValuesFile {
     pub(crate) fn parse(value: Value) -> anyhow::Result<Self> {
         let mut file: Self = serde_json::from_value(value)?;
         let namespaces: Vec<_> = file.namespaces.iter().filter_map(namespace).collect();
-        namespaces.into_iter().for_each(|(name, labels)| file.add_namespace(&name, labels));
+        for (name, labels) in namespaces {
+            file.add_namespace(&name, labels);
+        }
         Ok(file)
     }
 

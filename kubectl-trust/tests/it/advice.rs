@@ -40,9 +40,18 @@ const HARMLESS: [(&str, &str); 6] = [
 /// Changes that let something else run, or let it do more.
 const ATTACKS: [(&str, &str); 9] = [
     ("registry.example.com/web:1", "registry.example.com/web:evil"),
-    ("        name: web\n", "        name: web\n      - {name: sidecar, image: evil}\n"),
-    ("        name: web\n", "        name: web\n        securityContext: {privileged: true}\n"),
-    ("        name: web\n", "        name: web\n        env: [{name: LD_PRELOAD, value: /x.so}]\n"),
+    (
+        "        image: registry.example.com/web:1\n",
+        "        image: registry.example.com/web:1\n      - {name: sidecar, image: evil}\n",
+    ),
+    (
+        "        image: registry.example.com/web:1\n",
+        "        image: registry.example.com/web:1\n        securityContext: {privileged: true}\n",
+    ),
+    (
+        "        image: registry.example.com/web:1\n",
+        "        image: registry.example.com/web:1\n        env: [{name: LD_PRELOAD, value: /x.so}]\n",
+    ),
     ("      containers:\n", "      volumes: [{name: a, hostPath: {path: /}}]\n      containers:\n"),
     ("      containers:\n", "      serviceAccountName: admin\n      containers:\n"),
     ("    metadata:\n", "    metadata:\n      annotations: {sidecar.istio.io/inject: 'true'}\n"),
@@ -236,7 +245,7 @@ fn what_other_kinds_hold_is_never_offered_to_be_ignored() {
     for (manifest, change) in [
         (
             "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\nrules:\n- {apiGroups: ['x'], resources: [pods], verbs: [get]}\n",
-            ("- get", "- get\n  - escalate"),
+            ("[get]", "[get, escalate]"),
         ),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: one}\n", ("a: one", "a: two")),
         (

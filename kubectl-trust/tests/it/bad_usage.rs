@@ -76,6 +76,8 @@ fn unknown_words_get_the_nearest_known_one() {
             "verify signed.yaml --key cosign.pub",
             "signed.yaml: is a file, and no image; did you mean -f signed.yaml?",
         ),
+        ("sign app.yaml --key cosign.key", "did you mean -f app.yaml?"),
+        ("record ./images --to x", "did you mean -f ./images?"),
         ("verify ./none --key cosign.pub", "did you mean -f ./none?"),
         ("explain image signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
         ("verify-resource signed.yaml --key cosign.pub", "did you mean -f signed.yaml?"),
@@ -99,6 +101,31 @@ fn unknown_words_get_the_nearest_known_one() {
         ),
         ("attest a --key k --predicate p --type slsaprovenence", "did you mean `slsaprovenance`?"),
         ("verify a --key k --type slsaprovenence", "did you mean `slsaprovenance`?"),
+    ] {
+        place.refuses(line, &[words]);
+    }
+}
+
+/// Fingers that know cosign, or the plugin of k8s-manifest-sigstore.
+#[test]
+fn verbs_of_other_programs_get_the_command_to_type() {
+    let place = Place::new();
+    for (line, words) in [
+        ("generate-key-pair", "did you mean: kubectl trust keygen"),
+        ("sign-blob --yes --key cosign.key a", "did you mean: kubectl trust sign --blob a --key cosign.key"),
+        ("--color never sign-blob a --key k", "did you mean: kubectl trust sign --blob a --key k"),
+        ("verify-blob", "did you mean: kubectl trust verify --blob FILE --bundle BUNDLE --key cosign.pub"),
+        (
+            "verify-attestation a --type spdx --key k",
+            "did you mean: kubectl trust verify a --type spdx --key k",
+        ),
+        ("attest-blob a", "nothing attests files here. Images: kubectl trust attest IMAGE"),
+        ("public-key --key cosign.key", "kubectl trust keygen writes the public key beside the private one"),
+        ("triangulate a", "kubectl trust explain image IMAGE --key cosign.pub"),
+        ("tree a", "kubectl trust explain image IMAGE --key cosign.pub"),
+        ("initialize", "did you mean: kubectl trust trust-root --tuf -o json > trusted-root.json"),
+        ("download signature a", "kubectl trust record IMAGE --to DIR"),
+        ("apply-after-verify -f a", "kubectl trust verify -f FILE --key cosign.pub && kubectl apply -f FILE"),
     ] {
         place.refuses(line, &[words]);
     }

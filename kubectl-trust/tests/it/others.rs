@@ -215,6 +215,13 @@ fn a_folder_may_hold_more_than_policies_and_manifests() {
     );
     place.write("app/values.yaml", "kind: Deployment\nreplicas: 1\n");
     place.answers("verify -f app --key cosign.pub", 0, &["1 of 1 trusted", "2 documents passed over"]);
+    let before = place.read("app/values.yaml");
+    let ran = place.run("sign -f app --key cosign.key --in-place");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.says("sign", &["app/signed.yaml: 1 document already signed by this key", "2 documents passed over"]);
+    assert_eq!(place.read("app/values.yaml"), before);
+    let nothing = "no Kubernetes object in these folders; nothing was signed";
+    place.refuses("sign -f none --key cosign.key", &[nothing]);
     place.answers(
         "verify -f app -f app/values.yaml --key cosign.pub",
         2,

@@ -64,8 +64,8 @@ fn the_transcript_is_what_happens() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = blocks(&page, "yaml").into_iter().next().unwrap();
     fs::write(folder.path().join("web.yaml"), manifest).unwrap();
-    std::os::unix::fs::symlink(repository().join("examples/check-image"), folder.path().join("check-image"))
-        .unwrap();
+    // What a command reads stands where it does for people who are at the root of the repository.
+    std::os::unix::fs::symlink(repository().join("examples"), folder.path().join("examples")).unwrap();
     for transcript in transcripts {
         let real = run(&transcript, folder.path());
         let same = without_digests(&real) == without_digests(&transcript);
@@ -112,5 +112,41 @@ fn the_examples_do_what_their_pages_say() {
                 + &String::from_utf8_lossy(&status.stderr);
             assert_eq!(status.status.code(), Some(expected), "{command}\n{shown}");
         }
+    }
+}
+
+/// The README says how many examples there are.
+#[test]
+fn the_examples_are_counted() {
+    const WORDS: [&str; 13] = [
+        "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
+    let folders = fs::read_dir(repository().join("examples")).unwrap();
+    let tests =
+        folders.filter(|folder| folder.as_ref().unwrap().path().join("kyverno-test.yaml").is_file()).count();
+    let page = fs::read_to_string(repository().join("README.md")).unwrap();
+    assert!(page.contains(&format!("{} scenarios to copy", WORDS[tests])), "{tests} examples have a test");
+}
+
+/// Flags of the commands that CI is shown are flags of ours: none is misspelt, none belongs to another form.
+#[test]
+fn what_ci_is_shown_can_be_typed() {
+    let page = fs::read_to_string(repository().join("README.md")).unwrap();
+    let steps = blocks(&page, "yaml").into_iter().find(|block| block.starts_with("steps:")).unwrap();
+    let commands: Vec<_> = steps.lines().filter_map(|line| line.split_once("kubectl trust ")).collect();
+    assert_eq!(commands.len(), 5, "{steps}");
+    let folder = tempfile::tempdir().unwrap();
+    for (_, command) in commands {
+        let words = command.split(['#', ')']).next().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_kubectl-trust"))
+            .args(words.split_whitespace().filter(|word| !word.contains("registry.example.com")))
+            .current_dir(folder.path())
+            .env_clear()
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words}: there is nothing to judge");
+        assert!(!said.contains("Usage:") && !said.contains("unexpected argument"), "{words}: {said}");
     }
 }

@@ -40,7 +40,7 @@ pub enum VariableFault {
     /// what is asked for. Attack: a statement that brings its own `request`, or the value that it is compared with.
     #[error("`{0}` is given by the request or the rule, and the statement says something of that name, too")]
     Ambiguous(String),
-    /// The document that is judged does not say it, or says `null`. Only of [`Scope::of_statement`].
+    /// The document that is judged does not say it, or says `null`. Only of [`Scope::of_statement`](super::Scope::of_statement).
     #[error("there is no `{0}`")]
     Absent(String),
     /// An expression that cannot be evaluated.

@@ -13,6 +13,7 @@ pub use fault::VariableFault;
 pub(super) use scope::OF_REQUEST;
 pub use scope::{ContextEntry, ContextSource, Scope};
 
+use super::expression::Expression;
 use super::template::{Template, show};
 use crate::object::FieldPath;
 
@@ -240,9 +241,7 @@ impl Condition {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let templates = [&self.key, &self.value].into_iter();
         let expressions = templates.flat_map(|template| template.expressions());
-        expressions
-            .flat_map(|expression| expression.variables())
-            .filter_map(|path| path.first().map(String::as_str))
+        expressions.flat_map(Expression::variables).filter_map(|path| path.first().map(String::as_str))
     }
 
     /// Whether the condition holds.

@@ -159,13 +159,9 @@ impl Scope {
 
     /// What a statement is seen beside. Without a request, what requests give has no value.
     fn beside(beside: Option<&Self>, now: Timestamp) -> Self {
-        let scope = match beside {
-            Some(scope) => scope.seeing(scope.names(), now),
-            None => {
-                let no_request = |name: &str| (name.to_owned(), VariableFault::NoRequest(name.to_owned()));
-                Self { missing: OF_REQUEST.map(no_request).into(), ..Self::empty(now) }
-            }
-        };
+        let no_request = |name: &str| (name.to_owned(), VariableFault::NoRequest(name.to_owned()));
+        let alone = || Self { missing: OF_REQUEST.map(no_request).into(), ..Self::empty(now) };
+        let scope = beside.map_or_else(alone, |scope| scope.seeing(scope.names(), now));
         Self { must_say: true, ..scope }
     }
 

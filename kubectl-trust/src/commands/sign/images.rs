@@ -33,7 +33,7 @@ impl Target {
     /// # Errors
     /// No reference, not there, no answer.
     async fn find(typed: &str, client: &Client) -> anyhow::Result<Self> {
-        let image = ImageRef::parse(typed).with_context(|| typed.to_owned())?;
+        let image = images::named(typed)?;
         let found = client.manifest(image.repository(), &image.version()).await;
         let found = found.map_err(|fault| anyhow::anyhow!("{typed}: {fault}"))?;
         let manifest = found.with_context(|| format!("{typed}: the registry has no such image"))?;

@@ -7,12 +7,14 @@ use common::manifest::DEFAULT_DOMAIN;
 use common::manifest::message::Form;
 use common::manifest::sign::{Earlier, Options, expand_lists, sign_rest};
 use common::object::items;
+use common::yaml::Document;
 use serde_json::Value;
 
 use super::settled;
 use super::texts::{self, Writing};
-use crate::cli::SignArgs;
+use crate::cli::{FileArgs, SignArgs};
 use crate::input;
+use crate::manifests::{PassedOver, is_manifest, kustomize};
 use crate::output::Printer;
 use crate::signing::{Signer, Verifying};
 use crate::staging::{self, Access, Existing, Staging};
@@ -23,8 +25,10 @@ const SERVER_ANNOTATION_BYTES: usize = 256 * 1024;
 
 /// A file whose documents are signed.
 pub(super) struct Source {
-    /// The file as given; `-` for standard input.
+    /// The file as given; `-` for standard input, `-k FOLDER` for what a kustomization builds.
     pub(super) path: PathBuf,
+    /// Whether it is a file, which can be written back.
+    is_file: bool,
     /// What it holds.
     pub(super) text: String,
     documents: Vec<Value>,
@@ -41,14 +45,13 @@ struct Signed {
 
 /// Signs every file, and only then writes: either all files are signed or none is touched.
 pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> {
-    let files = input::expand(&args.files.files, args.files.recursive)?;
-    if args.in_place && files.iter().any(|file| file.as_os_str() == "-") {
-        bail!("--in-place needs files, and - is standard input");
+    let sources = sources(&args.files, printer)?;
+    if let Some(source) = sources.iter().find(|source| args.in_place && !source.is_file) {
+        bail!("--in-place needs files, and {} is none", source.path.display());
     }
     if let Some((key, _)) = args.annotations.iter().find(|(key, _)| is_of(key, &args.annotation_domain)) {
         bail!("--annotation {key}: the annotations of {} are the signature's own", args.annotation_domain);
     }
-    let sources = files.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let signer = Signer::open(&args.signer)?;
     signer.gives_pieces()?;
     signer.announce(printer);
@@ -113,14 +116,41 @@ fn is_of(key: &str, domain: &str) -> bool {
     key.strip_prefix(domain).is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn read(path: &Path) -> anyhow::Result<Source> {
-    let name = || path.display().to_string();
-    let (text, documents) = input::with_text(path).with_context(name)?;
+/// What the arguments name. Files of a folder that hold no manifest (kustomizations, values of charts) are passed over,
+/// which is said.
+fn sources(args: &FileArgs, printer: &mut Printer) -> anyhow::Result<Vec<Source>> {
+    let mut passed_over = PassedOver::default();
+    let mut sources = Vec::new();
+    for path in input::expand(&args.files, args.recursive)? {
+        let read = input::with_text(&path).with_context(|| path.display().to_string())?;
+        if !args.files.contains(&path) && !read.1.iter().any(|document| is_manifest(&document.value)) {
+            passed_over.count(&path, read.1.len());
+            continue;
+        }
+        let is_file = path.as_os_str() != "-";
+        sources.push(source(path, read, is_file)?);
+    }
+    for folder in &args.kustomize {
+        let name = PathBuf::from(kustomize::name(folder));
+        sources.push(source(name, kustomize::text(folder)?, false)?);
+    }
+    if sources.is_empty() {
+        bail!("no Kubernetes object in these folders; nothing was signed");
+    }
+    passed_over.line().iter().for_each(|line| printer.note_line(line));
+    Ok(sources)
+}
+
+fn source(
+    path: PathBuf,
+    (text, documents): (String, Vec<Document>),
+    is_file: bool,
+) -> anyhow::Result<Source> {
     if documents.is_empty() {
-        bail!("{}: holds nothing to sign", name());
+        bail!("{}: holds nothing to sign", path.display());
     }
     let documents = documents.into_iter().map(|document| document.value).collect();
-    Ok(Source { path: path.to_owned(), text, documents })
+    Ok(Source { path, is_file, text, documents })
 }
 
 fn warn_lists(printer: &mut Printer, source: &Source, expand: bool) {

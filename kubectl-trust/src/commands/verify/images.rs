@@ -1,23 +1,22 @@
 //! Images, by the trust flags.
 
-use anyhow::{Context as _, bail};
 use common::cache::Facts;
 use common::evaluate::{self, Context};
-use common::image::ImageRef;
 use common::object::FieldPath;
 use common::policy::images::{
     AttestationEntry, ImageEntry, RegistryCredentials, SignatureStorage, SignedReference,
 };
 use common::policy::{PolicyValue, Requirement};
 use common::sources::Sources;
-use common::verdict::{Decision, shell_word};
+use common::verdict::Decision;
 use futures::stream::{self, StreamExt as _};
 
 use crate::cli::{ReferenceMode, SignatureFormat, TrustArgs, VerifyArgs};
 use crate::clock;
 use crate::commands::judge::AT_ONCE;
+use crate::images::named;
 use crate::output::Progress;
-use crate::{input, trust};
+use crate::trust;
 
 /// What the flags of `verify` demand of every image.
 ///
@@ -97,13 +96,7 @@ pub(in crate::commands) fn demanding(requirement: Requirement, predicate_type: O
 /// # Errors
 /// The first that is none, or is the name of a file.
 pub(in crate::commands) fn names(typed: &[String]) -> anyhow::Result<()> {
-    let check = |typed: &String| {
-        if input::looks_like_a_file(typed) {
-            bail!("{typed}: is a file, and no image; did you mean -f {}?", shell_word(typed));
-        }
-        ImageRef::parse(typed).map(drop).with_context(|| shell_word(typed).into_owned())
-    };
-    typed.iter().try_for_each(check)
+    typed.iter().try_for_each(|typed| named(typed).map(drop))
 }
 
 /// Judges every image, some at the same time; the answers are in the order asked.
