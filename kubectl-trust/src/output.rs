@@ -1,6 +1,8 @@
 //! Everything that is written to a terminal goes through the [`Printer`]: results to standard output,
 //! talk to standard error.
 
+mod words;
+
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
@@ -15,6 +17,7 @@ use clap::ValueEnum;
 use common::verdict::{Outcome, printable};
 use serde_json::Value;
 
+use self::words::shortened;
 use crate::exit::ExitStatus;
 use crate::io_error::problem;
 use crate::staging;
@@ -111,9 +114,15 @@ impl Printer {
     }
 
     /// One line of the result. Whatever a manifest, policy or certificate says is in it can neither end the
-    /// line nor write to the terminal.
+    /// line nor write to the terminal, and no word of it takes more than a few lines.
     pub(crate) fn line(&mut self, text: impl Display) {
         let written = writeln!(self.out, "{}", self.shown(&text.to_string()));
+        self.note(written);
+    }
+
+    /// One line of the result that is to be pasted or read by another command: with all of each word.
+    pub(crate) fn whole_line(&mut self, text: impl Display) {
+        let written = writeln!(self.out, "{}", printable(&text.to_string()));
         self.note(written);
     }
 
@@ -163,7 +172,7 @@ impl Printer {
         let flushed = self.out.flush();
         self.note(flushed);
         let text = text.to_string();
-        let written = waiting::wiped(|| writeln!(self.err, "{}", printable(&text)));
+        let written = waiting::wiped(|| writeln!(self.err, "{}", printable(&shortened(&text))));
         self.note(written);
     }
 
@@ -174,10 +183,11 @@ impl Printer {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let text = format!("{error:#}");
         let mut lines = text.lines();
-        let first = printable(lines.next().unwrap_or_default());
+        let said = |line| printable(&shortened(line)).into_owned();
+        let first = said(lines.next().unwrap_or_default());
         let written = waiting::wiped(|| {
             writeln!(self.err, "{style}error{style:#}: {first}")?;
-            lines.try_for_each(|line| writeln!(self.err, "       {}", printable(line)))
+            lines.try_for_each(|line| writeln!(self.err, "       {}", said(line)))
         });
         self.note(written);
     }
@@ -198,7 +208,7 @@ impl Printer {
 
     /// The text as this terminal can show it: nothing that it obeys, and no signs of our own that it lacks.
     fn shown(&self, text: &str) -> String {
-        let text = printable(text).into_owned();
+        let text = printable(&shortened(text)).into_owned();
         if self.unicode { text } else { text.replace('…', "...").replace('←', "<-") }
     }
 

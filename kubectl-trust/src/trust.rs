@@ -114,7 +114,11 @@ pub(crate) fn widen(policies: &mut [Policy], matching: &MatchArgs) -> anyhow::Re
     Ok(())
 }
 
-fn ignored(matching: &MatchArgs) -> anyhow::Result<Vec<IgnoreField>> {
+/// What `--ignore-fields` leave out, one for each.
+///
+/// # Errors
+/// A path that cannot be read.
+pub(crate) fn ignored(matching: &MatchArgs) -> anyhow::Result<Vec<IgnoreField>> {
     let place = |index| FieldPath::keys(["--ignore-fields"]).index(index);
     let fields = matching.ignore_fields.iter().enumerate();
     fields

@@ -24,21 +24,25 @@ pub use crate::policy::{IgnoreField, ObjectSelector};
 /// Reads the form of the command line, `[Kind:]PATH`: `Deployment:spec.replicas`. `flag` is where it
 /// stands, for messages.
 ///
-/// A kind starts with a capital letter and holds letters and digits only, so a colon inside a path is no
-/// separator.
+/// A kind may be written in any case and as its resources are called (`deployments`). It holds letters and digits only,
+/// so a colon behind the first step of a path is no separator; in the first step it stands in quotes (`"a:b"`).
 ///
 /// # Errors
 /// When the path cannot be used, see [`IgnoreError`].
 pub fn parse_flag(text: &str, flag: FieldPath) -> Result<IgnoreField, IgnoreError> {
     let is_kind = |kind: &str| {
-        kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        kind.starts_with(|c: char| c.is_ascii_alphabetic()) && kind.chars().all(|c| c.is_ascii_alphanumeric())
     };
     let (kind, path) = match text.split_once(':').filter(|(kind, _)| is_kind(kind)) {
         Some((kind, path)) => (Some(kind), path),
         None => (None, text),
     };
     let fields = vec![IgnorePath::parse(path)?];
-    let selector = kind.map(|kind| ObjectSelector { kind: kind.to_owned(), ..ObjectSelector::default() });
+    let selector = kind.map(|kind| ObjectSelector {
+        kind: kind.to_owned(),
+        kind_as_typed: true,
+        ..ObjectSelector::default()
+    });
     Ok(IgnoreField { objects: selector.into_iter().collect(), fields, path: flag })
 }
 
@@ -106,6 +110,41 @@ impl IgnoreRules {
             }
         }
         if beneath { Coverage::Beneath } else { Coverage::None }
+    }
+}
+
+/// Whether an object has any field that a rule covers: one that has none may be misspelt.
+#[must_use]
+pub fn has_field(rule: &IgnorePath, object: &Value) -> bool {
+    covers_any(rule, object, &mut Vec::new(), &mut Vec::new())
+}
+
+/// `segments` lead to `value`, and `names` are those of the list elements on the way.
+fn covers_any<'v>(
+    rule: &IgnorePath,
+    value: &'v Value,
+    segments: &mut Vec<Segment>,
+    names: &mut Vec<Option<&'v str>>,
+) -> bool {
+    match rule.covers(segments, names) {
+        Cover::Whole => return true,
+        Cover::None => return false,
+        Cover::Beneath => {}
+    }
+    let mut inside = |segment, child: &'v Value| {
+        segments.push(segment);
+        names.push(child.get("name").and_then(Value::as_str));
+        let found = covers_any(rule, child, segments, names);
+        segments.pop();
+        names.pop();
+        found
+    };
+    match value {
+        Value::Object(map) => map.iter().any(|(key, child)| inside(Segment::Key(key.clone()), child)),
+        Value::Array(list) => {
+            list.iter().enumerate().any(|(index, child)| inside(Segment::Index(index), child))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@ use super::ignore::IgnorePath;
 use super::requirement::Requirement;
 use crate::image::ImageRef;
 use crate::object::{FieldPath, ObjectRef};
+use crate::policy::selector::plural;
 use crate::policy::wildcard;
 
 /// The object must equal a signed manifest, up to named fields.
@@ -59,6 +60,9 @@ pub struct ObjectSelector {
     pub version: String,
     /// Kind.
     pub kind: String,
+    /// Whether the kind is one that a person typed at a command line: in any case, and also as its resources are called
+    /// (`deployments`). In a policy it is a pattern of the kind itself.
+    pub kind_as_typed: bool,
     /// Name.
     pub name: String,
     /// Namespace.
@@ -71,9 +75,17 @@ impl ObjectSelector {
     pub fn covers(&self, object: &ObjectRef) -> bool {
         accepts(&self.group, object.group())
             && accepts(&self.version, object.version())
-            && accepts(&self.kind, &object.kind)
+            && self.accepts_kind(&object.kind)
             && accepts(&self.name, &object.name)
             && accepts(&self.namespace, &object.namespace)
+    }
+
+    fn accepts_kind(&self, kind: &str) -> bool {
+        if !self.kind_as_typed {
+            return accepts(&self.kind, kind);
+        }
+        let (typed, kind) = (self.kind.to_lowercase(), kind.to_lowercase());
+        typed == kind || typed == plural(&kind)
     }
 }
 
@@ -154,6 +166,9 @@ mod tests {
         let cases = [
             (ObjectSelector { kind: "Deployment".into(), ..all.clone() }, true),
             (ObjectSelector { kind: "deployment".into(), ..all.clone() }, false),
+            (ObjectSelector { kind: "deployment".into(), kind_as_typed: true, ..all.clone() }, true),
+            (ObjectSelector { kind: "Deployments".into(), kind_as_typed: true, ..all.clone() }, true),
+            (ObjectSelector { kind: "deploy".into(), kind_as_typed: true, ..all.clone() }, false),
             (ObjectSelector { kind: "Pod, Deployment".into(), ..all.clone() }, true),
             (ObjectSelector { name: "web-*".into(), ..all.clone() }, true),
             (ObjectSelector { name: "web".into(), ..all.clone() }, false),

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use super::judge::{self, Item, Lists, Reading};
+use super::unmatched;
 use super::verify_resource::live_items;
 use crate::cli::{DiffArgs, Format};
 use crate::clock;
@@ -33,8 +34,19 @@ struct Compared<'i> {
     with: Option<(Value, Comparison)>,
 }
 
-/// Shows the differences of every object. A good object has none; the signature is judged as well, and
-/// said first.
+impl Compared<'_> {
+    /// How many fields differ; none where there was nothing to compare.
+    fn differences(&self) -> usize {
+        self.with.as_ref().map_or(0, |(_, comparison)| comparison.differences.len() + comparison.omitted)
+    }
+
+    /// Whether the signature is good and nothing differs.
+    fn is_as_signed(&self) -> bool {
+        self.decision.outcome() == Outcome::Pass && self.differences() == 0
+    }
+}
+
+/// Shows every object that is not as it was signed. The signature is judged as well, and said first.
 pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<ExitStatus> {
     if args.files.is_empty() && args.resources.is_empty() {
         bail!("what shall be compared? Give KIND/NAME or -f FILE");
@@ -53,10 +65,11 @@ pub(crate) fn run(args: &DiffArgs, printer: &mut Printer) -> anyhow::Result<Exit
     let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Signed(domain) };
     let mut items = judge::items(&read.inputs, how);
     items.extend(live_items(&live));
+    unmatched::say(&args.matching, &items, printer)?;
     let all = runtime::block_on(compare(&items, &demands, &world))?;
     let verdict = Verdict { decisions: all.iter().map(|one| one.decision.clone()).collect() };
     match args.output {
-        Format::Text => all.iter().for_each(|one| show(one, args, printer)),
+        Format::Text => show_all(&all, args, printer),
         Format::Json => printer.json(&trusted.with_verdict(to_json(&verdict))),
         Format::Yaml => printer.yaml(&trusted.with_verdict(to_json(&verdict))),
     }
@@ -87,6 +100,36 @@ async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Ve
     all
 }
 
+/// Of an object that is as it was signed there is nothing to show, but what was left out where that is asked for; then
+/// the sum. One object that is shown is its own sum.
+fn show_all(all: &[Compared<'_>], args: &DiffArgs, printer: &mut Printer) {
+    let shown: Vec<_> = all.iter().filter(|one| args.all || !one.is_as_signed()).collect();
+    shown.iter().for_each(|one| show(one, args, printer));
+    if shown.is_empty() || all.len() > 1 {
+        printer.line(sum(all));
+    }
+}
+
+/// `No difference.`, or `2 of 40 objects differ, 1 could not be checked`.
+fn sum(all: &[Compared<'_>]) -> String {
+    if all.iter().all(Compared::is_as_signed) {
+        return "No difference.".to_owned();
+    }
+    let differing = all.iter().filter(|one| one.differences() > 0).count();
+    let equal = || all.iter().filter(|one| one.differences() == 0);
+    let count = |outcome| equal().filter(|one| one.decision.outcome() == outcome).count();
+    let (refused, unchecked) = (count(Outcome::Fail), count(Outcome::Fault));
+    let verb = if differing == 1 { "differs" } else { "differ" };
+    let mut text = format!("{differing} of {} objects {verb}", all.len());
+    if refused > 0 {
+        text.push_str(&format!(", {refused} refused for another reason"));
+    }
+    if unchecked > 0 {
+        text.push_str(&format!(", {unchecked} could not be checked"));
+    }
+    text
+}
+
 fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
     let (Some(object), Some((signed, comparison))) = (one.object, &one.with) else {
         let (outcome, reason) = (one.decision.outcome(), one.decision.headline());
@@ -103,7 +146,7 @@ fn show(one: &Compared<'_>, args: &DiffArgs, printer: &mut Printer) {
     let domain = &args.matching.annotation_domain;
     unified(signed, object, comparison, domain, args.all, printer);
     left_out(comparison, args.all, printer);
-    suggestion(one, comparison, printer);
+    suggestion(one, printer);
 }
 
 /// What is to be said of the signature before anybody reads a difference to it.
@@ -257,8 +300,8 @@ fn left_out(comparison: &Comparison, all: bool, printer: &mut Printer) {
 }
 
 /// The shortest rule that accepts the differences, where one may be offered; else why not, and what to do.
-fn suggestion(one: &Compared<'_>, comparison: &Comparison, printer: &mut Printer) {
-    let count = comparison.differences.len() + comparison.omitted;
+fn suggestion(one: &Compared<'_>, printer: &mut Printer) {
+    let count = one.differences();
     if count == 0 {
         printer.line("No difference.");
         return;

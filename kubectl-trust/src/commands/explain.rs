@@ -13,6 +13,7 @@ use common::verdict::{SubjectKind, Verdict, to_json};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::judge::{self, Item, Lists, Reading};
+use super::unmatched;
 use super::verify;
 use super::verify_resource::live_items;
 use crate::cli::{ExplainArgs, Format};
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &ExplainArgs, printer: &mut Printer) -> anyhow::Result<E
     let lists = if by_rule { Lists::Signed(domain) } else { Lists::Items };
     let mut items = judge::items(&read.inputs, Reading { kind: SubjectKind::Manifest, origin, lists });
     items.extend(live_items(&live));
+    unmatched::say(&args.matching, &items, printer)?;
     if !by_rule {
         items.extend(images::items(named, &pods));
         return by_policies(args, (&items, &live), &world, &trusted, printer);

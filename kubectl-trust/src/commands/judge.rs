@@ -195,7 +195,7 @@ pub(crate) fn print(
         VerdictFormat::Sarif => printer.json(&report::sarif(&decisions, lines)),
         VerdictFormat::Name => {
             for name in report::names(&verdict.decisions) {
-                printer.line(name);
+                printer.whole_line(name);
             }
             for line in text::refused_lines(verdict) {
                 printer.note_line(line);

@@ -12,6 +12,7 @@ mod record;
 mod sign;
 mod test;
 mod trust_root;
+mod unmatched;
 mod verify;
 mod verify_resource;
 mod version;

@@ -9,6 +9,7 @@ use common::policy::DefaultFields;
 use common::verdict::{SubjectKind, Verdict};
 
 use super::judge::{self, Lists, Reading};
+use super::unmatched;
 use crate::cli::{VerdictFormat, VerifyArgs};
 use crate::cluster::World;
 use crate::exit::ExitStatus;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &VerifyArgs, printer: &mut Printer) -> anyhow::Result<Ex
         let read = Manifests::read(&args.files)?;
         read.say(printer);
         lines = Lines::of(&read.inputs);
-        verdict.decisions.extend(manifests(args, &read, &trusted, &mut weakened)?.decisions);
+        verdict.decisions.extend(manifests(args, &read, &trusted, &mut weakened, printer)?.decisions);
     }
     if !args.images.is_empty() {
         let entry = images::entry(args)?;
@@ -63,11 +64,13 @@ fn manifests(
     read: &Manifests,
     trusted: &Trusted,
     weakened: &mut Vec<&'static str>,
+    printer: &mut Printer,
 ) -> anyhow::Result<Verdict> {
     let demands = trust::demands(&args.trust, &args.matching, DefaultFields::Signature)?;
     let lists = Lists::Signed(&args.matching.annotation_domain);
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists };
     let items = judge::items(&read.inputs, how);
+    unmatched::say(&args.matching, &items, printer)?;
     weakened.extend(&demands.weakened);
     let world = World::new(args.cluster.clone(), trusted.root.clone());
     let progress = Progress::new("manifests verified", items.len());

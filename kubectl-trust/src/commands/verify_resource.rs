@@ -6,6 +6,7 @@ use common::policy::DefaultFields;
 use common::verdict::{Subject, SubjectKind};
 
 use super::judge::{self, Item, Lists, Reading};
+use super::unmatched;
 use crate::cli::{ResourceArgs, VerdictFormat};
 use crate::cluster::{Live, World};
 use crate::exit::ExitStatus;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &ResourceArgs, printer: &mut Printer) -> anyhow::Result<
         let how = Reading { kind: SubjectKind::Resource, origin: Origin::Live, lists: Lists::Signed(domain) };
         let mut items = judge::items(&read.inputs, how);
         items.extend(live_items(&live));
+        unmatched::say(&args.matching, &items, printer)?;
         let progress = Progress::new("objects verified", items.len());
         anyhow::Ok(judge::by_rule(&items, &demands.rule, &world, progress).await)
     })??;

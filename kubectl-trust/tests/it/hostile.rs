@@ -45,6 +45,48 @@ fn what_is_offered_can_be_pasted() {
     assert!(!place.path("owned").exists());
 }
 
+/// Attack: names that bury what is said about them.
+#[test]
+fn a_name_of_any_length_is_shown_at_its_beginning() {
+    let long = "n".repeat(100_000);
+    let manifest = CONFIG_MAP.replace("name: app", &format!("name: {long}"));
+    let place = Place::signed(&manifest);
+    place.write("kind.yaml", manifest.replace("kind: ConfigMap", &format!("kind: K{long}")));
+    place.write("changed.yaml", place.read("signed.yaml").replace("a: one", &format!("a: {long}")));
+    let policy = crate::bad_policies::policy(&place.read("cosign.pub"));
+    place.write("policy.yaml", policy.replace("[ConfigMap]", &format!("[ConfigMap, K{long}]")));
+    place.write("other.yaml", policy.replace("name: signed", &format!("name: {long}")));
+    for line in [
+        "verify -f FILE --key cosign.pub",
+        "explain -f FILE --key cosign.pub",
+        "explain -f FILE --policy other.yaml",
+        "diff -f FILE --key cosign.pub",
+        "diff -f FILE --key cosign.pub --all",
+        "apply policy.yaml -r FILE --detailed-results",
+        "apply other.yaml -r FILE",
+        "sign -f FILE --key cosign.key -o again.yaml",
+    ] {
+        for file in ["signed.yaml", "changed.yaml", "kind.yaml"] {
+            let begin = std::time::Instant::now();
+            let ran = place.run(&line.replace("FILE", file));
+            let took = begin.elapsed();
+            assert!(took < std::time::Duration::from_secs(10), "{line} {file}: {took:?}");
+            assert!(matches!(ran.code, Some(0..=2)), "{line} {file}: {:?}", ran.code);
+            let text = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(!text.contains("panicked"), "{line} {file}");
+            let longest = text.lines().max_by_key(|line| line.len()).unwrap_or_default();
+            assert!(longest.len() <= 8 * 1024, "{line} {file}: {} bytes: {longest:.300}", longest.len());
+        }
+    }
+    let ran = place.run("verify -f signed.yaml --key cosign.pub");
+    assert!(ran.code == Some(0) && ran.stdout.contains("nnn… (1000"), "{ran:.300?}");
+    // What other commands read is whole.
+    let names = place.run("verify -f signed.yaml --key cosign.pub -o name");
+    assert_eq!(names.stdout, format!("configmap/{long}\n"));
+    let json = place.run("verify -f signed.yaml --key cosign.pub -o json").json();
+    assert_eq!(json["results"][0]["subject"]["name"], long);
+}
+
 #[test]
 fn a_secret_stays_one() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: hunter2}\n";

@@ -9,6 +9,7 @@ mod bad_keys;
 mod bad_policies;
 mod bad_usage;
 mod building;
+mod comparing;
 mod completion;
 mod help;
 mod hostile;

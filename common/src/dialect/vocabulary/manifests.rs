@@ -40,6 +40,7 @@ fn object_selector(node: &Node<'_, '_>) -> Option<ObjectSelector> {
             group: text("group"),
             version: text("version"),
             kind: text("kind"),
+            kind_as_typed: false,
             name: text("name"),
             namespace: text("namespace"),
         }

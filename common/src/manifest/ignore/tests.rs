@@ -140,8 +140,41 @@ fn the_command_line_form_may_name_a_kind() {
     let field = parse_flag("Deployment:spec.replicas", FieldPath::root()).unwrap();
     assert_eq!((field.objects[0].kind.as_str(), field.fields[0].text()), ("Deployment", "spec.replicas"));
     assert!(!field.covers(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }));
-    for text in [r#"metadata.annotations."A:b""#, "data:x"] {
-        assert_eq!(parse_flag(text, FieldPath::root()).unwrap().fields[0].text(), text);
+    for kind in ["deployment", "Deployments", "DEPLOYMENT"] {
+        let field = parse_flag(&format!("{kind}:spec.replicas"), FieldPath::root()).unwrap();
+        assert!(field.covers(&ObjectRef { kind: "Deployment".into(), ..ObjectRef::default() }), "{kind}");
+        assert!(!field.covers(&ObjectRef { kind: "Pod".into(), ..ObjectRef::default() }), "{kind}");
+    }
+    for text in [r#"metadata.annotations."A:b""#, r#""data:x""#, "spec.a:b"] {
+        let field = parse_flag(text, FieldPath::root()).unwrap();
+        assert!(field.objects.is_empty() && field.fields[0].text() == text, "{text}");
+    }
+}
+
+/// Found by the matcher that leaves fields out, so what is there for one is there for the other.
+#[test]
+fn a_field_is_there_or_not() {
+    let object = json!({
+        "metadata": {"labels": {"a.b/c": "1"}},
+        "spec": {"replicas": null, "containers": [{"name": "web", "image": "x"}, {"name": "log"}]},
+    });
+    for (path, expected) in [
+        ("spec.replicas", true),
+        ("spec.replica", false),
+        ("spec", true),
+        ("metadata.labels.a.b/c", true),
+        ("metadata.labels.\"a.b/d\"", false),
+        ("spec.containers.0.image", true),
+        ("spec.containers.1.image", false),
+        ("spec.containers[name=web].image", true),
+        ("spec.containers[name=log].image", false),
+        ("spec.containers.*.image", true),
+        ("**.image", true),
+        ("**.imag", false),
+        ("spec.rep*", true),
+        ("spec.replicas.x", false),
+    ] {
+        assert_eq!(has_field(&IgnorePath::parse(path).unwrap(), &object), expected, "{path}");
     }
 }
 

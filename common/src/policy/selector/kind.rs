@@ -143,7 +143,8 @@ const KINDS: [&str; 31] = [
     "StatefulSet",
 ];
 
-fn plural(kind: &str) -> String {
+/// What the resources of a kind are called, where they are called by the rule. The kind is in small letters.
+pub(crate) fn plural(kind: &str) -> String {
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if kind.ends_with('s') => format!("{kind}es"),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub(crate) use facts::Looked;
 pub use facts::{LabelsUnknown, Operation, ReviewFacts, UserInfo};
 pub use kind::KindPattern;
+pub(crate) use kind::plural;
 pub use labels::{LabelExpression, LabelOperator, LabelSelector};
 
 use super::wildcard;

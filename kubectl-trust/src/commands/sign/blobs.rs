@@ -48,7 +48,7 @@ pub(super) fn run(
             verifying.flags("--signature", [file]);
             verifying.say(printer);
         }
-        None => printer.line(signature),
+        None => printer.whole_line(signature),
     }
     Ok(())
 }
