@@ -1,4 +1,4 @@
-//! Help: of every verb, in the form it was called by, and into a pipe that nobody reads to its end.
+//! Help: of every verb, in the form it was called by, and into a pipe whose reader is gone.
 
 use std::io;
 
