@@ -104,7 +104,9 @@ async fn compare<'i>(items: &[Item<'i>], demands: &Demands, world: &World) -> Ve
 /// the sum. One object that is shown is its own sum.
 fn show_all(all: &[Compared<'_>], args: &DiffArgs, printer: &mut Printer) {
     let shown: Vec<_> = all.iter().filter(|one| args.all || !one.is_as_signed()).collect();
-    shown.iter().for_each(|one| show(one, args, printer));
+    for one in &shown {
+        show(one, args, printer);
+    }
     if shown.is_empty() || all.len() > 1 {
         printer.line(sum(all));
     }
