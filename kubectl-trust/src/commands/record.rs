@@ -107,7 +107,7 @@ fn show(done: &Recorded, args: &RecordArgs, printer: &mut Printer) {
     }
     if done.left_out > 0 {
         printer.note_line(format_args!(
-            "warning: {} listed things are not recorded; whoever asks for one gets a fault",
+            "warning: {} listed blobs and manifests are not recorded; judging one of them is a fault",
             done.left_out
         ));
     }

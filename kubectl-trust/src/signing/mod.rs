@@ -23,7 +23,7 @@ use crate::cli::SigningArgs;
 use crate::output::Printer;
 use crate::runtime;
 
-/// Whoever signs. No service is told anything before the first signature.
+/// The signer. No service is told anything before the first signature.
 pub(crate) enum Signer {
     /// Whoever has the key, and the log that is told of each signature.
     Key(Box<PrivateKey>, Option<Log>),

@@ -121,7 +121,7 @@ fn an_entry_that_says_something_else_is_refused() {
     refused(&demand(), code, rows.map(|(attack, change)| (attack, with_entry(change))));
 }
 
-/// The log's clock is ahead of this machine's, or somebody owns the log.
+/// The log's clock is ahead of this machine's, or an attacker owns the log.
 #[test]
 fn a_signing_time_that_is_still_to_come_is_named() {
     let row: Row<Entry> = ("taken in in a hundred years", |e| e.time += 100 * 365 * 86_400);

@@ -102,7 +102,7 @@ fn the_command_that_is_printed_passes() {
     }
 }
 
-/// Whoever signs with a log or as an identity is told the trust root's flags and the identity of the certificate.
+/// A signer with a log or an identity is told the trust root's flags and the identity of the certificate.
 #[test]
 fn the_command_for_what_a_private_sigstore_signed_passes() {
     let Some(stage) = Stage::with(Kind::BOTH[0]) else { return };
