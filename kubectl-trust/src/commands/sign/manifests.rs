@@ -27,8 +27,6 @@ const SERVER_ANNOTATION_BYTES: usize = 256 * 1024;
 pub(super) struct Source {
     /// The file as given; `-` for standard input, `-k FOLDER` for what a kustomization builds.
     pub(super) path: PathBuf,
-    /// Whether it is a file, which can be written back.
-    is_file: bool,
     /// What it holds.
     pub(super) text: String,
     documents: Vec<Value>,
@@ -45,13 +43,13 @@ struct Signed {
 
 /// Signs every file, and only then writes: either all files are signed or none is touched.
 pub(super) fn run(args: &SignArgs, printer: &mut Printer) -> anyhow::Result<()> {
-    let sources = sources(&args.files, printer)?;
-    if let Some(source) = sources.iter().find(|source| args.in_place && !source.is_file) {
-        bail!("--in-place needs files, and {} is none", source.path.display());
+    if args.in_place {
+        only_files(&args.files)?;
     }
     if let Some((key, _)) = args.annotations.iter().find(|(key, _)| is_of(key, &args.annotation_domain)) {
         bail!("--annotation {key}: the annotations of {} are the signature's own", args.annotation_domain);
     }
+    let sources = sources(&args.files, printer)?;
     let signer = Signer::open(&args.signer)?;
     signer.gives_pieces()?;
     signer.announce(printer);
@@ -116,6 +114,17 @@ fn is_of(key: &str, domain: &str) -> bool {
     key.strip_prefix(domain).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// That everything can be written back.
+fn only_files(args: &FileArgs) -> anyhow::Result<()> {
+    if args.files.iter().any(|file| file.as_os_str() == "-") {
+        bail!("--in-place needs files, and - is standard input");
+    }
+    if let Some(folder) = args.kustomize.first() {
+        bail!("--in-place needs files, and {} is none", kustomize::name(folder));
+    }
+    Ok(())
+}
+
 /// What the arguments name. Files of a folder that hold no manifest (kustomizations, values of charts) are passed over,
 /// which is said.
 fn sources(args: &FileArgs, printer: &mut Printer) -> anyhow::Result<Vec<Source>> {
@@ -127,12 +136,11 @@ fn sources(args: &FileArgs, printer: &mut Printer) -> anyhow::Result<Vec<Source>
             passed_over.count(&path, read.1.len());
             continue;
         }
-        let is_file = path.as_os_str() != "-";
-        sources.push(source(path, read, is_file)?);
+        sources.push(source(path, read)?);
     }
     for folder in &args.kustomize {
         let name = PathBuf::from(kustomize::name(folder));
-        sources.push(source(name, kustomize::text(folder)?, false)?);
+        sources.push(source(name, kustomize::text(folder)?)?);
     }
     if sources.is_empty() {
         bail!("no Kubernetes object in these folders; nothing was signed");
@@ -141,16 +149,12 @@ fn sources(args: &FileArgs, printer: &mut Printer) -> anyhow::Result<Vec<Source>
     Ok(sources)
 }
 
-fn source(
-    path: PathBuf,
-    (text, documents): (String, Vec<Document>),
-    is_file: bool,
-) -> anyhow::Result<Source> {
+fn source(path: PathBuf, (text, documents): (String, Vec<Document>)) -> anyhow::Result<Source> {
     if documents.is_empty() {
         bail!("{}: holds nothing to sign", path.display());
     }
     let documents = documents.into_iter().map(|document| document.value).collect();
-    Ok(Source { path, is_file, text, documents })
+    Ok(Source { path, text, documents })
 }
 
 fn warn_lists(printer: &mut Printer, source: &Source, expand: bool) {
