@@ -19,7 +19,6 @@ use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::report::Lines;
 use crate::runtime;
-use crate::testing::run::{Asked, namespaces};
 use crate::testing::user;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
@@ -54,19 +53,18 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
         let how = Reading { kind: SubjectKind::Manifest, origin, lists: Lists::Items };
         let mut items = judge::items(&read.inputs, how);
         items.extend(live_items(&live));
-        namespaces(&items, &mut values);
+        judge::namespaces(&items, &mut values);
         let labels = world.namespace_labels(&live).await;
         for (name, labels) in labels {
             values.add_namespace(&name, labels);
         }
-        let asked = Asked { operation: None, user: user.as_ref(), values: &values };
+        let request = judge::Request { operation: None, user: user.as_ref(), values: &values };
         let mut progress = Progress::new("resources judged", items.len());
         let mut judged = stream::iter(&items)
-            .map(|item| judge::by_policies(item, &set, &asked, context))
+            .map(|item| judge::by_policies(item, &set, &request, context))
             .buffered(AT_ONCE);
         let mut decisions = Vec::new();
         while let Some(of_one) = judged.next().await {
-            let of_one = of_one?;
             progress.step();
             if args.output.format == VerdictFormat::Text && !args.policy_report {
                 resource(&of_one.iter().collect::<Vec<_>>(), args, printer);
@@ -74,8 +72,8 @@ pub(crate) fn run(args: &ApplyArgs, printer: &mut Printer) -> anyhow::Result<Exi
             }
             decisions.extend(of_one);
         }
-        anyhow::Ok(decisions)
-    })??;
+        decisions
+    })?;
     let numbers = Numbers::of(&decisions, &set.policies, args.audit_warn);
     let lines = Lines::of(&read.inputs);
     show(args, &decisions, &set.policies, numbers, (&lines, &trusted), printer);

@@ -10,7 +10,7 @@ use common::evaluate::Context;
 use common::object::Origin;
 use common::policy::DefaultFields;
 use common::verdict::{SubjectKind, Verdict, to_json};
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 
 use super::judge::{self, Item, Lists, Reading};
 use super::unmatched;
@@ -24,7 +24,6 @@ use crate::manifests::Manifests;
 use crate::output::{Printer, Progress};
 use crate::policies;
 use crate::runtime;
-use crate::testing::run::Asked;
 use crate::testing::values::ValuesFile;
 use crate::trust_root::{self, Trusted};
 use crate::warnings::Warnings;
@@ -97,16 +96,16 @@ fn by_policies(
     for (name, labels) in labels {
         values.add_namespace(&name, labels);
     }
-    let asked = Asked { operation: None, user: None, values: &values };
+    let request = judge::Request { operation: None, user: None, values: &values };
     let verdict = runtime::block_on(async {
         let known = Facts::default();
         let context = Context { sources: world, known: &known, now: clock::now() };
         let judged = stream::iter(items)
-            .map(|item| judge::by_policies(item, &set, &asked, context))
+            .map(|item| judge::by_policies(item, &set, &request, context))
             .buffered(judge::AT_ONCE);
-        let decisions: Vec<_> = judged.try_collect().await?;
-        anyhow::Ok(Verdict { decisions: decisions.into_iter().flatten().collect() })
-    })??;
+        let decisions: Vec<_> = judged.collect().await;
+        Verdict { decisions: decisions.into_iter().flatten().collect() }
+    })?;
     show(&verdict, trusted, args.output, printer);
     Ok(policies::at_best(&set, ExitStatus::of_decisions(&verdict.decisions)))
 }

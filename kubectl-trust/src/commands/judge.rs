@@ -1,9 +1,10 @@
 //! What the judging commands share: documents to tasks, tasks to a verdict, a verdict to output.
 
+mod policies;
+
 use std::sync::Arc;
 
 use common::cache::Facts;
-use common::dialect::PolicySet;
 use common::evaluate::{self, Context, Task};
 use common::object::{ObjectRef, Origin, items as items_of};
 use common::policy::{ManifestRule, ReviewFacts};
@@ -12,12 +13,12 @@ use common::verdict::{Check, Decision, Outcome, Reason, Subject, SubjectKind, Ve
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 
+pub(crate) use self::policies::{Request, by_policies, namespaces};
 use crate::cli::{VerdictFormat, VerdictOutput};
 use crate::clock;
 use crate::input::Input;
 use crate::output::{Printer, Progress};
 use crate::report::{self, Lines};
-use crate::testing::run::{Asked, judge_item};
 use crate::text;
 use crate::trust_root::Trusted;
 
@@ -153,22 +154,6 @@ pub(crate) async fn by_rule(
         decision
     };
     Verdict { decisions: stream::iter(items).map(judge).buffered(AT_ONCE).map(step).collect().await }
-}
-
-/// Judges one item by every policy of a set: a decision for every rule, or the one that it could not be read.
-///
-/// # Errors
-/// Values that do not fit the policies.
-pub(crate) async fn by_policies(
-    item: &Item<'_>,
-    set: &PolicySet,
-    asked: &Asked<'_>,
-    context: Context<'_>,
-) -> anyhow::Result<Vec<Decision>> {
-    match item {
-        Item::Object { .. } => judge_item(item, set, asked, context).await,
-        Item::Nothing { subject, reason } => Ok(vec![undecided(subject, reason)]),
-    }
 }
 
 /// A decision about something that could not be read.

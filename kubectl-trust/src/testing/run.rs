@@ -4,29 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use common::cache::Facts;
-use common::dialect::PolicySet;
-use common::evaluate::{Context, Rules, Task, by_policies};
+use common::evaluate::Context;
 use common::limits;
-use common::object::{FieldPath, ObjectRef, Origin, Segment};
+use common::object::{FieldPath, Origin, Segment};
 use common::policy::images::RegistryCredentials;
-use common::policy::{KeyRef, Operation, Policy, ReviewFacts, Rule, RuleValues, UserInfo};
+use common::policy::{KeyRef, Operation};
 use common::registry::Registry;
 use common::sources::{Answer, Offline, Sources};
 use common::trust::TrustRoot;
-use common::verdict::{Decision, Subject, SubjectKind, Unavailable};
+use common::verdict::{Subject, SubjectKind, Unavailable};
 use common::yaml::Places;
-use serde_json::Value;
 
 use super::file::TestFile;
 use super::rows::{self, Row};
 use super::scope::namespace_of;
 use super::user;
-use super::values::{self, ValuesFile};
+use super::values::ValuesFile;
 use crate::cli::ImageArgs;
 use crate::clock;
-use crate::commands::judge::{self, Item, Lists, Reading};
+use crate::commands::judge::{self, Item, Lists, Reading, Request, by_policies};
 use crate::input;
 use crate::manifests::Manifests;
 use crate::policies;
@@ -71,7 +69,8 @@ pub(crate) async fn run(
     let read = Manifests::of(&file.resources, true)?;
     let how = Reading { kind: SubjectKind::Manifest, origin: Origin::File, lists: Lists::Items };
     let items = judge::items(&read.inputs, how);
-    namespaces(&items, &mut values);
+    readable(&items)?;
+    judge::namespaces(&items, &mut values);
     let world = Beside::of(file, &items, registry)?;
     let known = Facts::default();
     let context = Context { sources: &world, known: &known, now: file.now.unwrap_or_else(clock::now) };
@@ -79,8 +78,8 @@ pub(crate) async fn run(
     for operation in operations(file) {
         let mut of_operation = Vec::new();
         for item in &items {
-            let asked = Asked { operation, user: user.as_ref(), values: &values };
-            of_operation.extend(judge_item(item, &set, &asked, context).await?);
+            let request = Request { operation, user: user.as_ref(), values: &values };
+            of_operation.extend(by_policies(item, &set, &request, context).await);
         }
         decisions.insert(operation, of_operation);
     }
@@ -122,103 +121,17 @@ fn values_of(file: &TestFile) -> anyhow::Result<ValuesFile> {
     }
 }
 
-/// Namespaces among the resources have the labels that they have there, unless the values say otherwise.
-pub(crate) fn namespaces(items: &[Item<'_>], values: &mut ValuesFile) {
-    for item in items {
-        let Item::Object { object, .. } = item else { continue };
-        if let Some((name, labels)) = values::namespace(object) {
-            values.add_namespace(&name, labels);
-        }
-    }
+/// That every resource could be read: of one that could not, no case would be right or wrong.
+fn readable(items: &[Item<'_>]) -> anyhow::Result<()> {
+    items.iter().try_for_each(|item| match item {
+        Item::Object { .. } => Ok(()),
+        Item::Nothing { subject, reason } => bail!("{}: {reason}", text::nameless(&subject.source)),
+    })
 }
 
 /// The operations that any case asks for, `None` for cases that name none; each is evaluated once.
 fn operations(file: &TestFile) -> BTreeSet<Option<Operation>> {
     file.cases.iter().map(|case| case.operation).collect()
-}
-
-/// What is asked about every resource.
-pub(crate) struct Asked<'a> {
-    /// The operation; where none is given, the one that the values say, else CREATE.
-    pub(crate) operation: Option<Operation>,
-    pub(crate) user: Option<&'a UserInfo>,
-    pub(crate) values: &'a ValuesFile,
-}
-
-/// One object, judged by every policy of a set.
-///
-/// # Errors
-/// A resource that could not be read.
-pub(crate) async fn judge_item(
-    item: &Item<'_>,
-    set: &PolicySet,
-    asked: &Asked<'_>,
-    context: Context<'_>,
-) -> anyhow::Result<Vec<Decision>> {
-    let (subject, object, origin) = match item {
-        Item::Object { subject, object, origin } => (subject, *object, *origin),
-        Item::Nothing { subject, reason } => anyhow::bail!("{}: {reason}", text::nameless(&subject.source)),
-    };
-    // Of what is judged: an image has no namespace, and the Pod that stands for it has.
-    let judged = ObjectRef::of(object);
-    let namespace = namespace_of(&judged);
-    let subject = Arc::new(subject.clone());
-    let named = ObjectRef { namespace: namespace.to_owned(), ..judged.clone() };
-    let facts = |operation| ReviewFacts {
-        object: if operation == Operation::Delete { &Value::Null } else { object },
-        old_object: (operation == Operation::Delete).then_some(object),
-        operation,
-        subresource: asked.values.subresource(&judged),
-        namespace,
-        namespace_labels: asked.values.namespace_labels(namespace),
-        user: asked.user,
-    };
-    let mut decisions = Vec::new();
-    for policy in &set.policies {
-        let values = asked.values.of(&policy.id, &named);
-        let operations = Operations::of(policy, asked.operation, &values);
-        let rules = Rules {
-            policies: std::slice::from_ref(policy),
-            exceptions: &set.exceptions,
-            values: &values,
-            background: false,
-        };
-        for operation in operations.each() {
-            let task = Task { subject: Arc::clone(&subject), facts: facts(operation), origin };
-            let all = by_policies(&task, rules, context).await;
-            let of_rule = policy.rules.iter().zip(all);
-            decisions.extend(of_rule.filter(|(rule, _)| operations.is(rule, operation)).map(|(_, one)| one));
-        }
-    }
-    Ok(decisions)
-}
-
-/// The operation that each rule of a policy sees. They differ where values name one for a rule alone.
-struct Operations<'a> {
-    of_all: Operation,
-    named: Option<Operation>,
-    values: &'a RuleValues,
-    rules: &'a [Rule],
-}
-
-impl<'a> Operations<'a> {
-    fn of(policy: &'a Policy, named: Option<Operation>, values: &'a RuleValues) -> Self {
-        let of_all = named.or_else(|| values::operation(&values.of_all)).unwrap_or_default();
-        Self { of_all, named, values, rules: &policy.rules }
-    }
-
-    fn of_rule(&self, rule: &Rule) -> Operation {
-        let own = || values::operation(self.values.of(&rule.name));
-        self.named.or_else(own).unwrap_or(self.of_all)
-    }
-
-    fn each(&self) -> BTreeSet<Operation> {
-        self.rules.iter().map(|rule| self.of_rule(rule)).collect()
-    }
-
-    fn is(&self, rule: &Rule, operation: Operation) -> bool {
-        self.of_rule(rule) == operation
-    }
 }
 
 /// The world of a test: the files beside it, and Secrets among its resources.
