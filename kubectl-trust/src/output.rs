@@ -166,9 +166,14 @@ impl Printer {
 
     /// Talk: what a person should know, on standard error, also when nobody reads standard output any more.
     pub(crate) fn note_line(&mut self, text: impl Display) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.aside(text);
         }
+    }
+
+    /// What belongs to the result and stands beside it, on standard error, however quiet the run is to be: what is not
+    /// trusted, where only the names of the trusted are the result.
+    pub(crate) fn aside(&mut self, text: impl Display) {
         let flushed = self.out.flush();
         self.note(flushed);
         let text = text.to_string();

@@ -91,7 +91,12 @@ pub fn is_meant_as_policy(document: &Value) -> bool {
         let near = |typed: &str, known: &str| nearest(typed, std::iter::once(known)).is_some();
         (kind.group == group && near(name, kind.kind)) || (kind.kind == name && near(group, kind.group))
     };
-    is_policy(document) || is_other_policy(document) || KINDS.iter().any(misspelt)
+    // A list is no policy, and is refused where one is meant. Passed over, the policies in it would be missing.
+    let items = document.get("items").and_then(Value::as_array);
+    is_policy(document)
+        || is_other_policy(document)
+        || KINDS.iter().any(misspelt)
+        || items.is_some_and(|items| items.iter().any(is_meant_as_policy))
 }
 
 /// Compiles a document.

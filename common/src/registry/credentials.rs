@@ -112,7 +112,7 @@ struct Entry {
 struct Helpers {
     names: HelperNames,
     run: Box<Helper>,
-    /// By registry. Each is asked once, and one that hangs holds up nobody who asks another.
+    /// Answers by registry. A helper is asked once for each; a helper that hangs delays its own registry only.
     answers: Mutex<BTreeMap<String, Arc<OnceLock<HelperAnswer>>>>,
 }
 

@@ -117,7 +117,7 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, range.end));
     let (mut edited, mut from) = (String::new(), 0);
     for (range, new) in edits {
-        // Overlapping ones would be a mistake of ours; what comes of them is not read as it should.
+        // Edits never overlap. If they did, the check of the whole text would refuse the result.
         edited.push_str(text.get(from..range.start).unwrap_or_default());
         edited.push_str(&new);
         from = range.end;

@@ -67,7 +67,8 @@ fn from_environment() -> anyhow::Result<Kubeconfig> {
     if listed.is_empty() {
         return Kubeconfig::read().map_err(|error| unusable(&error));
     }
-    let there: Vec<_> = listed.iter().filter(|path| path.exists()).collect();
+    // One that may be there and cannot be looked at is not passed over: another cluster would be asked.
+    let there: Vec<_> = listed.iter().filter(|path| path.try_exists().unwrap_or(true)).collect();
     if there.is_empty() {
         let names: Vec<_> = listed.iter().map(|path| path.display().to_string()).collect();
         return Err(NoneThere(names.join(", ")).into());

@@ -183,7 +183,7 @@ pub(crate) fn print(
                 printer.whole_line(name);
             }
             for line in text::refused_lines(verdict) {
-                printer.note_line(line);
+                printer.aside(line);
             }
         }
     }

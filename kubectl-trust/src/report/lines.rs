@@ -48,8 +48,8 @@ mod tests {
         assert_eq!(lines.place("a#b.yaml#1"), Some(("a#b.yaml", second)));
         assert_eq!(lines.place("a#b.yaml#1.items[3]"), Some(("a#b.yaml", second)));
         assert_eq!(lines.place("unread.yaml#0"), Some(("unread.yaml", 1)));
-        for nowhere in ["-#0", "-k overlay#0", "deployment/web", "ghcr.io/acme/app:1"] {
-            assert_eq!(lines.place(nowhere), None, "{nowhere}");
+        for source in ["-#0", "-k overlay#0", "deployment/web", "ghcr.io/acme/app:1"] {
+            assert_eq!(lines.place(source), None, "{source}");
         }
     }
 }

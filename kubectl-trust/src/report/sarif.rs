@@ -10,13 +10,15 @@ use crate::text;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// A log of what was refused (errors) or could not be decided or is warned of (warnings). What is trusted has no result.
+/// A log of what was refused (errors), could not be decided or is warned of (warnings), or is not judged here (notes). What
+/// is trusted has no result.
 /// A rule is a reason code, so that a service groups alike findings.
 pub(crate) fn sarif(decisions: &[&Decision], lines: &Lines) -> Value {
     let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
     let mut results = Vec::new();
     for decision in decisions {
         let level = match decision.outcome() {
+            Outcome::Skip if decision.headline().is_not_handled() => "note",
             Outcome::Pass | Outcome::Skip => continue,
             Outcome::Fail if decision.by.as_ref().is_none_or(|by| by.enforced) => "error",
             Outcome::Fail | Outcome::Fault => "warning",

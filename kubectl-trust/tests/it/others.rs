@@ -204,6 +204,10 @@ fn a_folder_may_hold_more_than_policies_and_manifests() {
     // So was one that is only misspelt.
     place.write("lib/b/typo.yaml", "apiVersion: kyverno.io/v1\nkind: ClusterPolcy\nmetadata: {name: a}\n");
     place.refuses("apply lib -r signed.yaml", &["lib/b/typo.yaml:1:1", "`ClusterPolcy` is not a policy"]);
+    // And so were those in a list, which is no policy: passed over, they would be missing.
+    let listed = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: a}}\n";
+    place.write("lib/b/typo.yaml", listed);
+    place.refuses("apply lib -r signed.yaml", &["lib/b/typo.yaml:1:1", "`List` is not a policy"]);
     place.write("lib/b/typo.yaml", "kind: Deployment\nreplicas: 1\n");
     place.write("none/values.yaml", "image: {tag: 1}\n");
     place.refuses("apply none -r signed.yaml", &["none: no policy in this folder"]);

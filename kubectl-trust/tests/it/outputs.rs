@@ -56,6 +56,10 @@ fn sarif_has_a_result_for_whatever_is_not_trusted() {
         place_of_first,
         &json!({"artifactLocation": {"uri": "tampered.yaml"}, "region": {"startLine": 1}})
     );
+    // What is not judged here is no clean log either.
+    place.write("other.yaml", "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Service]}}]}\n    validate: {message: m, pattern: {metadata: {labels: {a: '?*'}}}}\n");
+    let other = place.run("apply other.yaml -r signed.yaml -o sarif");
+    assert_eq!((other.code, &other.json()["runs"][0]["results"][0]["level"]), (Some(2), &json!("note")));
     let good = place.run("verify -f signed.yaml --key cosign.pub -o sarif").json();
     assert_eq!(good["runs"][0]["results"], json!([]), "a good run is a log without results");
 }
@@ -67,6 +71,8 @@ fn names_are_those_of_what_is_trusted() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), "service/web\n"), "{ran:?}");
     let refused = "tampered.yaml: Deployment prod/web  differs from what was signed  [manifest-differs]";
     assert!(ran.stderr.starts_with(refused), "{}", ran.stderr);
+    let quiet = place.run(&format!("{VERIFY} -o name -q"));
+    assert_eq!((&quiet.stdout, &quiet.stderr), (&ran.stdout, &ran.stderr), "what is refused is always said");
     let good = place.run("verify -f signed.yaml --key cosign.pub -o name");
     assert_eq!(
         (good.code, good.stdout.as_str(), good.stderr.as_str()),

@@ -133,12 +133,12 @@ fn the_examples_are_counted() {
 #[test]
 fn what_ci_is_shown_can_be_typed() {
     let page = fs::read_to_string(repository().join("README.md")).unwrap();
-    let steps = blocks(&page, "yaml").into_iter().find(|block| block.starts_with("steps:")).unwrap();
+    let steps = blocks(&page, "yaml").concat();
     let commands: Vec<_> = steps.lines().filter_map(|line| line.split_once("kubectl trust ")).collect();
-    assert_eq!(commands.len(), 5, "{steps}");
+    assert_eq!(commands.len(), 6, "{steps}");
     let folder = tempfile::tempdir().unwrap();
     for (_, command) in commands {
-        let words = command.split(['#', ')']).next().unwrap();
+        let words = command.split(['#', ')', ']']).next().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_kubectl-trust"))
             .args(words.split_whitespace().filter(|word| !word.contains("registry.example.com")))
             .current_dir(folder.path())

@@ -10,7 +10,7 @@ pub enum VariableFault {
     /// Nothing of that name.
     #[error("the variable `{0}` is not known")]
     Unknown(String),
-    /// It must be read from elsewhere and nobody has.
+    /// Its value comes from a source (a `ConfigMap`, an API call) that was not read.
     #[error("the variable `{name}` needs {what}, which was not read (give it a value in a values file)")]
     NotRead {
         /// The variable.
@@ -18,8 +18,8 @@ pub enum VariableFault {
         /// `configMap`, …
         what: String,
     },
-    /// It says who asks, and there is no request.
-    #[error("the variable `{0}` says who asks, and there is no admission request")]
+    /// It names the user of an admission request, and there is no request.
+    #[error("the variable `{0}` names the user of an admission request, and there is none")]
     NoRequest(String),
     /// Its own definition has no value.
     #[error("the variable `{name}`: {why}")]
@@ -29,7 +29,7 @@ pub enum VariableFault {
         /// Why.
         why: Box<VariableFault>,
     },
-    /// The images of the object cannot be listed. Attack: an image that nobody can read must not be "absent"
+    /// The images of the object cannot be listed. Attack: an unreadable image must not be "absent"
     /// for a precondition.
     #[error("the variable `images`: {0}")]
     Images(String),

@@ -25,7 +25,7 @@ pub struct Config {
     pub rewrites: Vec<Rewrite>,
     /// Where requests may go.
     pub egress: Egress,
-    /// Is told what is waited for; nobody by default.
+    /// Receives every wait of the client; none by default.
     pub observer: Option<Arc<dyn Observer>>,
 }
 

@@ -1,4 +1,4 @@
-//! Signatures written into a text: every line that was there stays, and what comes of it is verified.
+//! Signatures written into a text: every line that was there stays, and the signed text verifies.
 
 use common::manifest::DEFAULT_DOMAIN;
 use common::manifest::sign::{Earlier, Options, sign};
